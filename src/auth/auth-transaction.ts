@@ -1,0 +1,25 @@
+import { getCurrentDBAdapterAsyncLocalStorage } from '@better-auth/core/context'
+import { kyselyAdapter } from '@better-auth/kysely-adapter'
+import type { BetterAuthOptions } from 'better-auth'
+import type { Db, Tx } from '../db/database.ts'
+import { inTransaction } from '../db/transaction.ts'
+
+/**
+ * Runs `work` in one transaction of ours in which Better-Auth's own reads and writes take part: both or neither are kept.
+ * Its `after` hooks run once the transaction is committed.
+ */
+export async function inAuthTransaction<T>(
+  db: Db,
+  options: BetterAuthOptions,
+  work: (trx: Tx) => Promise<T>,
+): Promise<T> {
+  const storage = await getCurrentDBAdapterAsyncLocalStorage()
+  let pendingHooks: (() => Promise<void>)[] = []
+  const result = await inTransaction(db, (trx) => {
+    pendingHooks = []
+    const adapter = kyselyAdapter(trx, { type: 'postgres' })(options)
+    return storage.run({ adapter, pendingHooks, isTransactionActive: true }, () => work(trx))
+  })
+  for (const hook of pendingHooks) await hook()
+  return result
+}

@@ -1,0 +1,89 @@
+import { type ExpressionBuilder, sql } from 'kysely'
+import type { Db, Tx } from '../db/database.ts'
+import type { DB } from '../db/schema.ts'
+
+/** A user's authority now, with one session of theirs (all null without one). */
+export interface AuthorityRow {
+  id: string
+  role: string
+  banned: boolean
+  valid_after: Date | null
+  session_id: string | null
+  session_created_at: Date | null
+  session_expires_at: Date | null
+  session_not_after: Date | null
+  impersonated_by: string | null
+}
+
+/** The authority of a user, with the session of that id if it is theirs. */
+export function findAuthority(db: Db, userId: string, sessionId: string | undefined): Promise<AuthorityRow | undefined> {
+  return selectAuthority(db)
+    .leftJoin('session', (join) => join.onRef('session.user_id', '=', 'user.id').on('session.id', '=', sessionId ?? ''))
+    .select(sessionColumns)
+    .where('user.id', '=', userId)
+    .executeTakeFirst()
+}
+
+/** The authority of the user to whom a session token belongs. */
+export function findAuthorityByToken(db: Db, token: string): Promise<AuthorityRow | undefined> {
+  return selectAuthority(db)
+    .innerJoin('session', 'session.user_id', 'user.id')
+    .select(sessionColumns)
+    .where('session.token', '=', token)
+    .executeTakeFirst()
+}
+
+const sessionColumns = [
+  'session.id as session_id',
+  'session.created_at as session_created_at',
+  'session.expires_at as session_expires_at',
+  'session.not_after as session_not_after',
+  'session.impersonated_by',
+] as const
+
+function selectAuthority(db: Db) {
+  return db.selectFrom('user').select(['user.id', 'user.role', 'user.valid_after']).select(isBanned)
+}
+
+/** Selects the effective ban: one that has expired is none. */
+export function isBanned(_: ExpressionBuilder<DB, 'user'>) {
+  return sql<boolean>`is_banned("user".banned, "user".ban_expires)`.as('banned')
+}
+
+/** Serialises this transaction with every other change of authority, before it locks any row. */
+export async function lockAuthority(trx: Tx): Promise<void> {
+  await sql`select lock_authority()`.execute(trx)
+}
+
+/** The role of a user, held until the transaction ends. */
+export async function lockRole(trx: Tx, userId: string): Promise<string | undefined> {
+  const user = await trx.selectFrom('user').select('role').where('id', '=', userId).forUpdate().executeTakeFirst()
+  return user?.role
+}
+
+/**
+ * Prolongs a session; the database keeps it within its absolute end.
+ * @returns when it ends now; undefined when it is over already
+ */
+export async function slideSession(db: Db, sessionId: string, expiresAt: Date): Promise<Date | undefined> {
+  const now = new Date()
+  const session = await db
+    .updateTable('session')
+    .set({ expires_at: expiresAt, updated_at: now })
+    .where('id', '=', sessionId)
+    .where('expires_at', '>', now)
+    .returning('expires_at')
+    .executeTakeFirst()
+  return session?.expires_at
+}
+
+/** Ends the tokens of a user that have no session. */
+export async function endTokens(db: Db, userId: string): Promise<void> {
+  await db.updateTable('user').set({ valid_after: new Date() }).where('id', '=', userId).execute()
+}
+
+/** The id of the user to whom a session token belongs. */
+export async function findSessionOwner(db: Db, token: string): Promise<string | undefined> {
+  const session = await db.selectFrom('session').select('user_id').where('token', '=', token).executeTakeFirst()
+  return session?.user_id
+}

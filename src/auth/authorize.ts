@@ -1,0 +1,140 @@
+import type { Context } from 'hono'
+import { getCookie } from 'hono/cookie'
+import { createMiddleware } from 'hono/factory'
+import type { Db } from '../db/database.ts'
+import { announcesBody, isJson } from '../http/body.ts'
+import { type Env, exchangeOf } from '../http/exchange.ts'
+import { ProblemError } from '../http/problem.ts'
+import { slideSession } from './authority.queries.ts'
+import type { Scope } from './permissions.ts'
+import type { Authenticate, Authenticated, Credential, Principal } from './principal.ts'
+import type { SessionCookies } from './session-cookie.ts'
+
+interface GuardOptions {
+  db: Db
+  authenticate: Authenticate
+  sessionCookies: SessionCookies
+  trustedOrigins: readonly string[]
+}
+
+type PrincipalEnv = Env & { Variables: { principal: Principal; authenticated: Authenticated } }
+
+/** The middlewares that protect routes. Each answers 401 or 403 before anything of the request is validated. */
+export type Guards = ReturnType<typeof createGuards>
+export type Requires = Guards['requires']
+
+export function createGuards({ db, authenticate, sessionCookies, trustedOrigins }: GuardOptions) {
+  /** Who makes the request, if anybody does. A credential that is presented must be good. */
+  async function identify(c: Context<PrincipalEnv>): Promise<Principal | undefined> {
+    const credential = credentialOf(c, sessionCookies.name)
+    if (!credential) return undefined
+    if (credential.kind === 'cookie') assertSameSite(c, trustedOrigins)
+    const authenticated = await authenticate(credential)
+    const { principal, slide } = authenticated
+    c.set('principal', principal)
+    c.set('authenticated', authenticated)
+    exchangeOf(c).principal = principal.subject
+    if (slide && credential.kind === 'cookie' && principal.sessionId) {
+      await slideSession(db, principal.sessionId, sessionCookies.slideTo())
+      c.header('set-cookie', sessionCookies.renew(credential.value), { append: true })
+    }
+    return principal
+  }
+
+  async function identified(c: Context<PrincipalEnv>): Promise<Principal> {
+    const principal = await identify(c)
+    if (!principal) throw new ProblemError('unauthenticated')
+    return principal
+  }
+
+  /** Lets signed-in callers through, and sets `c.var.principal`. */
+  const authenticated = createMiddleware<PrincipalEnv>(async function authenticated(c, next) {
+    await identified(c)
+    await next()
+  })
+
+  /** Lets everybody through; `c.var.principal` is undefined for who presents no credential, or a cookie that is over. */
+  const optionallyAuthenticated = createMiddleware<Env & { Variables: { principal: Principal | undefined } }>(
+    async function optionallyAuthenticated(c, next) {
+      try {
+        await identify(c as unknown as Context<PrincipalEnv>)
+      } catch (error) {
+        // A browser keeps sending its old cookie; a bearer token is sent on purpose.
+        const isOldCookie = error instanceof ProblemError && error.status === 401 && !c.req.header('authorization')
+        if (!isOldCookie) throw error
+      }
+      await next()
+    },
+  )
+
+  /** Lets one of the named roles through. Prefer a permission: a role's name says little about what it may do. */
+  const requiresRole = (...roles: string[]) =>
+    createMiddleware<PrincipalEnv>(async function requiresRole(c, next) {
+      const { role, impersonatedBy } = await identified(c)
+      if (role === null || !roles.includes(role) || impersonatedBy !== null) throw new ProblemError('forbidden')
+      await next()
+    })
+
+  /**
+   * Spread into `createRoute`: documents the permission and enforces it.
+   * @param orSelf also lets the user through whose id is the path's `id`; `me` stands for it
+   */
+  function requires(permission: Scope, { orSelf = false }: { orSelf?: boolean } = {}) {
+    const ownScope: Scope = permission.endsWith(':read') ? 'account:read' : 'account:write'
+    const middleware = createMiddleware<PrincipalEnv>(async function requires(c, next) {
+      const principal = await identified(c)
+      const isSelf = orSelf && isOwn(principal, c.req.param('id'))
+      const allowed = principal.permissions.has(permission) || (isSelf && principal.permissions.has(ownScope))
+      if (!allowed) throw refusal(principal, isSelf ? ownScope : permission)
+      await next()
+    })
+    return {
+      security: [{ bearer: [] as string[] }, { cookie: [] as string[] }],
+      'x-required-permission': orSelf ? `${permission}, or one's own` : permission,
+      middleware: [middleware] as const,
+    }
+  }
+
+  return { authenticated, optionallyAuthenticated, requires, requiresRole }
+}
+
+function isOwn(principal: Principal, id: string | undefined): boolean {
+  return principal.kind === 'user' && (id === 'me' || id === principal.subject)
+}
+
+// RFC 6750 section 3.1: a token that was not granted the scope says which one it needs.
+function refusal({ clientId }: Principal, scope: Scope): ProblemError {
+  if (clientId === null) return new ProblemError('forbidden')
+  return new ProblemError('insufficient-scope', undefined, {
+    headers: { 'www-authenticate': `Bearer error="insufficient_scope", scope="${scope}"` },
+  })
+}
+
+/** The one credential of a request. A bearer token wins over a cookie, good or bad. */
+function credentialOf(c: Context, cookieName: string): Credential | undefined {
+  const authorization = c.req.header('authorization')
+  if (authorization !== undefined) return { kind: 'bearer', token: bearerToken(authorization) }
+  const value = getCookie(c, cookieName)
+  return value === undefined ? undefined : { kind: 'cookie', value }
+}
+
+/** @see RFC 6750 section 2.1 */
+function bearerToken(authorization: string): string {
+  // Node joins repeated headers with a comma, which no token contains.
+  if (/,\s*\S+\s+\S/.test(authorization)) {
+    throw new ProblemError('malformed-request', 'There are two Authorization headers.')
+  }
+  const token = /^bearer ([^\s,]+)$/i.exec(authorization)?.[1]
+  if (token === undefined) throw new ProblemError('invalid-token')
+  return token
+}
+
+/** A cookie is sent by any site's form, so a request that changes something must prove where it comes from. */
+function assertSameSite(c: Context, trustedOrigins: readonly string[]): void {
+  if (c.req.method === 'GET' || c.req.method === 'HEAD') return
+  const origin = c.req.header('origin')
+  const isTrusted =
+    origin === undefined ? c.req.header('sec-fetch-site') === 'same-origin' : trustedOrigins.includes(origin)
+  const hasJson = !announcesBody((name) => c.req.header(name)) || isJson(c.req.header('content-type'))
+  if (!isTrusted || !hasJson) throw new ProblemError('csrf')
+}

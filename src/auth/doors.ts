@@ -1,0 +1,79 @@
+import type { BetterAuthOptions } from 'better-auth'
+import { APIError } from 'better-auth/api'
+import { parseCookies } from 'better-auth/cookies'
+import { z } from 'zod'
+import type { Db, Tx } from '../db/database.ts'
+import { inAuthTransaction } from './auth-transaction.ts'
+import { type AuthorityRow, findAuthorityByToken, lockAuthority } from './authority.queries.ts'
+import type { SessionCookies } from './session-cookie.ts'
+
+/** What a rule is asked about: one call of one of Better-Auth's endpoints, within its transaction. */
+export interface DoorCall {
+  trx: Tx
+  /** Whose session the call presents. */
+  actor: AuthorityRow
+  /** The body, as the endpoint's own schema reads it. */
+  body: Record<string, unknown>
+}
+
+/** Throws an APIError for what must not happen; may change the body. */
+export type Rule = (call: DoorCall) => Promise<void> | void
+
+interface Endpoint {
+  (context: EndpointContext): Promise<unknown>
+  options: { body?: z.ZodType }
+}
+
+interface EndpointContext {
+  headers?: Headers
+  body?: unknown
+  context: { options: BetterAuthOptions }
+}
+
+interface DoorOptions {
+  rules?: Rule[]
+  /** Whether the call may change somebody's authority, and so must queue with every other that does. */
+  changesAuthority?: boolean
+}
+
+/** Puts rules, and a transaction around all its writes, to an endpoint of Better-Auth that has neither. */
+export type Guarded = <E>(endpoint: E, options?: DoorOptions) => E
+
+export function createDoors(db: Db, sessionCookies: SessionCookies): Guarded {
+  return (endpoint, { rules = [], changesAuthority = false } = {}) => {
+    const original = endpoint as unknown as Endpoint
+    const guarded = (context: EndpointContext) =>
+      inAuthTransaction(db, context.context.options, async (trx) => {
+        if (changesAuthority) await lockAuthority(trx)
+        return original(rules.length === 0 ? context : await checked(trx, context, original))
+      })
+
+    async function checked(trx: Tx, context: EndpointContext, { options }: Endpoint) {
+      const actor = await actorOf(trx, context.headers)
+      const body = options.body ? options.body.safeParse(context.body) : { success: true as const, data: {} }
+      // Without a session, or with a body it does not know, the endpoint itself refuses.
+      if (!actor || !body.success) return context
+      const call: DoorCall = { trx, actor, body: { ...(body.data as Record<string, unknown>) } }
+      for (const rule of rules) await rule(call)
+      return options.body ? { ...context, body: call.body } : context
+    }
+
+    return Object.assign(guarded, endpoint)
+  }
+
+  async function actorOf(trx: Tx, headers: Headers | undefined): Promise<AuthorityRow | undefined> {
+    const cookie = parseCookies(headers?.get('cookie') ?? '').get(sessionCookies.name)
+    const token = cookie && sessionCookies.open(cookie)
+    return token ? findAuthorityByToken(trx, token) : undefined
+  }
+}
+
+/** Refuses whoever acts as somebody else: that is for looking, not for taking an account over. */
+export const notImpersonating: Rule = ({ actor }) => {
+  if (actor.impersonated_by !== null) throw refused('IMPERSONATING', 'You cannot do this while you impersonate a user')
+}
+
+/** An error in Better-Auth's shape. */
+export function refused(code: string, message: string, status: 'FORBIDDEN' | 'BAD_REQUEST' = 'FORBIDDEN'): APIError {
+  return new APIError(status, { code, message })
+}

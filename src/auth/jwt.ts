@@ -1,0 +1,87 @@
+import { z } from 'zod'
+
+const maxTokenChars = 8_192
+const canonicalSegment = /^[A-Za-z0-9_-]+$/
+
+// Every claim that is read is typed here, whoever minted the token. Times are whole seconds since the epoch (RFC 7519 section 2).
+const time = z.int().min(0).max(253_402_300_799)
+const name = z.string().min(1).max(255)
+const Header = z.object({
+  alg: z.string(),
+  kid: z.string().min(1).max(255).optional(),
+  typ: z.string().optional(),
+  crit: z.undefined(),
+  b64: z.undefined(),
+})
+const Claims = z.object({
+  iss: z.string(),
+  aud: z.union([z.string(), z.array(z.string())]),
+  sub: name,
+  iat: time,
+  exp: time,
+  nbf: time.optional(),
+  sid: name.optional(),
+  jti: z.string().optional(),
+  client_id: name.optional(),
+  scope: z.string().optional(),
+})
+
+export type JwtHeader = z.infer<typeof Header>
+export type Claims = z.infer<typeof Claims>
+
+/** A token taken apart; its signature is not checked. */
+export interface DecodedJwt {
+  header: JwtHeader
+  claims: Claims
+}
+
+/**
+ * Reads a JWS in its one canonical spelling: base64url without padding or spare bits, UTF-8, no duplicate member, and
+ * the required claims with their types, so that no second string passes for the same token.
+ * @returns undefined when it is anything else
+ * @see RFC 7515 section 7.1, RFC 8725 section 2.4
+ */
+export function decodeJwt(token: string): DecodedJwt | undefined {
+  if (token.length > maxTokenChars) return undefined
+  const [header, payload, signature, ...rest] = token.split('.')
+  if (!header || !payload || !signature || rest.length > 0 || !decodeSegment(signature)) return undefined
+  const parsedHeader = Header.safeParse(parseObject(decodeSegment(header)))
+  const parsedClaims = Claims.safeParse(parseObject(decodeSegment(payload)))
+  if (!parsedHeader.success || !parsedClaims.success) return undefined
+  return { header: parsedHeader.data, claims: parsedClaims.data }
+}
+
+function decodeSegment(segment: string): Buffer | undefined {
+  if (!canonicalSegment.test(segment)) return undefined
+  const bytes = Buffer.from(segment, 'base64url')
+  return bytes.toString('base64url') === segment ? bytes : undefined
+}
+
+function parseObject(bytes: Buffer | undefined): unknown {
+  if (!bytes) return undefined
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    const value: unknown = JSON.parse(text)
+    return hasDuplicateMember(text) ? undefined : value
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether an object in this valid JSON text names a member twice; `JSON.parse` would keep the last. */
+export function hasDuplicateMember(json: string): boolean {
+  const scopes: (Set<string> | undefined)[] = []
+  for (const match of json.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\]]/g)) {
+    const [lexeme, colon] = match
+    if (lexeme === '{') scopes.push(new Set())
+    else if (lexeme === '[') scopes.push(undefined)
+    else if (lexeme === '}' || lexeme === ']') scopes.pop()
+    else if (colon !== undefined) {
+      const members = scopes.at(-1)
+      const member = JSON.parse(lexeme.slice(0, lexeme.length - colon.length)) as string
+      if (members?.has(member)) return true
+      members?.add(member)
+    }
+  }
+  return false
+}

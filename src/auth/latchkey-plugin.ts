@@ -1,0 +1,102 @@
+import type { BetterAuthPlugin } from 'better-auth'
+import {
+  APIError,
+  changePassword,
+  createAuthMiddleware,
+  deleteUser,
+  linkSocialAccount,
+  resetPassword,
+  revokeSessions,
+  unlinkAccount,
+} from 'better-auth/api'
+import { setSessionCookie } from 'better-auth/cookies'
+import type { Db } from '../db/database.ts'
+import { clientAddressHeader } from '../http/client-address.ts'
+import { type Log, scrub } from '../log.ts'
+import type { Mailer } from '../mail/mailer.ts'
+import { endTokens, slideSession } from './authority.queries.ts'
+import { type Guarded, notImpersonating, type Rule } from './doors.ts'
+import type { SessionCookies } from './session-cookie.ts'
+
+interface PluginDependencies {
+  db: Db
+  guarded: Guarded
+  sessionCookies: SessionCookies
+  mailer: Mailer
+  log: Log
+}
+
+/** What this service changes in Better-Auth's own endpoints. An endpoint here replaces the one of the same name there. */
+export function latchkeyPlugin({ db, guarded, sessionCookies, mailer, log }: PluginDependencies) {
+  return {
+    id: 'latchkey',
+    endpoints: {
+      changePassword: guarded(changePassword, { rules: [notImpersonating, endsOtherSessions] }),
+      resetPassword: guarded(resetPassword),
+      deleteUser: guarded(deleteUser, { rules: [notImpersonating] }),
+      revokeSessions: guarded(revokeSessions, { rules: [notImpersonating, endsTokens] }),
+      linkSocialAccount: guarded(linkSocialAccount, { rules: [notImpersonating] }),
+      unlinkAccount: guarded(unlinkAccount, { rules: [notImpersonating] }),
+    },
+    hooks: {
+      before: [
+        {
+          matcher: ({ path }) => path === '/request-password-reset' || path === '/send-verification-email',
+          // Said to everybody alike: it tells nothing of the address.
+          handler: createAuthMiddleware(() => {
+            if (mailer.canSend) return Promise.resolve()
+            throw new APIError('NOT_IMPLEMENTED', { code: 'MAIL_NOT_CONFIGURED', message: 'This service cannot send mail' })
+          }),
+        },
+      ],
+      after: [
+        { matcher: ({ path }) => path === '/get-session', handler: slide(db, sessionCookies) },
+        { matcher: ({ path }) => isSignIn(path), handler: logSignIn(log) },
+      ],
+    },
+  } satisfies BetterAuthPlugin
+}
+
+// A password is changed when it may be known to somebody else: their sessions must not survive it.
+const endsOtherSessions: Rule = ({ body }) => {
+  body['revokeOtherSessions'] = true
+}
+
+const endsTokens: Rule = ({ trx, actor }) => endTokens(trx, actor.id)
+
+/** Prolongs a session that is used, as `/api/v1` does for a cookie. */
+function slide(db: Db, sessionCookies: SessionCookies) {
+  return createAuthMiddleware(async (ctx) => {
+    const current = ctx.context.session
+    if (!current) return
+    const { session } = current
+    const due = sessionCookies.isDue({
+      session_created_at: session.createdAt,
+      session_expires_at: session.expiresAt,
+      session_not_after: (session['notAfter'] as Date | undefined) ?? null,
+    })
+    if (!due) return
+    const expiresAt = await slideSession(db, session.id, sessionCookies.slideTo())
+    if (!expiresAt) return
+    await setSessionCookie(ctx, { ...current, session: { ...session, expiresAt } }, false)
+    const returned = ctx.context.returned as { session: object; user: object }
+    return ctx.json({ ...returned, session: { ...returned.session, expiresAt } })
+  })
+}
+
+function isSignIn(path: string | undefined): boolean {
+  return path !== undefined && /^\/(sign-in|sign-up|callback)\//.test(path)
+}
+
+/** One line for each sign-in, done or failed: who, from where, and why not. */
+function logSignIn(log: Log) {
+  return createAuthMiddleware(async (ctx) => {
+    const address = ctx.headers?.get(clientAddressHeader) ?? null
+    const { returned, newSession } = ctx.context
+    if (newSession) log.info({ event: 'sign-in', userId: newSession.user.id, sessionId: newSession.session.id, address }, 'signed in')
+    else if (returned instanceof APIError && returned.statusCode >= 400) {
+      log.warn({ event: 'sign-in-failed', code: returned.body?.code ?? null, address }, scrub(returned.message))
+    }
+    return Promise.resolve()
+  })
+}

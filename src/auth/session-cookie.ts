@@ -1,0 +1,49 @@
+import { createHmac, timingSafeEqual } from 'node:crypto'
+
+interface SessionCookieOptions {
+  secret: string
+  secure: boolean
+  idleMs: number
+}
+
+/** Reads the session cookie of Better-Auth without asking Better-Auth. */
+export interface SessionCookies {
+  name: string
+  /** The session token in a cookie's value; undefined when we did not sign it. */
+  open: (value: string) => string | undefined
+  /** Whether a session is used often enough, and far enough from its absolute end, to be prolonged now. */
+  isDue: (session: { session_expires_at: Date | null; session_not_after: Date | null; session_created_at: Date | null }) => boolean
+  /** When a session that is used now ends, unless its absolute end comes first. */
+  slideTo: () => Date
+  /** The same cookie with its life in the browser begun anew. */
+  renew: (value: string) => string
+}
+
+const slideEveryMs = 24 * 3_600_000
+const shortestSlidingMs = 2 * slideEveryMs
+
+/** Cookies `token.signature`, HMAC-SHA256 with the service's secret: the format of better-call's signed cookies. */
+export function createSessionCookies({ secret, secure, idleMs }: SessionCookieOptions): SessionCookies {
+  const name = `${secure ? '__Secure-' : ''}better-auth.session_token`
+  return {
+    name,
+    open(value) {
+      const at = value.lastIndexOf('.')
+      const token = value.slice(0, at)
+      const given = Buffer.from(value.slice(at + 1))
+      const expected = Buffer.from(createHmac('sha256', secret).update(token).digest('base64'))
+      return at > 0 && given.length === expected.length && timingSafeEqual(given, expected) ? token : undefined
+    },
+    isDue({ session_expires_at: expires, session_not_after: end, session_created_at: created }) {
+      // Impersonated and unremembered sessions end within a day or an hour and do not slide.
+      if (!expires || !end || !created || end.getTime() - created.getTime() < shortestSlidingMs) return false
+      const untilIdle = expires.getTime() - Date.now()
+      return untilIdle <= idleMs - slideEveryMs && expires < end
+    },
+    slideTo: () => new Date(Date.now() + idleMs),
+    renew(value) {
+      const attributes = `Max-Age=${idleMs / 1_000}; Path=/; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`
+      return `${name}=${encodeURIComponent(value)}; ${attributes}`
+    },
+  }
+}

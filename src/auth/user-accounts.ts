@@ -1,0 +1,84 @@
+import { randomBytes } from 'node:crypto'
+import { APIError } from 'better-auth/api'
+import type { Db, Tx } from '../db/database.ts'
+import { ProblemError } from '../http/problem.ts'
+import type { Mailer } from '../mail/mailer.ts'
+import { invitationMessage } from '../mail/messages.ts'
+import type { Auth } from './auth.ts'
+import { inAuthTransaction } from './auth-transaction.ts'
+
+export interface NewUser {
+  email: string
+  name: string
+  role: string
+  emailVerified: boolean
+  /** Without one the user is sent a link to choose it. */
+  password: string | undefined
+}
+
+/** Makes users and their passwords, through Better-Auth and all in one transaction. */
+export interface UserAccounts {
+  /**
+   * Makes a user. `before` runs first, in the same transaction.
+   * @returns the id
+   * @throws ProblemError `conflict` when the address is taken
+   */
+  create: (user: NewUser, before?: (trx: Tx) => Promise<void>) => Promise<string>
+  /** Sets a password; the sessions of the user end. */
+  setPassword: (userId: string, password: string) => Promise<void>
+}
+
+const invitationMs = 7 * 24 * 3_600_000
+
+export function createUserAccounts(db: Db, auth: Auth, mailer: Mailer, baseUrl: string): UserAccounts {
+  async function invite({ id, email, name }: { id: string; email: string; name: string }): Promise<void> {
+    const { internalAdapter } = await auth.$context
+    const token = randomBytes(18).toString('base64url')
+    await internalAdapter.createVerificationValue({
+      identifier: `reset-password:${token}`,
+      value: id,
+      expiresAt: new Date(Date.now() + invitationMs),
+    })
+    mailer.send(invitationMessage({ email, name }, { endpoint: `${baseUrl}/api/auth/reset-password`, token }))
+  }
+
+  return {
+    async create({ password, ...user }, before) {
+      const context = await auth.$context
+      const hash = password === undefined ? undefined : await context.password.hash(password)
+      const id = await inAuthTransaction(db, context.options, async (trx) => {
+        await before?.(trx)
+        if (await context.internalAdapter.findUserByEmail(user.email)) throw taken()
+        const created = await context.internalAdapter.createUser({ ...user }, { method: 'admin' })
+        if (hash !== undefined) {
+          await context.internalAdapter.linkAccount({
+            userId: created.id,
+            providerId: 'credential',
+            accountId: created.id,
+            password: hash,
+          })
+        }
+        return created.id
+      }).catch((error: unknown) => {
+        throw error instanceof APIError ? new ProblemError('validation', error.message, { cause: error }) : error
+      })
+      if (hash === undefined) await invite({ id, ...user })
+      return id
+    },
+    async setPassword(userId, password) {
+      const context = await auth.$context
+      const hash = await context.password.hash(password)
+      await inAuthTransaction(db, context.options, async () => {
+        if (await context.internalAdapter.findCredentialAccount(userId)) {
+          await context.internalAdapter.updatePassword(userId, hash)
+        } else {
+          await context.internalAdapter.createAccount({ userId, providerId: 'credential', accountId: userId, password: hash })
+        }
+      })
+    },
+  }
+}
+
+function taken(): ProblemError {
+  return new ProblemError('conflict', 'Another user has this e-mail address.')
+}

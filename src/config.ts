@@ -1,0 +1,208 @@
+import { z } from 'zod'
+import { parseRange } from './http/client-address.ts'
+import { secretWeakness } from './secret.ts'
+
+/** Every variable that the service reads, as text. `.env.example` lists the same ones. */
+export const variables = [
+  'PORT',
+  'HOST',
+  'BETTER_AUTH_URL',
+  'BETTER_AUTH_SECRET',
+  'DATABASE_URL',
+  'DIRECT_URL',
+  'DATA_DIR',
+  'TRUSTED_ORIGINS',
+  'FRONTEND_URL',
+  'TRUSTED_PROXIES',
+  'JWT_ALGORITHM',
+  'JWT_TTL',
+  'JWT_SHARED_SECRET',
+  'JWT_SHARED_ISSUER',
+  'GOOGLE_CLIENT_ID',
+  'GOOGLE_CLIENT_SECRET',
+  'GITHUB_CLIENT_ID',
+  'GITHUB_CLIENT_SECRET',
+  'SMTP_URL',
+  'MAIL_FROM',
+  'ADMIN_EMAIL',
+  'ADMIN_PASSWORD',
+  'SIGN_UP',
+  'RATE_LIMIT',
+  'LOG_LEVEL',
+] as const
+type Variable = (typeof variables)[number]
+
+// Better-Auth reads these by itself, past every check of ours.
+const refused = ['BETTER_AUTH_SECRETS', 'AUTH_SECRET', 'BETTER_AUTH_TRUSTED_ORIGINS', 'BASE_URL']
+
+/** The settings are not usable; the message lists every fault by variable and shows no value. */
+export class ConfigError extends Error {
+  override name = 'ConfigError'
+  readonly faults: readonly string[]
+  constructor(faults: string[]) {
+    super(`The configuration is not usable:\n${faults.map((fault) => `  ${fault}`).join('\n')}`)
+    this.faults = faults
+  }
+}
+
+export type Config = ReturnType<typeof parseConfig>
+
+const loopbackHost = /^(localhost|127(\.\d+){3}|\[::1\])$/
+
+const secret = z.string().superRefine((value, context) => {
+  const weakness = secretWeakness(value)
+  if (weakness) context.addIssue({ code: 'custom', message: `${weakness}; generate one with: openssl rand -base64 32` })
+})
+
+const origin = z.string().transform((value, context) => {
+  const url = URL.canParse(value) ? new URL(value) : undefined
+  if (!url || !/^https?:$/.test(url.protocol) || url.href !== `${url.origin}/` || /\s/.test(value)) {
+    context.addIssue({ code: 'custom', message: 'is not the origin of a web site, such as https://app.example.com' })
+    return z.NEVER
+  }
+  return url.origin
+})
+
+const publicUrl = origin.superRefine((value, context) => {
+  const { protocol, hostname } = new URL(value)
+  if (protocol === 'http:' && !loopbackHost.test(hostname)) {
+    context.addIssue({ code: 'custom', message: 'must be https unless its host is a loopback address' })
+  }
+})
+
+const list = (text: string) => text.split(',').map((entry) => entry.trim()).filter(Boolean)
+
+const postgresUrl = z
+  .string()
+  .refine((value) => URL.canParse(value) && /^postgres(ql)?:$/.test(new URL(value).protocol), 'is not a postgres:// URL')
+
+const oneOf = <T extends string>(...values: T[]) => z.enum(values, `must be one of: ${values.join(', ')}`)
+
+const EnvSchema = z.object({
+  PORT: z
+    .string()
+    .refine((value) => /^\d{1,5}$/.test(value) && Number(value) >= 1 && Number(value) <= 65_535, 'is not a port (1 to 65535)')
+    .transform(Number)
+    .optional(),
+  HOST: z.string().regex(/^[\w.:-]+$/, 'is not a host name or address').optional(),
+  BETTER_AUTH_URL: publicUrl.optional(),
+  BETTER_AUTH_SECRET: secret.optional(),
+  DATABASE_URL: postgresUrl.optional(),
+  DIRECT_URL: postgresUrl.optional(),
+  DATA_DIR: z.string().default('.data'),
+  TRUSTED_ORIGINS: z.string().transform(list).pipe(z.array(origin)).default([]),
+  FRONTEND_URL: origin.optional(),
+  TRUSTED_PROXIES: z
+    .string()
+    .transform(list)
+    .pipe(
+      z.array(
+        z.string().transform((text, context) => {
+          const range = parseRange(text)
+          if (range) return range
+          context.addIssue({ code: 'custom', message: 'holds something that is neither an IP address nor a CIDR range' })
+          return z.NEVER
+        }),
+      ),
+    )
+    .default([]),
+  JWT_ALGORITHM: oneOf('RS256', 'ES256', 'EdDSA').default('RS256'),
+  JWT_TTL: z
+    .string()
+    .regex(/^[1-9]\d{0,3}[sm]$/, 'is not a duration such as 15m or 900s')
+    .transform((text) => Number.parseInt(text, 10) * (text.endsWith('m') ? 60 : 1))
+    .refine((seconds) => seconds >= 30 && seconds <= 3_600, 'must be between 30s and 60m')
+    .default(900),
+  JWT_SHARED_SECRET: secret.optional(),
+  JWT_SHARED_ISSUER: z.string().max(200).optional(),
+  GOOGLE_CLIENT_ID: z.string().optional(),
+  GOOGLE_CLIENT_SECRET: z.string().optional(),
+  GITHUB_CLIENT_ID: z.string().optional(),
+  GITHUB_CLIENT_SECRET: z.string().optional(),
+  SMTP_URL: z
+    .string()
+    .refine((value) => URL.canParse(value) && /^smtps?:$/.test(new URL(value).protocol), 'is not an smtp:// or smtps:// URL')
+    .optional(),
+  MAIL_FROM: z.string().regex(/^[^\r\n]*@[^\r\n]+$/, 'is not a mail address').optional(),
+  ADMIN_EMAIL: z.email('is not a mail address').max(254).toLowerCase().optional(),
+  ADMIN_PASSWORD: z.string().min(8, 'must have at least 8 characters').max(128, 'must have at most 128 characters').optional(),
+  SIGN_UP: oneOf('open', 'closed').default('open'),
+  RATE_LIMIT: z
+    .string()
+    .regex(/^\d{1,7}$/, 'is not a number of requests a minute')
+    .transform(Number)
+    .default(6_000),
+  LOG_LEVEL: oneOf('trace', 'debug', 'info', 'warn', 'error', 'silent').default('info'),
+} satisfies Record<Variable, z.ZodType>)
+
+type Settings = z.infer<typeof EnvSchema>
+
+// What only makes sense together. Given the first, each of the others is needed.
+const companions: [Variable, Variable][] = [
+  ['DATABASE_URL', 'BETTER_AUTH_SECRET'],
+  ['DATABASE_URL', 'BETTER_AUTH_URL'],
+  ['DIRECT_URL', 'DATABASE_URL'],
+  ['JWT_SHARED_SECRET', 'JWT_SHARED_ISSUER'],
+  ['JWT_SHARED_ISSUER', 'JWT_SHARED_SECRET'],
+  ['GOOGLE_CLIENT_ID', 'GOOGLE_CLIENT_SECRET'],
+  ['GOOGLE_CLIENT_SECRET', 'GOOGLE_CLIENT_ID'],
+  ['GITHUB_CLIENT_ID', 'GITHUB_CLIENT_SECRET'],
+  ['GITHUB_CLIENT_SECRET', 'GITHUB_CLIENT_ID'],
+  ['SMTP_URL', 'MAIL_FROM'],
+  ['ADMIN_EMAIL', 'ADMIN_PASSWORD'],
+  ['ADMIN_PASSWORD', 'ADMIN_EMAIL'],
+]
+
+/**
+ * Turns environment variables into the configuration. Pure; an empty value counts as absent.
+ * @throws ConfigError naming every fault at once, and no value
+ */
+export function parseConfig(env: Record<string, string | undefined>) {
+  const given = Object.fromEntries(variables.flatMap((name) => (env[name] ? [[name, env[name]]] : [])))
+  const faults = refused.filter((name) => env[name]).map((name) => `${name}: is not a setting of this service; unset it`)
+  for (const [name, needed] of companions) {
+    if (given[name] && !given[needed]) faults.push(`${needed}: is missing, but ${name} is set`)
+  }
+  const parsed = EnvSchema.safeParse(given)
+  if (!parsed.success) faults.push(...parsed.error.issues.map((issue) => `${String(issue.path[0])}: ${issue.message}`))
+  if (!parsed.success || faults.length > 0) throw new ConfigError([...new Set(faults)])
+  return toConfig(parsed.data)
+}
+
+function toConfig(s: Settings) {
+  const port = s.PORT ?? 3000
+  const baseUrl = s.BETTER_AUTH_URL ?? `http://localhost:${port}`
+  return {
+    port,
+    /** Whether the port may be another one when it is taken. */
+    portIsFixed: s.PORT !== undefined || s.BETTER_AUTH_URL !== undefined || s.DATABASE_URL !== undefined,
+    host: s.HOST ?? (s.DATABASE_URL ? '0.0.0.0' : '127.0.0.1'),
+    baseUrl,
+    isLoopback: loopbackHost.test(new URL(baseUrl).hostname),
+    /** Undefined only with the embedded database, which keeps one of its own in `dataDir`. */
+    secret: s.BETTER_AUTH_SECRET,
+    dataDir: s.DATA_DIR,
+    database: s.DATABASE_URL ? { url: s.DATABASE_URL, directUrl: s.DIRECT_URL } : undefined,
+    trustedOrigins: [...new Set([baseUrl, ...s.TRUSTED_ORIGINS, ...(s.FRONTEND_URL ? [s.FRONTEND_URL] : [])])],
+    trustedProxies: s.TRUSTED_PROXIES,
+    jwt: {
+      algorithm: s.JWT_ALGORITHM,
+      ttlSeconds: s.JWT_TTL,
+      shared:
+        s.JWT_SHARED_SECRET && s.JWT_SHARED_ISSUER
+          ? { secret: s.JWT_SHARED_SECRET, issuer: s.JWT_SHARED_ISSUER }
+          : undefined,
+    },
+    google: provider(s.GOOGLE_CLIENT_ID, s.GOOGLE_CLIENT_SECRET),
+    github: provider(s.GITHUB_CLIENT_ID, s.GITHUB_CLIENT_SECRET),
+    smtp: s.SMTP_URL && s.MAIL_FROM ? { url: s.SMTP_URL, from: s.MAIL_FROM } : undefined,
+    admin: s.ADMIN_EMAIL && s.ADMIN_PASSWORD ? { email: s.ADMIN_EMAIL, password: s.ADMIN_PASSWORD } : undefined,
+    signUpOpen: s.SIGN_UP === 'open',
+    rateLimit: s.RATE_LIMIT,
+    logLevel: s.LOG_LEVEL,
+  }
+}
+
+function provider(clientId: string | undefined, clientSecret: string | undefined) {
+  return clientId && clientSecret ? { clientId, clientSecret } : undefined
+}

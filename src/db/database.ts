@@ -1,0 +1,93 @@
+import { Kysely, PostgresDialect, type Transaction } from 'kysely'
+import pg from 'pg'
+import { openEmbedded } from './embedded.ts'
+import type { DB } from './schema.ts'
+
+export type Db = Kysely<DB>
+export type Tx = Transaction<DB>
+
+/** An open database. `close` ends every connection, and the embedded server with its lock. */
+export interface Database {
+  db: Db
+  close: () => Promise<void>
+}
+
+export type DatabaseConfig =
+  | { kind: 'postgres'; url: string; pooled: boolean; onError: (error: Error) => void }
+  | { kind: 'embedded'; directory: string; onError: (error: Error) => void }
+
+const connectTimeoutMs = 2_000
+const statementTimeoutMs = 5_000
+const lockTimeoutMs = 3_000
+// A server that was stopped never sends its own timeout, so the client keeps one too.
+const queryTimeoutMs = statementTimeoutMs + 500
+
+// `pg` returns int8 as a string, which Better-Auth concatenates; every count and rate here fits a number.
+const int8 = 20
+const types = {
+  getTypeParser: ((oid: number, format?: 'text') =>
+    oid === int8 ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
+}
+
+/**
+ * Opens PostgreSQL by URL, or the embedded one in a directory. Both are reached through `pg`, so parsers and
+ * error objects are the same. Nothing is migrated; PostgreSQL is first contacted by the first query.
+ * @throws EmbeddedDatabaseError when the directory is in use, corrupt or of another version.
+ */
+export async function openDatabase(config: DatabaseConfig): Promise<Database> {
+  if (config.kind === 'postgres') return openPostgres(config)
+  const embedded = await openEmbedded(config.directory)
+  const pool = new pg.Pool({ ...embedded.clientConfig, max: 1, idleTimeoutMillis: 0, types })
+  pool.on('error', config.onError)
+  const db = new Kysely<DB>({ dialect: new PostgresDialect({ pool }) })
+  return {
+    db,
+    async close() {
+      await db.destroy()
+      await embedded.close()
+    },
+  }
+}
+
+function openPostgres({ url, pooled, onError }: DatabaseConfig & { kind: 'postgres' }): Database {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: 10,
+    connectionTimeoutMillis: connectTimeoutMs,
+    query_timeout: queryTimeoutMs,
+    keepAlive: true,
+    types,
+    // A pooler refuses startup parameters it does not know; there the role's own defaults apply.
+    ...(pooled ? {} : { statement_timeout: statementTimeoutMs, lock_timeout: lockTimeoutMs }),
+  })
+  // Without a listener the loss of an idle connection would end the process.
+  pool.on('error', onError)
+  const db = new Kysely<DB>({ dialect: new PostgresDialect({ pool: dropsBrokenClients(pool) }) })
+  return { db, close: () => db.destroy() }
+}
+
+/** A client whose query timed out is still busy with it: it must not go back to the pool. */
+function dropsBrokenClients(pool: pg.Pool): { connect: () => Promise<pg.PoolClient>; end: () => Promise<void> } {
+  return {
+    end: () => pool.end(),
+    async connect() {
+      const client = await pool.connect()
+      const { query, release } = client
+      let broken: Error | undefined
+      client.query = (async (...args: Parameters<typeof query>) => {
+        try {
+          return await Reflect.apply(query, client, args)
+        } catch (error) {
+          if (error instanceof Error && !(error instanceof pg.DatabaseError)) broken = error
+          throw error
+        }
+      }) as typeof query
+      client.release = () => {
+        client.query = query
+        client.release = release
+        release.call(client, broken)
+      }
+      return client
+    },
+  }
+}

@@ -1,0 +1,75 @@
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { PGlite } from '@electric-sql/pglite'
+import { createPgConfig } from '@electric-sql/pglite/node-postgres'
+import { type DirectoryLock, lockDirectory } from './directory-lock.ts'
+
+const majorVersion = '18'
+
+/** The embedded database cannot be opened; the message says why and what to do. */
+export class EmbeddedDatabaseError extends Error {
+  override name = 'EmbeddedDatabaseError'
+}
+
+interface Embedded {
+  clientConfig: ReturnType<typeof createPgConfig>
+  close: () => Promise<void>
+}
+
+/**
+ * Opens the embedded PostgreSQL in `directory`/postgres, creating it on first use.
+ * PGlite does not lock its files, and two processes on them lose rows, so the directory is locked here.
+ * @throws EmbeddedDatabaseError, DirectoryInUseError
+ */
+export async function openEmbedded(directory: string): Promise<Embedded> {
+  await mkdir(directory, { recursive: true, mode: 0o700 })
+  const lock = await lockDirectory(directory)
+  try {
+    const pglite = await openCluster(join(directory, 'postgres'))
+    return { clientConfig: createPgConfig(pglite), close: () => closeCluster(pglite, lock) }
+  } catch (error) {
+    await lock.release()
+    throw error
+  }
+}
+
+async function closeCluster(pglite: PGlite, lock: DirectoryLock): Promise<void> {
+  try {
+    await pglite.close()
+  } finally {
+    await lock.release()
+  }
+}
+
+async function openCluster(cluster: string): Promise<PGlite> {
+  if (existsSync(cluster)) await assertOpenable(cluster)
+  else await createCluster(cluster)
+  try {
+    return await PGlite.create(cluster)
+  } catch (cause) {
+    throw new EmbeddedDatabaseError(`${cluster} cannot be opened: it is corrupt. Restore it from a backup.`, { cause })
+  }
+}
+
+async function assertOpenable(cluster: string): Promise<void> {
+  const version = await readFile(join(cluster, 'PG_VERSION'), 'utf8').catch(() => undefined)
+  if (version === undefined) {
+    const empty = (await readdir(cluster)).length === 0
+    throw new EmbeddedDatabaseError(
+      `${cluster} is ${empty ? 'empty' : 'not a database'}. Restore it from a backup, or remove it to start anew.`,
+    )
+  }
+  if (version.trim() !== majorVersion) {
+    throw new EmbeddedDatabaseError(`${cluster} is of PostgreSQL ${version.trim()}; this version opens ${majorVersion}.`)
+  }
+}
+
+/** Creates the cluster beside its place and moves it there whole, so that a first start cut short leaves nothing. */
+async function createCluster(cluster: string): Promise<void> {
+  const draft = `${cluster}.new`
+  await rm(draft, { recursive: true, force: true })
+  const pglite = await PGlite.create(draft)
+  await pglite.close()
+  await rename(draft, cluster)
+}

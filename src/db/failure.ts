@@ -1,0 +1,30 @@
+import pg from 'pg'
+
+/**
+ * What the database's refusal means to a caller. `constraint` names a rule of `migrations/` that was broken;
+ * `invalid` is text the database cannot hold; `unavailable` means that it may work in a moment.
+ */
+export type DatabaseFailure = { kind: 'constraint'; constraint: string } | { kind: 'invalid' } | { kind: 'unavailable' }
+
+// Classes of SQLSTATE: connection, resources, operator intervention, lock and serialization conflicts, read-only.
+const unavailableCodes = /^(08|53|57|55P03|40001|40P01|25006)/
+const invalidCodes = /^(22021|22P05)/
+const networkCodes = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EAI_AGAIN', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENOENT'])
+const driverMessages = /Connection terminated|Query read timeout|timeout exceeded when trying to connect|pool after calling end|Client has encountered a connection error/
+
+/** Recognises an error of the database, its driver or the way to it; undefined for any other error. */
+export function databaseFailure(error: unknown): DatabaseFailure | undefined {
+  if (!(error instanceof Error)) return undefined
+  if (isDatabaseError(error)) {
+    if (error.constraint) return { kind: 'constraint', constraint: error.constraint }
+    if (invalidCodes.test(error.code ?? '')) return { kind: 'invalid' }
+    return unavailableCodes.test(error.code ?? '') ? { kind: 'unavailable' } : undefined
+  }
+  if ('syscall' in error && 'code' in error && networkCodes.has(String(error.code))) return { kind: 'unavailable' }
+  if (driverMessages.test(error.message)) return { kind: 'unavailable' }
+  return error instanceof AggregateError ? databaseFailure(error.errors[0]) : undefined
+}
+
+function isDatabaseError(error: Error): error is pg.DatabaseError {
+  return error instanceof pg.DatabaseError
+}

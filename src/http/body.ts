@@ -1,0 +1,41 @@
+import { createMiddleware } from 'hono/factory'
+import { bodyLimit } from 'hono/body-limit'
+import type { Env } from './exchange.ts'
+import { ProblemError } from './problem.ts'
+
+const maxBodyBytes = 64 * 1024
+
+const limitBody = bodyLimit({
+  maxSize: maxBodyBytes,
+  onError: () => {
+    // The rest is not read, so the connection cannot be used again.
+    throw new ProblemError('payload-too-large', undefined, { headers: { connection: 'close' } })
+  },
+})
+
+/** Whether the request says that a body follows. */
+export function announcesBody(header: (name: string) => string | undefined): boolean {
+  return header('transfer-encoding') !== undefined || Number(header('content-length') ?? 0) !== 0
+}
+
+/**
+ * Refuses a body over 64 KiB before anything parses it.
+ * Runs only where one is announced: looking at the native request costs two thirds of the throughput of a GET.
+ */
+export const limitedBody = createMiddleware<Env>(async (c, next) => {
+  if (announcesBody((name) => c.req.header(name))) return limitBody(c, next)
+  return next()
+})
+
+/** Refuses a body that is not JSON. */
+export const jsonBody = createMiddleware<Env>(async (c, next) => {
+  if (announcesBody((name) => c.req.header(name)) && !isJson(c.req.header('content-type'))) {
+    throw new ProblemError('unsupported-media-type')
+  }
+  return next()
+})
+
+/** Whether a `Content-Type` is that of JSON in UTF-8. */
+export function isJson(contentType: string | undefined): boolean {
+  return /^application\/json\s*(?:;\s*charset="?utf-8"?\s*)?$/i.test(contentType ?? '')
+}

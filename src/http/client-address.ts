@@ -1,0 +1,50 @@
+import type { IncomingMessage } from 'node:http'
+import ipaddr from 'ipaddr.js'
+
+type Range = [address: ipaddr.IPv4 | ipaddr.IPv6, bits: number]
+
+/** Carries the client's address to Better-Auth; what a client sends under this name is dropped. */
+export const clientAddressHeader = 'x-client-ip'
+
+/** Parses an address or CIDR range; undefined when it is neither. */
+export function parseRange(text: string): Range | undefined {
+  if (ipaddr.isValidCIDR(text)) return ipaddr.parseCIDR(text)
+  // `isValid` takes IPv4 in its historic short and octal forms too, which nobody means.
+  if (!ipaddr.IPv4.isValidFourPartDecimal(text) && !ipaddr.IPv6.isValid(text)) return undefined
+  const address = ipaddr.process(text)
+  return [address, address.kind() === 'ipv4' ? 32 : 128]
+}
+
+/**
+ * Finds the address of the client: the socket's peer or, when that is one of the `trusted` proxies, the right-most hop
+ * of `X-Forwarded-For` that is not. Whatever else a client claims is ignored.
+ */
+export function clientAddressFinder(trusted: Range[]): (incoming: IncomingMessage) => string {
+  const isTrusted = (address: ipaddr.IPv4 | ipaddr.IPv6) =>
+    trusted.some(([network, bits]) => address.kind() === network.kind() && address.match(network, bits))
+
+  return (incoming) => {
+    const peer = parseAddress(incoming.socket.remoteAddress ?? '')
+    if (!peer) return 'unknown'
+    if (!isTrusted(peer)) return peer.toString()
+    let client = peer
+    const hops = [incoming.headers['x-forwarded-for'] ?? []].flat().join(',').split(',')
+    for (const hop of hops.reverse()) {
+      const address = parseAddress(hop.trim())
+      if (!address) break
+      client = address
+      if (!isTrusted(address)) break
+    }
+    return client.toString()
+  }
+}
+
+/** What one client owns: an IPv4 address, or the /64 of an IPv6 address. */
+export function addressBlock(address: string): string {
+  const parsed = parseAddress(address)
+  return parsed instanceof ipaddr.IPv6 ? parsed.parts.slice(0, 4).join(':') : address
+}
+
+function parseAddress(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
+  return ipaddr.isValid(text) ? ipaddr.process(text) : undefined
+}

@@ -1,0 +1,35 @@
+import type { Context } from 'hono'
+import { z } from '@hono/zod-openapi'
+
+/** The query parameters every list takes. */
+export const pageQuery = {
+  limit: z
+    .string()
+    .regex(/^\d{1,3}$/, 'is not a whole number from 1 to 100')
+    .default('25')
+    .transform(Number)
+    .pipe(z.int().min(1).max(100))
+    .openapi({ type: 'integer', minimum: 1, maximum: 100, default: 25, description: 'Items per page', example: 25 }),
+  cursor: z.string().max(1_000).optional().openapi({ description: '`page.nextCursor` of the page before' }),
+  include: z.literal('total').optional().openapi({ description: '`total`: count all matches too' }),
+}
+
+/** The wire form of a page of `item`. */
+export function pageOf<T extends z.ZodType>(item: T) {
+  return z.object({
+    data: z.array(item),
+    page: z.object({
+      limit: z.int(),
+      nextCursor: z.string().nullable().openapi({ description: 'Continues the list; null at its end' }),
+    }),
+    total: z.int().optional().openapi({ description: 'All matches; only with `include=total`' }),
+  })
+}
+
+/** Points to the next page. @see RFC 8288 */
+export function linkNext(c: Context, cursor: string | null): void {
+  if (cursor === null) return
+  const query = new URLSearchParams(c.req.query())
+  query.set('cursor', cursor)
+  c.header('link', `<${c.req.path}?${query}>; rel="next"`)
+}

@@ -1,0 +1,39 @@
+import { OpenAPIHono } from '@hono/zod-openapi'
+import type { ZodError } from 'zod'
+import type { Env } from './exchange.ts'
+import { type FieldError, ProblemError } from './problem.ts'
+
+type Target = 'json' | 'query' | 'param' | 'header' | 'cookie' | 'form'
+
+/** A router whose validation failures become `validation` problems that name each field or parameter. */
+export function createRouter(): OpenAPIHono<Env> {
+  return new OpenAPIHono<Env>({
+    defaultHook: (result) => {
+      if (!result.success) throw validationProblem(result.error, result.target as Target)
+    },
+  })
+}
+
+/** The faults of a schema as a problem: JSON pointers into the body (RFC 6901), names for parameters. */
+export function validationProblem(error: Pick<ZodError, 'issues'>, target: Target): ProblemError {
+  const errors = error.issues.flatMap((issue): FieldError[] => {
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) => ({ ...place(target, [...issue.path, key]), detail: 'is not known' }))
+    }
+    return [{ ...place(target, issue.path), detail: issue.message }]
+  })
+  const first = errors[0]
+  const detail = first ? `${first.parameter ?? first.pointer}: ${first.detail}` : undefined
+  return new ProblemError('validation', detail, { errors: errors.slice(0, 20) })
+}
+
+function place(target: Target, path: readonly PropertyKey[]): { pointer: string } | { parameter: string } {
+  const segments = path.map((segment) => printable(String(segment)))
+  if (target !== 'json') return { parameter: segments.join('.') }
+  return { pointer: segments.map((s) => `/${s.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('') }
+}
+
+// What a caller sent comes back only in short and without control characters.
+function printable(text: string): string {
+  return text.replaceAll(/\p{C}/gu, '\uFFFD').slice(0, 100)
+}

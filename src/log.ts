@@ -1,0 +1,65 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { pino, stdSerializers } from 'pino'
+import pretty from 'pino-pretty'
+import type { Exchange } from './http/exchange.ts'
+
+export type Log = ReturnType<typeof createLog>
+
+// What must not reach a log even inside a message: JWTs, signed cookies, mailed tokens, password hashes, addresses.
+const secrets: [RegExp, string][] = [
+  [/eyJ[\w-]+\.[\w-]*\.?[\w-]*/g, '[jwt]'],
+  [/((?:token|code|state|password|secret|session_token)["']?\s*[=:]\s*["']?)[^\s"'&;,)}]+/gi, '$1[redacted]'],
+  [/(reset-password\/)[^\s?/"']+/g, '$1[redacted]'],
+  [/(bearer|basic)\s+[\w.~+/%=-]+/gi, '$1 [redacted]'],
+  [/(\w+:\/\/)[^\s/@]+@/g, '$1[redacted]@'],
+  [/[0-9a-f]{32}:[0-9a-f]{128}/g, '[hash]'],
+  [/[^\s"'()<>=:,]+@[\w-]+(?:\.[\w-]+)+/g, '[e-mail]'],
+]
+
+/** Text without the secrets it may hold. */
+export function scrub(text: string): string {
+  return secrets.reduce((scrubbed, [pattern, replacement]) => scrubbed.replaceAll(pattern, replacement), text)
+}
+
+/** The service's logger: JSON lines on standard output, or readable ones on a terminal. */
+export function createLog(level: string, destination?: NodeJS.WritableStream) {
+  const options = {
+    level,
+    base: null,
+    serializers: { err: serializeError },
+    redact: ['*.password', '*.token', '*.secret', '*.authorization', '*.cookie'],
+  }
+  if (destination) return pino(options, destination)
+  if (process.stdout.isTTY) return pino(options, pretty({ colorize: true, singleLine: true, sync: true }))
+  return pino(options, pino.destination({ dest: 1, sync: false }))
+}
+
+// Database errors carry the row in `detail`; only the code and the constraint are of use.
+function serializeError(error: Error): object {
+  const { type, message, stack } = stdSerializers.err(error)
+  const { code, constraint } = error as { code?: unknown; constraint?: unknown }
+  return {
+    type,
+    message: scrub(message),
+    stack: scrub(stack ?? ''),
+    ...(typeof code === 'string' && { code }),
+    ...(typeof constraint === 'string' && { constraint }),
+    ...(error.cause instanceof Error && { cause: serializeError(error.cause) }),
+  }
+}
+
+/** One line a request: never its URL or its headers. */
+export function logExchange(log: Log, exchange: Exchange, incoming: IncomingMessage, outgoing: ServerResponse): void {
+  log.info(
+    {
+      requestId: exchange.id,
+      method: incoming.method,
+      route: exchange.route ?? null,
+      status: outgoing.headersSent ? outgoing.statusCode : null,
+      durationMs: Math.round((performance.now() - exchange.startedAt) * 10) / 10,
+      principal: exchange.principal ?? null,
+      ...(outgoing.writableFinished ? {} : { aborted: true }),
+    },
+    'request',
+  )
+}

@@ -1,0 +1,71 @@
+import { createTransport } from 'nodemailer'
+import type { Log } from '../log.ts'
+
+export interface Message {
+  to: string
+  subject: string
+  text: string
+}
+
+/** Sends mail, or says that it cannot. */
+export interface Mailer {
+  /** Whether a message reaches anybody: SMTP is configured, or the log is read by the person at this machine. */
+  canSend: boolean
+  /** Whether messages really leave, so that an address can be verified before it is trusted. */
+  isReal: boolean
+  /** Hands a message over; what becomes of it is logged, and never fails or slows the caller. */
+  send: (message: Message) => void
+  /** Waits for messages under way. */
+  close: () => Promise<void>
+}
+
+interface MailerOptions {
+  smtp: { url: string; from: string } | undefined
+  /** Whether links may be written to the log. */
+  logLinks: boolean
+  log: Log
+}
+
+const smtpTimeoutMs = 10_000
+
+/** Mail over SMTP; without it, in the log where only the person at this machine reads it. */
+export function createMailer({ smtp, logLinks, log }: MailerOptions): Mailer {
+  const pending = new Set<Promise<void>>()
+  const deliver = smtp ? overSmtp(smtp) : intoLog(log)
+  return {
+    canSend: smtp !== undefined || logLinks,
+    isReal: smtp !== undefined,
+    send(message) {
+      if (!smtp && !logLinks) return
+      const sending = deliver(message)
+        .catch((error: unknown) => log.error({ err: error, subject: message.subject }, 'mail could not be sent'))
+        .then(() => {
+          pending.delete(sending)
+        })
+      pending.add(sending)
+    },
+    async close() {
+      await Promise.all(pending)
+    },
+  }
+}
+
+function overSmtp({ url, from }: { url: string; from: string }): (message: Message) => Promise<unknown> {
+  const transport = createTransport({
+    url,
+    connectionTimeout: smtpTimeoutMs,
+    greetingTimeout: smtpTimeoutMs,
+    socketTimeout: smtpTimeoutMs,
+    // A message is text that we wrote: it never names a file or a URL to attach.
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  })
+  return (message) => transport.sendMail({ from, ...message })
+}
+
+function intoLog(log: Log): (message: Message) => Promise<void> {
+  return ({ to, subject, text }) => {
+    log.info({ mail: { to, subject, text } }, 'mail (SMTP_URL is not set)')
+    return Promise.resolve()
+  }
+}

@@ -1,0 +1,208 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import type { ActOnUser } from '../auth/act-on-user.ts'
+import type { Requires } from '../auth/authorize.ts'
+import { covers } from '../auth/permissions.ts'
+import type { Principal } from '../auth/principal.ts'
+import type { Roles } from '../auth/roles.ts'
+import type { UserAccounts } from '../auth/user-accounts.ts'
+import type { Db } from '../db/database.ts'
+import type { Cursors } from '../http/cursor.ts'
+import { linkNext, pageOf } from '../http/page.ts'
+import { invalid, ProblemError, problems } from '../http/problem.ts'
+import { createRouter } from '../http/router.ts'
+import type { Mailer } from '../mail/mailer.ts'
+import { resolveId, UserPath } from '../resources/parameters.ts'
+import { toUser, User } from '../resources/user.ts'
+import { countUsers, deleteUser, findUser, listUsers, positionOf, setRole, updateUser } from './users.queries.ts'
+import { ListUsers, NewUserBody, RoleBody, UserChangeBody } from './users.schemas.ts'
+
+interface Dependencies {
+  db: Db
+  requires: Requires
+  roles: Roles
+  cursors: Cursors
+  actOnUser: ActOnUser
+  userAccounts: UserAccounts
+  mailer: Mailer
+}
+
+const userResponse = (description: string) => ({ description, content: { 'application/json': { schema: User } } })
+
+export function usersRoutes({ db, requires, roles, cursors, actOnUser, userAccounts, mailer }: Dependencies) {
+  return createRouter()
+    .openapi(
+      createRoute({
+        ...requires('account:read'),
+        operationId: 'getMe',
+        summary: 'The user who asks',
+        tags: ['Me'],
+        method: 'get',
+        path: '/auth/me',
+        responses: { 200: userResponse('The user'), ...problems('invalid-token', 'insufficient-scope') },
+      }),
+      async (c) => c.json(await getUser(db, c.var.principal.subject), 200),
+    )
+    .openapi(
+      createRoute({
+        ...requires('users:read'),
+        operationId: 'listUsers',
+        summary: 'List and search users',
+        tags: ['Users'],
+        method: 'get',
+        path: '/users',
+        request: { query: ListUsers },
+        responses: {
+          200: {
+            description: 'A page of users',
+            content: { 'application/json': { schema: pageOf(User) } },
+            headers: z.object({ link: z.string().optional().openapi({ description: 'The next page, `rel="next"`' }) }),
+          },
+          ...problems('validation'),
+        },
+      }),
+      async (c) => {
+        const { limit, cursor, include, sort, ...filter } = c.req.valid('query')
+        const query = { sort, ...filter }
+        const after = cursor === undefined ? undefined : cursors.decode(cursor, query)
+        const rows = await listUsers(db, filter, { sort, after, limit: limit + 1 })
+        const total = include === 'total' ? { total: await countUsers(db, filter) } : {}
+        const data = rows.slice(0, limit)
+        const last = data.at(-1)
+        const nextCursor = last && rows.length > limit ? cursors.encode(positionOf(last, sort), query) : null
+        linkNext(c, nextCursor)
+        return c.json({ data: data.map(toUser), page: { limit, nextCursor }, ...total }, 200)
+      },
+    )
+    .openapi(
+      createRoute({
+        ...requires('users:write'),
+        operationId: 'createUser',
+        summary: 'Create a user, or invite one',
+        description:
+          'Without a password the user is sent a mail with a link to choose one. A role other than the default needs `users:role` too.',
+        tags: ['Users'],
+        method: 'post',
+        path: '/users',
+        request: { body: { required: true, content: { 'application/json': { schema: NewUserBody } } } },
+        responses: {
+          201: {
+            ...userResponse('The user'),
+            headers: z.object({ location: z.string().openapi({ example: '/api/v1/users/k3vJ8sQ2mZ7xT1bN5cR9wL4pH6dF0gYa' }) }),
+          },
+          ...problems('conflict', 'validation', 'weak-password'),
+        },
+      }),
+      async (c) => {
+        const { password, role = 'user', ...user } = c.req.valid('json')
+        if (role !== 'user') assertMayGrant(c.var.principal, roles, role)
+        assertPassword(password, mailer)
+        const id = await userAccounts.create({ ...user, role, password })
+        c.header('location', `/api/v1/users/${id}`)
+        return c.json(await getUser(db, id), 201)
+      },
+    )
+    .openapi(
+      createRoute({
+        ...requires('users:read', { orSelf: true }),
+        operationId: 'getUser',
+        summary: 'One user',
+        tags: ['Users'],
+        method: 'get',
+        path: '/users/{id}',
+        request: { params: UserPath },
+        responses: { 200: userResponse('The user'), ...problems('not-found', 'validation') },
+      }),
+      async (c) => c.json(await getUser(db, resolveId(c.req.valid('param').id, c.var.principal)), 200),
+    )
+    .openapi(
+      createRoute({
+        ...requires('users:write', { orSelf: true }),
+        operationId: 'updateUser',
+        summary: 'Change a user',
+        description: 'One may change one’s own `name` and `image`; `email` and `emailVerified` need the permission.',
+        tags: ['Users'],
+        method: 'patch',
+        path: '/users/{id}',
+        request: {
+          params: UserPath,
+          body: { required: true, content: { 'application/json': { schema: UserChangeBody } } },
+        },
+        responses: { 200: userResponse('The changed user'), ...problems('not-found', 'conflict', 'validation') },
+      }),
+      async (c) => {
+        const { principal } = c.var
+        const id = resolveId(c.req.valid('param').id, principal)
+        const change = c.req.valid('json')
+        if (!principal.permissions.has('users:write')) assertOwnFields(change)
+        return c.json(toUser(found(await actOnUser(principal, id, (trx) => updateUser(trx, id, change)))), 200)
+      },
+    )
+    .openapi(
+      createRoute({
+        ...requires('users:delete'),
+        operationId: 'deleteUser',
+        summary: 'Delete a user with everything of theirs',
+        tags: ['Users'],
+        method: 'delete',
+        path: '/users/{id}',
+        request: { params: UserPath },
+        responses: { 204: { description: 'Deleted' }, ...problems('not-found', 'self-action', 'last-admin', 'validation') },
+      }),
+      async (c) => {
+        const { principal } = c.var
+        const id = resolveId(c.req.valid('param').id, principal)
+        if (id === principal.subject) throw new ProblemError('self-action', 'You cannot delete yourself here.')
+        await actOnUser(principal, id, (trx) => deleteUser(trx, id))
+        return c.body(null, 204)
+      },
+    )
+    .openapi(
+      createRoute({
+        ...requires('users:role'),
+        operationId: 'setUserRole',
+        summary: 'Give a user a role',
+        tags: ['Users'],
+        method: 'put',
+        path: '/users/{id}/role',
+        request: { params: UserPath, body: { required: true, content: { 'application/json': { schema: RoleBody } } } },
+        responses: { 200: userResponse('The changed user'), ...problems('not-found', 'last-admin', 'validation') },
+      }),
+      async (c) => {
+        const { principal } = c.var
+        const id = resolveId(c.req.valid('param').id, principal)
+        const { role } = c.req.valid('json')
+        assertMayGrant(principal, roles, role)
+        return c.json(toUser(found(await actOnUser(principal, id, (trx) => setRole(trx, id, role)))), 200)
+      },
+    )
+}
+
+async function getUser(db: Db, id: string): Promise<z.infer<typeof User>> {
+  return toUser(found(await findUser(db, id)))
+}
+
+function found<T>(row: T | undefined): T {
+  if (row === undefined) throw new ProblemError('not-found', 'There is no user with this id.')
+  return row
+}
+
+function assertMayGrant(principal: Principal, roles: Roles, role: string): void {
+  if (!principal.permissions.has('users:role')) throw new ProblemError('forbidden', 'To give a role you need users:role.')
+  if (!roles.names.includes(role)) throw invalid({ pointer: '/role' }, `is not one of: ${roles.names.join(', ')}`)
+  if (!covers(principal.permissions, roles.scopesOf(role))) {
+    throw new ProblemError('forbidden', 'This role has permissions that you do not have.')
+  }
+}
+
+function assertOwnFields(change: object): void {
+  for (const field of ['email', 'emailVerified']) {
+    if (field in change) throw invalid({ pointer: `/${field}` }, 'is not known')
+  }
+}
+
+function assertPassword(password: string | undefined, mailer: Mailer): void {
+  if (password === undefined && !mailer.canSend) {
+    throw invalid({ pointer: '/password' }, 'is missing, and no invitation can be sent: mail is not configured')
+  }
+  if (password !== undefined && ([...password].length < 8 || [...password].length > 128)) throw new ProblemError('weak-password')
+}
