@@ -91,7 +91,7 @@ export function createGuards({ db, authenticate, sessionCookies, trustedOrigins 
     return {
       security: [{ bearer: [] as string[] }, { cookie: [] as string[] }],
       'x-required-permission': orSelf ? `${permission}, or one's own` : permission,
-      middleware: [middleware] as const,
+      middleware,
     }
   }
 

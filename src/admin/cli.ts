@@ -1,0 +1,72 @@
+import { createInterface } from 'node:readline'
+import { Writable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import type { AuthConfig } from '../auth/auth-config.ts'
+import type { Config } from '../config.ts'
+import { toProblem } from '../failures.ts'
+import { createLog } from '../log.ts'
+import { createServices } from '../services.ts'
+import { AdminCommand, AdminCommandError, runAdminCommand } from './commands.ts'
+import { askRunning } from './socket.ts'
+
+const usage = `usage: npm run admin -- create <email>            make a new admin
+       npm run admin -- grant <email> <role>      give a user a role
+       npm run admin -- reset-password <email>    set a password, end the user's sessions
+       npm run admin -- list                      show the admins
+A password is asked for, or read from standard input.`
+
+/**
+ * Runs one command of the operator: through the running service when the database is embedded, else on the database.
+ * @returns the exit code
+ */
+export async function runAdmin(args: string[], config: Config, authConfig: AuthConfig): Promise<number> {
+  const command = await parse(args)
+  if (typeof command === 'string') return print(process.stderr, command, 2)
+  const answer = config.database ? undefined : await askRunning(config.dataDir, command)
+  if (answer) return print(answer.ok ? process.stdout : process.stderr, answer.output, answer.ok ? 0 : 1)
+
+  const services = await createServices(config, authConfig, createLog('silent'))
+  try {
+    return print(process.stdout, await runAdminCommand(services, command), 0)
+  } catch (error) {
+    const message = error instanceof AdminCommandError ? error.message : toProblem(error).message
+    return print(process.stderr, message, 1)
+  } finally {
+    await services.close()
+  }
+}
+
+function print(stream: NodeJS.WriteStream, message: string, code: number): number {
+  stream.write(`${message}\n`)
+  return code
+}
+
+async function parse([command, email, ...rest]: string[]): Promise<AdminCommand | string> {
+  const [role] = rest
+  const given = {
+    create: { command, email },
+    'reset-password': { command, email },
+    grant: { command, email, role },
+    list: { command },
+  }[command ?? '']
+  const expected = command === 'list' ? email === undefined : email !== undefined && rest.length === (command === 'grant' ? 1 : 0)
+  if (!given || !expected) return usage
+  const needsPassword = command === 'create' || command === 'reset-password'
+  const parsed = AdminCommand.safeParse(needsPassword ? { ...given, password: await readPassword() } : given)
+  return parsed.success ? parsed.data : parsed.error.issues.map(({ message }) => message).join('\n')
+}
+
+/** The password typed at the terminal, unseen, or the first line of standard input. */
+async function readPassword(): Promise<string> {
+  if (!process.stdin.isTTY) return (await text(process.stdin)).split(/\r?\n/)[0] ?? ''
+  process.stderr.write('Password: ')
+  const unseen = new Writable({ write: (_chunk, _encoding, done) => done() })
+  const terminal = createInterface({ input: process.stdin, output: unseen, terminal: true })
+  try {
+    for await (const line of terminal) return line
+    return ''
+  } finally {
+    terminal.close()
+    process.stderr.write('\n')
+  }
+}

@@ -1,0 +1,71 @@
+import { z } from 'zod'
+import { lockAuthority } from '../auth/authority.queries.ts'
+import { inTransaction } from '../db/transaction.ts'
+import { Email } from '../resources/profile.ts'
+import type { Services } from '../services.ts'
+import { findByEmail, grantRole, listAdmins } from './admin.queries.ts'
+
+const Password = z.string().min(8, 'The password needs at least 8 characters').max(128, 'The password has at most 128 characters')
+const email = Email
+
+/** What the command line can ask for. */
+export const AdminCommand = z.discriminatedUnion('command', [
+  z.strictObject({ command: z.literal('create'), email, password: Password }),
+  z.strictObject({ command: z.literal('reset-password'), email, password: Password }),
+  z.strictObject({ command: z.literal('grant'), email, role: z.string() }),
+  z.strictObject({ command: z.literal('list') }),
+])
+export type AdminCommand = z.infer<typeof AdminCommand>
+
+/** A command that cannot be carried out; the message says why. */
+export class AdminCommandError extends Error {
+  override name = 'AdminCommandError'
+}
+
+type AdminServices = Pick<Services, 'db' | 'roles' | 'userAccounts'>
+
+/**
+ * Carries out a command of the operator, who is not held to any permission.
+ * @returns what to print
+ * @throws AdminCommandError, or ProblemError when a rule of the database forbids it
+ */
+export async function runAdminCommand(services: AdminServices, command: AdminCommand): Promise<string> {
+  const { db, roles, userAccounts } = services
+  switch (command.command) {
+    case 'create': {
+      const { email, password } = command
+      const name = email.split('@')[0] ?? email
+      if (await findByEmail(db, email)) {
+        throw new AdminCommandError(`${email} is registered already. To make that user an admin: grant ${email} admin`)
+      }
+      await userAccounts.create({ email, password, name, role: 'admin', emailVerified: true })
+      return `${email} is an admin now.`
+    }
+    case 'reset-password': {
+      const user = await existing(db, command.email)
+      await userAccounts.setPassword(user.id, command.password)
+      return `The password of ${command.email} was set; their sessions have ended.`
+    }
+    case 'grant': {
+      const { role } = command
+      if (!roles.names.includes(role)) throw new AdminCommandError(`There is no role "${role}": ${roles.names.join(', ')}`)
+      const user = await existing(db, command.email)
+      await inTransaction(db, async (trx) => {
+        await lockAuthority(trx)
+        await grantRole(trx, user.id, role)
+      })
+      return `${command.email} has the role ${role} now.`
+    }
+    case 'list': {
+      const admins = await listAdmins(db)
+      if (admins.length === 0) return 'There is no admin yet.'
+      return admins.map(({ id, email, name, banned }) => `${email}  ${name}  ${id}${banned ? '  (banned)' : ''}`).join('\n')
+    }
+  }
+}
+
+async function existing(db: Services['db'], email: string): Promise<{ id: string }> {
+  const user = await findByEmail(db, email)
+  if (!user) throw new AdminCommandError(`There is no user ${email}.`)
+  return user
+}

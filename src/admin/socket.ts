@@ -1,0 +1,85 @@
+import { once } from 'node:events'
+import { chmod, mkdtemp, rm, symlink } from 'node:fs/promises'
+import { createServer, type IncomingMessage, request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { toProblem } from '../failures.ts'
+import type { Services } from '../services.ts'
+import { AdminCommand, AdminCommandError, runAdminCommand } from './commands.ts'
+
+interface AdminServer {
+  close: () => Promise<void>
+}
+
+interface Answer {
+  ok: boolean
+  output: string
+}
+
+/**
+ * Takes commands of the operator beside a running service whose embedded database nobody else can open: on a Unix socket
+ * in the data directory, which only its owner can enter.
+ */
+export async function serveAdmin(services: Services): Promise<AdminServer> {
+  const path = socketPath(services.config.dataDir)
+  await rm(path, { force: true })
+  const server = createServer((incoming, outgoing) => {
+    void answer(services, incoming).then((body) => outgoing.end(JSON.stringify(body)))
+  })
+  await throughShortPath(path, async (short) => {
+    server.listen(short)
+    await once(server, 'listening')
+  })
+  await chmod(path, 0o600)
+  return {
+    async close() {
+      server.close()
+      server.closeAllConnections()
+      await rm(path, { force: true })
+    },
+  }
+}
+
+/** Asks the running service to carry out a command; undefined when none is running. */
+export async function askRunning(dataDir: string, command: AdminCommand): Promise<Answer | undefined> {
+  return throughShortPath(socketPath(dataDir), async (short) => {
+    try {
+      const outgoing = request({ socketPath: short, method: 'POST' })
+      outgoing.end(JSON.stringify(command))
+      const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage]
+      return JSON.parse(await text(incoming)) as Answer
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ECONNREFUSED')) return undefined
+      throw error
+    }
+  })
+}
+
+async function answer(services: Services, incoming: AsyncIterable<Uint8Array>): Promise<Answer> {
+  try {
+    const command = AdminCommand.parse(JSON.parse(await text(incoming)))
+    return { ok: true, output: await runAdminCommand(services, command) }
+  } catch (error) {
+    if (error instanceof AdminCommandError) return { ok: false, output: error.message }
+    return { ok: false, output: toProblem(error).message }
+  }
+}
+
+function socketPath(dataDir: string): string {
+  return resolve(dataDir, 'admin.sock')
+}
+
+const maxSocketPath = 100
+
+/** A socket's path has about a hundred bytes at most; through a link a longer one can be reached too. */
+async function throughShortPath<T>(path: string, use: (short: string) => Promise<T>): Promise<T> {
+  if (Buffer.byteLength(path) <= maxSocketPath) return use(path)
+  const folder = await mkdtemp(join(tmpdir(), 'latchkey-'))
+  try {
+    await symlink(resolve(path, '..'), join(folder, 'data'))
+    return await use(join(folder, 'data', 'admin.sock'))
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}

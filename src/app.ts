@@ -1,0 +1,80 @@
+import { cors } from 'hono/cors'
+import { createMiddleware } from 'hono/factory'
+import { routePath } from 'hono/route'
+import { accountsRoutes } from './accounts/accounts.routes.ts'
+import { authHandler } from './auth/auth-handler.ts'
+import { errorHandler } from './failures.ts'
+import { healthRoutes } from './health/health.routes.ts'
+import { jsonBody, limitedBody } from './http/body.ts'
+import { clientAddressFinder } from './http/client-address.ts'
+import { type Env, exchangeOf } from './http/exchange.ts'
+import { rateLimited } from './http/limits.ts'
+import { allowedMethods } from './http/methods.ts'
+import { ProblemError } from './http/problem.ts'
+import { createRouter } from './http/router.ts'
+import { pagesRoutes } from './pages/pages.routes.tsx'
+import { buildAuthDocument } from './reference/auth-document.ts'
+import { buildDocument } from './reference/document.ts'
+import { referenceRoutes } from './reference/reference.routes.ts'
+import type { Services } from './services.ts'
+import { sessionsRoutes } from './sessions/sessions.routes.ts'
+import { tokensRoutes } from './tokens/tokens.routes.ts'
+import { bansRoutes } from './users/bans.routes.ts'
+import { usersRoutes } from './users/users.routes.ts'
+
+/** The whole service as a Hono app: the URL map, in mount order. */
+export async function createApp(services: Services, isReady: () => boolean) {
+  const { config, guards, log } = services
+  const { requires } = guards
+  const clientAddress = clientAddressFinder(config.trustedProxies)
+
+  const api = createRouter()
+  api.use(jsonBody)
+  api.route('/', usersRoutes({ ...services, requires }))
+  api.route('/', bansRoutes({ ...services, requires }))
+  api.route('/', sessionsRoutes({ ...services, requires }))
+  api.route('/', accountsRoutes({ ...services, requires }))
+  api.route('/', tokensRoutes({ ...services, requires }))
+
+  const { name: cookieName } = services.sessionCookies
+  const document = buildDocument(api, config.baseUrl, cookieName)
+  const authDocument = await buildAuthDocument(services.auth, config.baseUrl, cookieName)
+
+  const app = createRouter()
+  app.use(noteRoute)
+  app.use(crossOrigin(config.trustedOrigins))
+  app.use(limitedBody)
+  app.route('/', healthRoutes({ db: services.db, isReady }))
+  app.route('/', authHandler({ ...services, clientAddress }))
+  app.route('/', await referenceRoutes({ document, authDocument }))
+  app.use('/api/v1/*', rateLimited(config.rateLimit, clientAddress))
+  app.route('/api/v1', api)
+  app.get('/', (c) => c.redirect('/api/v1/docs'))
+  app.route('/', pagesRoutes())
+  app.notFound((c) => {
+    const allow = allowedMethods(app, c.req.path, c.req.method)
+    if (allow.length === 0) throw new ProblemError('not-found')
+    throw new ProblemError('method-not-allowed', undefined, { headers: { allow: allow.join(', ') } })
+  })
+  app.onError(errorHandler(log))
+  return app
+}
+
+/** Notes the pattern of the route for the log; the path itself may hold a token. */
+const noteRoute = createMiddleware<Env>(async (c, next) => {
+  await next()
+  exchangeOf(c).route ??= routePath(c, -1)
+})
+
+/** Lets the trusted origins read responses, with credentials. Runs only for requests that name an origin: it is costly. */
+function crossOrigin(trustedOrigins: string[]) {
+  const apply = cors({
+    origin: trustedOrigins,
+    credentials: true,
+    allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    allowHeaders: ['authorization', 'content-type'],
+    exposeHeaders: ['link', 'location', 'retry-after', 'set-auth-token', 'x-request-id'],
+    maxAge: 600,
+  })
+  return createMiddleware<Env>((c, next) => (c.req.header('origin') === undefined ? next() : apply(c, next)))
+}

@@ -1,0 +1,28 @@
+import { Hono } from 'hono'
+import { clientAddressHeader } from '../http/client-address.ts'
+import type { Env } from '../http/exchange.ts'
+import type { Auth } from './auth.ts'
+import type { SigningKeys } from './signing-keys.ts'
+
+interface Dependencies {
+  auth: Auth
+  keys: SigningKeys
+  clientAddress: (incoming: Env['Bindings']['incoming']) => string
+}
+
+// By these a client could choose its own address or host.
+const forwarded = ['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip', 'forwarded']
+
+/** `/api/auth/*`: Better-Auth, told the true address of the client, and the JWKS. */
+export function authHandler({ auth, keys, clientAddress }: Dependencies) {
+  return new Hono<Env>()
+    .get('/api/auth/jwks', async (c) =>
+      c.json(await keys.published(), 200, { 'cache-control': 'public, max-age=60, stale-while-revalidate=60' }),
+    )
+    .on(['GET', 'POST'], '/api/auth/*', async (c) => {
+      const headers = new Headers(c.req.raw.headers)
+      for (const name of forwarded) headers.delete(name)
+      headers.set(clientAddressHeader, clientAddress(c.env.incoming))
+      return auth.handler(new Request(c.req.raw, { headers }))
+    })
+}

@@ -1,0 +1,61 @@
+import { APIError } from 'better-auth/api'
+import type { Context } from 'hono'
+import { HTTPException } from 'hono/http-exception'
+import { databaseFailure } from './db/failure.ts'
+import { exchangeOf } from './http/exchange.ts'
+import { ProblemError, type ProblemSlug, problemResponse } from './http/problem.ts'
+import type { Log } from './log.ts'
+
+// The rules of migrations/ by name: what breaking one means on either door.
+const constraints: Record<string, { slug: ProblemSlug; code: string; detail: string }> = {
+  last_admin: { slug: 'last-admin', code: 'LAST_ADMIN', detail: 'There must always be an active admin.' },
+  user_banned: { slug: 'banned', code: 'BANNED_USER', detail: 'The user is banned.' },
+  user_role_known: { slug: 'validation', code: 'UNKNOWN_ROLE', detail: 'There is no such role.' },
+  user_email_key: { slug: 'conflict', code: 'USER_ALREADY_EXISTS', detail: 'Another user has this e-mail address.' },
+  account_provider_account_key: {
+    slug: 'conflict',
+    code: 'ACCOUNT_ALREADY_LINKED',
+    detail: 'This identity is linked already.',
+  },
+}
+
+/** Any error as the problem that a caller may see. What is not recognised is `internal` and tells nothing. */
+export function toProblem(error: unknown): ProblemError {
+  if (error instanceof ProblemError) return error
+  if (error instanceof HTTPException && error.status === 400) {
+    return new ProblemError('malformed-request', 'The body is not valid JSON.', { cause: error })
+  }
+  const failure = databaseFailure(error)
+  const constraint = failure?.kind === 'constraint' ? constraints[failure.constraint] : undefined
+  if (constraint) return new ProblemError(constraint.slug, constraint.detail, { cause: error })
+  if (failure?.kind === 'unavailable') return new ProblemError('dependency-unavailable', undefined, { cause: error })
+  if (failure?.kind === 'invalid') {
+    return new ProblemError('validation', 'The input holds characters that cannot be stored.', { cause: error })
+  }
+  return new ProblemError('internal', undefined, { cause: error })
+}
+
+/** The one place where an error becomes a response: a problem, or Better-Auth's `{code, message}` under `/api/auth`. */
+export function errorHandler(log: Log) {
+  return (error: Error, c: Context): Response => {
+    const problem = toProblem(error)
+    const { id, route } = exchangeOf(c)
+    if (problem.status >= 500) log.error({ requestId: id, route, err: problem.cause ?? error }, problem.slug)
+    return c.req.path.startsWith('/api/auth/') ? authResponse(c, error, problem) : problemResponse(c, problem)
+  }
+}
+
+function authResponse(c: Context, error: Error, problem: ProblemError): Response {
+  if (error instanceof APIError) {
+    return c.json({ code: error.body?.code ?? error.status, message: error.body?.message ?? '' }, error.statusCode as 400)
+  }
+  const failure = databaseFailure(error)
+  const constraint = failure?.kind === 'constraint' ? constraints[failure.constraint] : undefined
+  const code = constraint?.code ?? problem.slug.replaceAll('-', '_').toUpperCase()
+  // Better-Auth answers a ban with 403: there is no session yet that could be over.
+  const status = problem.slug === 'banned' ? 403 : problem.status
+  return c.body(JSON.stringify({ code, message: problem.message }), status, {
+    ...(problem.status === 401 ? {} : problem.headers),
+    'content-type': 'application/json',
+  })
+}

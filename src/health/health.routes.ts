@@ -1,0 +1,23 @@
+import { Hono } from 'hono'
+import type { Db } from '../db/database.ts'
+import { isSchemaCurrent } from '../db/migrate.ts'
+import type { Env } from '../http/exchange.ts'
+
+interface Dependencies {
+  /** Undefined while the process starts. */
+  db: Db | undefined
+  isReady: () => boolean
+}
+
+const noStore = { 'cache-control': 'no-store' }
+
+/** For load balancers and orchestrators. They tell the status and nothing else. */
+export function healthRoutes({ db, isReady }: Dependencies) {
+  return new Hono<Env>()
+    .get('/health', (c) => c.json({ status: 'ok' }, 200, noStore))
+    .get('/health/ready', (c) => (isReady() ? c.json({ status: 'ok' }, 200, noStore) : c.json({ status: 'unavailable' }, 503, noStore)))
+    .get('/health/db', async (c) => {
+      const current = db !== undefined && (await isSchemaCurrent(db).catch(() => false))
+      return current ? c.json({ status: 'ok' }, 200, noStore) : c.json({ status: 'unavailable' }, 503, noStore)
+    })
+}

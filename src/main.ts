@@ -1,0 +1,44 @@
+import { existsSync } from 'node:fs'
+import { authConfig } from '../auth.config.ts'
+import { runAdmin } from './admin/cli.ts'
+import { ConfigError, parseConfig } from './config.ts'
+import { DirectoryInUseError } from './db/directory-lock.ts'
+import { EmbeddedDatabaseError } from './db/embedded.ts'
+import { MigrationError } from './db/migrate.ts'
+import { createLog } from './log.ts'
+import { runMigrate, serve } from './process.ts'
+
+/** Ends the process with what went wrong; an error that the operator can mend is told without a stack. */
+function fail(error: unknown): void {
+  const expected =
+    error instanceof ConfigError ||
+    error instanceof DirectoryInUseError ||
+    error instanceof EmbeddedDatabaseError ||
+    error instanceof MigrationError ||
+    (error instanceof Error && 'syscall' in error)
+  process.stderr.write(`${expected && error instanceof Error ? error.message : String(error instanceof Error ? error.stack : error)}\n`)
+  process.exit(1)
+}
+
+const [command = 'serve', ...rest] = process.argv.slice(2)
+try {
+  if (existsSync('.env')) process.loadEnvFile('.env')
+  const env = { ...process.env }
+  const config = parseConfig(env)
+  const log = createLog(config.logLevel)
+  if (command === 'serve') {
+    // The port decides the public URL, so a port that had to change means another configuration.
+    const running = await serve(config, authConfig, log, (port) => parseConfig({ ...env, PORT: String(port) }))
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => void running.stop(signal).then(() => process.exit(0), fail))
+    }
+  } else if (command === 'migrate') {
+    await runMigrate(config, authConfig, log)
+  } else if (command === 'admin') {
+    process.exitCode = await runAdmin(rest, config, authConfig)
+  } else {
+    throw new Error(`There is no command "${command}": serve, migrate or admin`)
+  }
+} catch (error) {
+  fail(error)
+}

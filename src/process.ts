@@ -1,0 +1,164 @@
+import { once } from 'node:events'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createFirstAdmin } from './admin/first-admin.ts'
+import { serveAdmin } from './admin/socket.ts'
+import { createApp } from './app.ts'
+import type { AuthConfig } from './auth/auth-config.ts'
+import { createRoles } from './auth/roles.ts'
+import type { Config } from './config.ts'
+import { databaseFailure } from './db/failure.ts'
+import { healthRoutes } from './health/health.routes.ts'
+import { errorHandler } from './failures.ts'
+import { ProblemError } from './http/problem.ts'
+import { createRouter } from './http/router.ts'
+import { createServer, type Fetch } from './http/server.ts'
+import { type Log, logExchange } from './log.ts'
+import { createServices, migrateDirectly, type Services } from './services.ts'
+
+/** A service that takes requests. */
+export interface Running {
+  config: Config
+  services: Services
+  /** Where it listens, for callers on this machine. */
+  url: string
+  /**
+   * Ends it without losing a request: not ready at once, then no new connection, then the requests under way.
+   * After SIGTERM new requests are still taken for a moment, until a load balancer has noticed.
+   */
+  stop: (signal?: 'SIGTERM' | 'SIGINT') => Promise<void>
+}
+
+const noticeMs = 2_000
+const drainMs = 6_000
+const retryMs = 1_000
+const portsToTry = 20
+
+/**
+ * Starts the service: listens at once, alive but not ready, and takes requests when the database is migrated. A database
+ * that is down is waited for.
+ * @param withPort the configuration for another port; asked for only when the port is taken and may be changed
+ * @throws what `createServices` throws for reasons that waiting does not mend
+ */
+export async function serve(
+  initial: Config,
+  authConfig: AuthConfig,
+  log: Log,
+  withPort: (port: number) => Config = (port) => ({ ...initial, port }),
+): Promise<Running> {
+  let state: 'starting' | 'ready' | 'draining' = 'starting'
+  const isReady = () => state === 'ready'
+  let fetch: Fetch = startingApp(log)
+  const server = createServer({
+    fetch: (request, env) => {
+      if (state === 'draining') env.outgoing.setHeader('connection', 'close')
+      return fetch(request, env)
+    },
+    headers: constantHeaders(initial),
+    onExchange: (exchange, incoming, outgoing) => logExchange(log, exchange, incoming, outgoing),
+    onError: (err, { id }) => log.error({ err, requestId: id }, 'request failed'),
+  })
+  const port = await listen(server, initial)
+  const config = port === initial.port ? initial : withPort(port)
+  if (config !== initial) log.warn(`port ${initial.port} is taken: using ${port}. Set PORT to choose one`)
+
+  try {
+    const services = await whenDatabaseIsUp(log, () => createServices(config, authConfig, log))
+    const app = await createApp(services, isReady)
+    await createFirstAdmin(services)
+    const admin = config.database ? undefined : await serveAdmin(services)
+    fetch = (request, env) => app.fetch(request, env)
+    state = 'ready'
+    log.info({ url: config.baseUrl, reference: `${config.baseUrl}/api/v1/docs` }, 'ready')
+    return {
+      config,
+      services,
+      url: `http://${config.host === '0.0.0.0' ? '127.0.0.1' : config.host}:${port}`,
+      async stop(signal) {
+        if (state === 'draining') return
+        state = 'draining'
+        log.info('stopping')
+        if (signal === 'SIGTERM') await pause(noticeMs)
+        await closeServer(server)
+        await admin?.close()
+        await services.close()
+      },
+    }
+  } catch (error) {
+    server.close()
+    server.closeAllConnections()
+    throw error
+  }
+}
+
+/** Brings the schema up to date and ends. */
+export async function runMigrate(config: Config, authConfig: AuthConfig, log: Log): Promise<void> {
+  if (config.database) await migrateDirectly(config, createRoles(authConfig), log)
+  else await (await createServices(config, authConfig, log)).close()
+  log.info('the schema is current')
+}
+
+async function listen(server: Server, config: Config): Promise<number> {
+  const ports = config.portIsFixed ? [config.port] : Array.from({ length: portsToTry }, (_, i) => config.port + i)
+  for (const port of ports) {
+    try {
+      server.listen(port, config.host)
+      await once(server, 'listening')
+      return (server.address() as AddressInfo).port
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') || port === ports.at(-1)) throw error
+    }
+  }
+  throw new Error('unreachable')
+}
+
+/** What answers until the service is ready. */
+function startingApp(log: Log): Fetch {
+  const app = createRouter()
+  app.route('/', healthRoutes({ db: undefined, isReady: () => false }))
+  app.notFound(() => {
+    throw new ProblemError('dependency-unavailable', 'The service is starting.')
+  })
+  app.onError(errorHandler(log))
+  return (request, env) => app.fetch(request, env)
+}
+
+async function whenDatabaseIsUp<T>(log: Log, start: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await start()
+    } catch (error) {
+      if (databaseFailure(error)?.kind !== 'unavailable') throw error
+      log.warn({ err: error }, `the database is not available, trying again in ${retryMs} ms`)
+      await pause(retryMs)
+    }
+  }
+}
+
+async function closeServer(server: Server): Promise<void> {
+  const closed = once(server, 'close')
+  server.close()
+  server.closeIdleConnections()
+  const deadline = setTimeout(() => server.closeAllConnections(), drainMs)
+  await closed
+  clearTimeout(deadline)
+}
+
+function constantHeaders({ baseUrl }: Config): Record<string, string> {
+  return {
+    'cache-control': 'no-store',
+    'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+    'cross-origin-opener-policy': 'same-origin',
+    'cross-origin-resource-policy': 'same-origin',
+    'referrer-policy': 'no-referrer',
+    'x-content-type-options': 'nosniff',
+    'x-frame-options': 'DENY',
+    ...(baseUrl.startsWith('https:') && { 'strict-transport-security': 'max-age=31536000; includeSubDomains' }),
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms)
+  })
+}

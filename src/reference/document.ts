@@ -1,0 +1,73 @@
+import type { OpenAPIHono } from '@hono/zod-openapi'
+import type { Env } from '../http/exchange.ts'
+import { type ProblemSlug, problems } from '../http/problem.ts'
+
+type Document = ReturnType<OpenAPIHono<Env>['getOpenAPI31Document']>
+type Operation = { security?: object[]; requestBody?: object; responses?: Record<string, unknown> }
+
+const methods = ['get', 'put', 'post', 'delete', 'patch'] as const
+
+const description = `Manage users, roles, bans, sessions and linked accounts.
+
+Send \`Authorization: Bearer <JWT>\` with a token from \`GET /api/auth/token\`, or the session cookie of a browser that is
+signed in. Every error is a problem document (RFC 9457) whose \`type\` is the address of a page that explains it.`
+
+/** The OpenAPI 3.1 document of `/api/v1`, made once from the routes. */
+export function buildDocument(router: OpenAPIHono<Env>, baseUrl: string, cookieName: string): Document {
+  const registry = router.openAPIRegistry
+  registry.registerComponent('securitySchemes', 'bearer', {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: 'A session JWT from `GET /api/auth/token`.',
+  })
+  registry.registerComponent('securitySchemes', 'cookie', {
+    type: 'apiKey',
+    in: 'cookie',
+    name: cookieName,
+    description: 'The session cookie of a browser that is signed in. A change must come from a trusted origin.',
+  })
+  const document = router.getOpenAPI31Document({
+    openapi: '3.1.0',
+    info: { title: 'Latchkey', version: '1', description, license: { name: 'MIT', url: 'https://opensource.org/license/mit' } },
+    servers: [{ url: `${baseUrl}/api/v1` }],
+    tags: [
+      { name: 'Me', description: 'Whoever asks' },
+      { name: 'Users', description: 'People who can sign in' },
+      { name: 'Sessions', description: 'Where they are signed in' },
+    ],
+  })
+  for (const path of Object.values(document.paths ?? {})) {
+    for (const method of methods) {
+      const operation = path[method] as Operation | undefined
+      if (operation) addCommonProblems(operation)
+    }
+  }
+  return document
+}
+
+const of401: ProblemSlug[] = ['unauthenticated', 'invalid-token', 'token-expired', 'session-ended', 'banned']
+
+/** Lists what every operation may answer, so that no route has to repeat it. */
+function addCommonProblems(operation: Operation): void {
+  const hasBody = operation.requestBody !== undefined
+  const common = problems(
+    'malformed-request',
+    ...of401,
+    'forbidden',
+    'insufficient-scope',
+    'csrf',
+    ...(hasBody ? (['payload-too-large', 'unsupported-media-type'] as const) : []),
+    'rate-limited',
+    'internal',
+    'overloaded',
+    'dependency-unavailable',
+  )
+  const schema = { $ref: '#/components/schemas/Problem' }
+  for (const [status, { description: slugs }] of Object.entries(common)) {
+    operation.responses = {
+      ...operation.responses,
+      [status]: { description: slugs, content: { 'application/problem+json': { schema } } },
+    }
+  }
+}

@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto'
+import { Scalar } from '@scalar/hono-api-reference'
+import { Hono } from 'hono'
+import type { Env } from '../http/exchange.ts'
+import { createScalarAsset } from './scalar-asset.ts'
+
+interface Dependencies {
+  document: object
+  authDocument: object
+}
+
+const scriptPath = '/api/v1/docs/scalar.js'
+
+/** The OpenAPI documents, served from memory, and Scalar on them, from our own origin. */
+export async function referenceRoutes({ document, authDocument }: Dependencies) {
+  const own = JSON.stringify(document)
+  const auth = JSON.stringify(authDocument)
+  const page = await renderPage()
+  const asset = createScalarAsset()
+  const json = { 'content-type': 'application/json', 'cache-control': 'public, max-age=60' }
+  const html = {
+    'content-type': 'text/html; charset=utf-8',
+    'content-security-policy': contentSecurityPolicy(page),
+  }
+  return new Hono<Env>()
+    .get('/api/v1/openapi.json', (c) => c.body(own, 200, json))
+    .get('/api/v1/openapi-auth.json', (c) => c.body(auth, 200, json))
+    .get('/api/v1/docs', (c) => c.body(page, 200, html))
+    .get(scriptPath, async (c) => {
+      const { plain, gzipped } = await asset()
+      const compressed = /\bgzip\b/.test(c.req.header('accept-encoding') ?? '')
+      return c.body(new Uint8Array(compressed ? gzipped : plain), 200, {
+        'content-type': 'text/javascript; charset=utf-8',
+        'cache-control': 'public, max-age=3600',
+        vary: 'Accept-Encoding',
+        ...(compressed && { 'content-encoding': 'gzip' }),
+      })
+    })
+}
+
+const configuration = {
+  pageTitle: 'Latchkey API',
+  cdn: scriptPath,
+  sources: [
+    { url: '/api/v1/openapi.json', title: 'Management', slug: 'v1', default: true },
+    { url: '/api/v1/openapi-auth.json', title: 'Sign-in', slug: 'auth' },
+  ],
+  // Each of these would otherwise load something from another origin.
+  withDefaultFonts: false,
+  proxyUrl: '',
+  telemetry: false,
+  agent: { disabled: true },
+  mcp: { disabled: true },
+  showDeveloperTools: 'never',
+  showToolbar: 'never',
+} as const
+
+async function renderPage(): Promise<string> {
+  const renderer = new Hono().get('/', Scalar({ ...configuration, sources: [...configuration.sources] }))
+  return (await renderer.request('/')).text()
+}
+
+/** Allows our own script and, by their hashes, the inline ones of the page, which is constant. */
+function contentSecurityPolicy(page: string): string {
+  const inline = [...page.matchAll(/<script(?![^>]*\bsrc=)[^>]*>([\s\S]*?)<\/script>/g)].map(
+    ([, source = '']) => `'sha256-${createHash('sha256').update(source).digest('base64')}'`,
+  )
+  return [
+    "default-src 'none'",
+    `script-src 'self' ${inline.join(' ')}`,
+    "style-src 'self' 'unsafe-inline'",
+    "connect-src 'self'",
+    "img-src 'self' data:",
+    "font-src 'self' data:",
+    "worker-src 'self' blob:",
+    "base-uri 'none'",
+    "form-action 'self'",
+    "frame-ancestors 'none'",
+  ].join('; ')
+}

@@ -1,0 +1,133 @@
+import { hkdfSync } from 'node:crypto'
+import { type ActOnUser, createActOnUser } from './auth/act-on-user.ts'
+import { createAccessTokenVerifier } from './auth/access-token.ts'
+import { type Auth, createAuth } from './auth/auth.ts'
+import type { AuthConfig } from './auth/auth-config.ts'
+import { createGuards, type Guards } from './auth/authorize.ts'
+import { keyMint } from './auth/mint-key.ts'
+import { type Authenticate, createAuthenticator } from './auth/principal.ts'
+import { createRoles, type Roles } from './auth/roles.ts'
+import { createSessionCookies, type SessionCookies } from './auth/session-cookie.ts'
+import { createSigningKeys, type SigningKeys } from './auth/signing-keys.ts'
+import { createUserAccounts, type UserAccounts } from './auth/user-accounts.ts'
+import type { Config } from './config.ts'
+import { type Db, openDatabase } from './db/database.ts'
+import { migrate } from './db/migrate.ts'
+import { type Cursors, createCursors } from './http/cursor.ts'
+import type { Log } from './log.ts'
+import { createMailer, type Mailer } from './mail/mailer.ts'
+import { keptSecret } from './secret.ts'
+
+/** Every object that lives as long as the process. */
+export interface Services {
+  config: Config
+  log: Log
+  db: Db
+  roles: Roles
+  keys: SigningKeys
+  auth: Auth
+  sessionCookies: SessionCookies
+  authenticate: Authenticate
+  guards: Guards
+  actOnUser: ActOnUser
+  userAccounts: UserAccounts
+  cursors: Cursors
+  mailer: Mailer
+  /** Ends them in reverse: mail under way is sent, then the database is closed. */
+  close: () => Promise<void>
+}
+
+const hourMs = 3_600_000
+
+/**
+ * Opens the database, brings its schema up to date, and builds everything on it.
+ * @throws what `openDatabase` and `migrate` throw; nothing stays open then
+ */
+export async function createServices(config: Config, authConfig: AuthConfig, log: Log): Promise<Services> {
+  const secret = config.secret ?? (await keptSecret(config.dataDir))
+  const roles = createRoles(authConfig)
+  await migrateDirectly(config, roles, log)
+  const { db, close: closeDatabase } = await openDatabase(databaseConfig(config, log))
+  try {
+    if (!config.database) await migrate(db, roles.names)
+    const graceMs = Math.max(hourMs, config.jwt.ttlSeconds * 1_000)
+    const keys = createSigningKeys(db, {
+      algorithm: config.jwt.algorithm,
+      rotationMs: authConfig.signingKey.rotationDays * 24 * hourMs,
+      publishAheadMs: authConfig.signingKey.publishHoursAhead * hourMs,
+      graceMs,
+    })
+    const mint = keyMint(config.jwt.algorithm, secret)
+    await keys.maintain(mint)
+    const upkeep = setInterval(() => {
+      keys.maintain(mint).catch((err: unknown) => log.error({ err }, 'signing keys could not be maintained'))
+    }, hourMs).unref()
+
+    const mailer = createMailer({ smtp: config.smtp, logLinks: config.isLoopback, log })
+    const sessionCookies = createSessionCookies({
+      secret,
+      secure: config.baseUrl.startsWith('https:'),
+      idleMs: authConfig.session.idleDays * 24 * hourMs,
+    })
+    const auth = createAuth({ config, authConfig, secret, db, roles, keys, sessionCookies, mailer, log })
+    const verifyAccessToken = createAccessTokenVerifier(db, {
+      issuer: `${config.baseUrl}/api/auth`,
+      audience: `${config.baseUrl}/api/v1`,
+      graceMs,
+      shared: config.jwt.shared,
+    })
+    const authenticate = createAuthenticator({ db, roles, verifyAccessToken, sessionCookies })
+    return {
+      config,
+      log,
+      db,
+      roles,
+      keys,
+      auth,
+      sessionCookies,
+      authenticate,
+      guards: createGuards({ db, authenticate, sessionCookies, trustedOrigins: config.trustedOrigins }),
+      actOnUser: createActOnUser(db, roles),
+      userAccounts: createUserAccounts(db, auth, mailer, config.baseUrl),
+      cursors: createCursors(derivedKey(secret, 'cursor')),
+      mailer,
+      async close() {
+        clearInterval(upkeep)
+        await mailer.close()
+        await closeDatabase()
+      },
+    }
+  } catch (error) {
+    await closeDatabase()
+    throw error
+  }
+}
+
+/** Migrates PostgreSQL past any pooler. */
+export async function migrateDirectly(config: Config, roles: Roles, log: Log): Promise<void> {
+  if (!config.database) return
+  const { url, directUrl } = config.database
+  const { db, close } = await openDatabase({
+    kind: 'postgres',
+    url: directUrl ?? url,
+    pooled: false,
+    onError: (err) => log.warn({ err }, 'database connection lost'),
+  })
+  try {
+    const applied = await migrate(db, roles.names)
+    if (applied.length > 0) log.info({ applied }, 'migrated')
+  } finally {
+    await close()
+  }
+}
+
+function databaseConfig(config: Config, log: Log): Parameters<typeof openDatabase>[0] {
+  const onError = (err: Error) => log.warn({ err }, 'database connection lost')
+  if (!config.database) return { kind: 'embedded', directory: config.dataDir, onError }
+  return { kind: 'postgres', url: config.database.url, pooled: config.database.directUrl !== undefined, onError }
+}
+
+// One secret is configured; each use gets a key of its own (RFC 5869).
+function derivedKey(secret: string, use: string): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', secret, '', `latchkey ${use}`, 32))
+}

@@ -1,0 +1,78 @@
+import { sql } from 'kysely'
+import { isBanned } from '../auth/authority.queries.ts'
+import type { Db } from '../db/database.ts'
+import type { Position } from '../http/cursor.ts'
+import { type SessionRow, sessionColumns } from '../resources/session.ts'
+import { type UserRow, userColumns } from '../resources/user.ts'
+
+/** One live session, or undefined. */
+export function findSession(db: Db, id: string): Promise<SessionRow | undefined> {
+  return db
+    .selectFrom('session')
+    .select(sessionColumns)
+    .where('id', '=', id)
+    .where('expires_at', '>', new Date())
+    .executeTakeFirst()
+}
+
+/** The user of a session, or undefined. */
+export function findSessionUser(db: Db, userId: string): Promise<UserRow | undefined> {
+  return db.selectFrom('user').select(userColumns).select(isBanned).where('id', '=', userId).executeTakeFirst()
+}
+
+/** The live sessions of a user, newest first, after a position: at most `limit` of them. */
+export function listSessions(
+  db: Db,
+  userId: string,
+  { after, limit }: { after: Position | undefined; limit: number },
+): Promise<SessionRow[]> {
+  let query = db
+    .selectFrom('session')
+    .select(sessionColumns)
+    .where('user_id', '=', userId)
+    .where('expires_at', '>', new Date())
+  if (after) {
+    const [createdAt, id] = after
+    query = query.where(sql<boolean>`(created_at, id) < (${new Date(createdAt)}, ${id})`)
+  }
+  return query.orderBy('created_at', 'desc').orderBy('id', 'desc').limit(limit).execute()
+}
+
+/** How many live sessions a user has. */
+export async function countSessions(db: Db, userId: string): Promise<number> {
+  const { n } = await db
+    .selectFrom('session')
+    .select((eb) => eb.fn.countAll<number>().as('n'))
+    .where('user_id', '=', userId)
+    .where('expires_at', '>', new Date())
+    .executeTakeFirstOrThrow()
+  return n
+}
+
+/** Where a page that ends with this row is continued. */
+export function positionOf(row: SessionRow): Position {
+  return [row.created_at.getTime(), row.id]
+}
+
+/** Ends one session of a user; false when the user has none of that id. */
+export async function revokeSession(db: Db, userId: string, id: string): Promise<boolean> {
+  const { numDeletedRows } = await db
+    .deleteFrom('session')
+    .where('id', '=', id)
+    .where('user_id', '=', userId)
+    .executeTakeFirst()
+  return numDeletedRows > 0n
+}
+
+/** Ends the sessions of a user, but for `spared`, and the tokens that have none. Returns how many were live. */
+export async function revokeSessions(db: Db, userId: string, spared: string | null): Promise<number> {
+  const revoked = await db
+    .deleteFrom('session')
+    .where('user_id', '=', userId)
+    .where('id', '!=', spared ?? '')
+    .returning('expires_at')
+    .execute()
+  const now = new Date()
+  await db.updateTable('user').set({ valid_after: now }).where('id', '=', userId).execute()
+  return revoked.filter(({ expires_at }) => expires_at > now).length
+}

@@ -1,0 +1,135 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import type { ActOnUser } from '../auth/act-on-user.ts'
+import type { Requires } from '../auth/authorize.ts'
+import type { Db } from '../db/database.ts'
+import type { Cursors } from '../http/cursor.ts'
+import { linkNext, pageOf, pageQuery } from '../http/page.ts'
+import { ProblemError, problems } from '../http/problem.ts'
+import { createRouter } from '../http/router.ts'
+import { resolveId, SessionPath, UserPath } from '../resources/parameters.ts'
+import { Session, toSession } from '../resources/session.ts'
+import { toUser, User } from '../resources/user.ts'
+import {
+  countSessions,
+  findSession,
+  findSessionUser,
+  listSessions,
+  positionOf,
+  revokeSession,
+  revokeSessions,
+} from './sessions.queries.ts'
+
+interface Dependencies {
+  db: Db
+  requires: Requires
+  cursors: Cursors
+  actOnUser: ActOnUser
+}
+
+const CurrentSession = z.object({ session: Session, user: User }).openapi('CurrentSession')
+const Revoked = z.object({ revoked: z.int().openapi({ example: 3 }) }).openapi('RevokedSessions')
+const RevokeQuery = z.strictObject({
+  keepCurrent: z
+    .enum(['true', 'false'], 'is not true or false')
+    .default('false')
+    .transform((value) => value === 'true')
+    .openapi({ type: 'boolean', default: false, description: 'Spare the session that asks' }),
+})
+
+export function sessionsRoutes({ db, requires, cursors, actOnUser }: Dependencies) {
+  return createRouter()
+    .openapi(
+      createRoute({
+        ...requires('account:read'),
+        operationId: 'getCurrentSession',
+        summary: 'The session behind the credential',
+        tags: ['Me'],
+        method: 'get',
+        path: '/auth/session',
+        responses: {
+          200: { description: 'The session and its user', content: { 'application/json': { schema: CurrentSession } } },
+          ...problems('not-found'),
+        },
+      }),
+      async (c) => {
+        const { sessionId, subject } = c.var.principal
+        const session = sessionId === null ? undefined : await findSession(db, sessionId)
+        const user = await findSessionUser(db, subject)
+        if (!session || !user) throw new ProblemError('not-found', 'This credential has no session.')
+        return c.json({ session: toSession(session, sessionId), user: toUser(user) }, 200)
+      },
+    )
+    .openapi(
+      createRoute({
+        ...requires('sessions:read', { orSelf: true }),
+        operationId: 'listUserSessions',
+        summary: 'The live sessions of a user, newest first',
+        tags: ['Sessions'],
+        method: 'get',
+        path: '/users/{id}/sessions',
+        request: { params: UserPath, query: z.strictObject(pageQuery) },
+        responses: {
+          200: { description: 'A page of sessions', content: { 'application/json': { schema: pageOf(Session) } } },
+          ...problems('not-found', 'validation'),
+        },
+      }),
+      async (c) => {
+        const { principal } = c.var
+        const userId = resolveId(c.req.valid('param').id, principal)
+        const { limit, cursor, include } = c.req.valid('query')
+        const query = { sessionsOf: userId }
+        const after = cursor === undefined ? undefined : cursors.decode(cursor, query)
+        if (!(await findSessionUser(db, userId))) throw new ProblemError('not-found', 'There is no user with this id.')
+        const rows = await listSessions(db, userId, { after, limit: limit + 1 })
+        const total = include === 'total' ? { total: await countSessions(db, userId) } : {}
+        const data = rows.slice(0, limit)
+        const last = data.at(-1)
+        const nextCursor = last && rows.length > limit ? cursors.encode(positionOf(last), query) : null
+        linkNext(c, nextCursor)
+        const sessions = data.map((row) => toSession(row, principal.sessionId))
+        return c.json({ data: sessions, page: { limit, nextCursor }, ...total }, 200)
+      },
+    )
+    .openapi(
+      createRoute({
+        ...requires('sessions:revoke', { orSelf: true }),
+        operationId: 'revokeUserSessions',
+        summary: 'End all sessions of a user',
+        tags: ['Sessions'],
+        method: 'delete',
+        path: '/users/{id}/sessions',
+        request: { params: UserPath, query: RevokeQuery },
+        responses: {
+          200: { description: 'How many ended', content: { 'application/json': { schema: Revoked } } },
+          ...problems('not-found', 'validation'),
+        },
+      }),
+      async (c) => {
+        const { principal } = c.var
+        const userId = resolveId(c.req.valid('param').id, principal)
+        const spared = c.req.valid('query').keepCurrent ? principal.sessionId : null
+        const revoked = await actOnUser(principal, userId, (trx) => revokeSessions(trx, userId, spared))
+        return c.json({ revoked }, 200)
+      },
+    )
+    .openapi(
+      createRoute({
+        ...requires('sessions:revoke', { orSelf: true }),
+        operationId: 'revokeUserSession',
+        summary: 'End one session of a user',
+        tags: ['Sessions'],
+        method: 'delete',
+        path: '/users/{id}/sessions/{sid}',
+        request: { params: SessionPath },
+        responses: { 204: { description: 'Ended' }, ...problems('not-found', 'validation') },
+      }),
+      async (c) => {
+        const { principal } = c.var
+        const { id, sid } = c.req.valid('param')
+        const userId = resolveId(id, principal)
+        const revoked = await actOnUser(principal, userId, (trx) => revokeSession(trx, userId, sid))
+        if (!revoked) throw new ProblemError('not-found', 'This user has no session with this id.')
+        return c.body(null, 204)
+      },
+    )
+}
