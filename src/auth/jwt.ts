@@ -10,8 +10,8 @@ const Header = z.object({
   alg: z.string(),
   kid: z.string().min(1).max(255).optional(),
   typ: z.string().optional(),
-  crit: z.undefined(),
-  b64: z.undefined(),
+  crit: z.undefined().optional(),
+  b64: z.undefined().optional(),
 })
 const Claims = z.object({
   iss: z.string(),

@@ -1,0 +1,19 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  oxc: { jsx: { runtime: 'automatic', importSource: 'hono/jsx' } },
+  test: {
+    include: ['tests/**/*.test.ts'],
+    exclude: ['tests/browser/**', 'tests/clients/node_modules/**'],
+    globalSetup: 'tests/database-template.ts',
+    pool: 'forks',
+    maxWorkers: 3,
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    coverage: {
+      include: ['src/**'],
+      exclude: ['src/db/schema.ts', 'src/db/codegen.ts', 'src/reference/copy-assets.ts'],
+      thresholds: { lines: 90, branches: 90 },
+    },
+  },
+})
