@@ -70,21 +70,34 @@ const publicUrl = origin.superRefine((value, context) => {
   }
 })
 
-const list = (text: string) => text.split(',').map((entry) => entry.trim()).filter(Boolean)
+const list = (text: string) =>
+  text
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter(Boolean)
 
 const postgresUrl = z
   .string()
-  .refine((value) => URL.canParse(value) && /^postgres(ql)?:$/.test(new URL(value).protocol), 'is not a postgres:// URL')
+  .refine(
+    (value) => URL.canParse(value) && /^postgres(ql)?:$/.test(new URL(value).protocol),
+    'is not a postgres:// URL',
+  )
 
 const oneOf = <T extends string>(...values: T[]) => z.enum(values, `must be one of: ${values.join(', ')}`)
 
 const EnvSchema = z.object({
   PORT: z
     .string()
-    .refine((value) => /^\d{1,5}$/.test(value) && Number(value) >= 1 && Number(value) <= 65_535, 'is not a port (1 to 65535)')
+    .refine(
+      (value) => /^\d{1,5}$/.test(value) && Number(value) >= 1 && Number(value) <= 65_535,
+      'is not a port (1 to 65535)',
+    )
     .transform(Number)
     .optional(),
-  HOST: z.string().regex(/^[\w.:-]+$/, 'is not a host name or address').optional(),
+  HOST: z
+    .string()
+    .regex(/^[\w.:-]+$/, 'is not a host name or address')
+    .optional(),
   BETTER_AUTH_URL: publicUrl.optional(),
   BETTER_AUTH_SECRET: secret.optional(),
   DATABASE_URL: postgresUrl.optional(),
@@ -100,7 +113,10 @@ const EnvSchema = z.object({
         z.string().transform((text, context) => {
           const range = parseRange(text)
           if (range) return range
-          context.addIssue({ code: 'custom', message: 'holds something that is neither an IP address nor a CIDR range' })
+          context.addIssue({
+            code: 'custom',
+            message: 'holds something that is neither an IP address nor a CIDR range',
+          })
           return z.NEVER
         }),
       ),
@@ -121,11 +137,21 @@ const EnvSchema = z.object({
   GITHUB_CLIENT_SECRET: z.string().optional(),
   SMTP_URL: z
     .string()
-    .refine((value) => URL.canParse(value) && /^smtps?:$/.test(new URL(value).protocol), 'is not an smtp:// or smtps:// URL')
+    .refine(
+      (value) => URL.canParse(value) && /^smtps?:$/.test(new URL(value).protocol),
+      'is not an smtp:// or smtps:// URL',
+    )
     .optional(),
-  MAIL_FROM: z.string().regex(/^[^\r\n]*@[^\r\n]+$/, 'is not a mail address').optional(),
+  MAIL_FROM: z
+    .string()
+    .regex(/^[^\r\n]*@[^\r\n]+$/, 'is not a mail address')
+    .optional(),
   ADMIN_EMAIL: z.email('is not a mail address').max(254).toLowerCase().optional(),
-  ADMIN_PASSWORD: z.string().min(8, 'must have at least 8 characters').max(128, 'must have at most 128 characters').optional(),
+  ADMIN_PASSWORD: z
+    .string()
+    .min(8, 'must have at least 8 characters')
+    .max(128, 'must have at most 128 characters')
+    .optional(),
   SIGN_UP: oneOf('open', 'closed').default('open'),
   RATE_LIMIT: z
     .string()
@@ -159,7 +185,9 @@ const companions: [Variable, Variable][] = [
  */
 export function parseConfig(env: Record<string, string | undefined>) {
   const given = Object.fromEntries(variables.flatMap((name) => (env[name] ? [[name, env[name]]] : [])))
-  const faults = refused.filter((name) => env[name]).map((name) => `${name}: is not a setting of this service; unset it`)
+  const faults = refused
+    .filter((name) => env[name])
+    .map((name) => `${name}: is not a setting of this service; unset it`)
   for (const [name, needed] of companions) {
     if (given[name] && !given[needed]) faults.push(`${needed}: is missing, but ${name} is set`)
   }

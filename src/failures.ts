@@ -1,4 +1,3 @@
-import { APIError } from 'better-auth/api'
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { databaseFailure } from './db/failure.ts'
@@ -46,9 +45,6 @@ export function errorHandler(log: Log) {
 }
 
 function authResponse(c: Context, error: Error, problem: ProblemError): Response {
-  if (error instanceof APIError) {
-    return c.json({ code: error.body?.code ?? error.status, message: error.body?.message ?? '' }, error.statusCode as 400)
-  }
   const failure = databaseFailure(error)
   const constraint = failure?.kind === 'constraint' ? constraints[failure.constraint] : undefined
   const code = constraint?.code ?? problem.slug.replaceAll('-', '_').toUpperCase()

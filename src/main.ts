@@ -16,7 +16,9 @@ function fail(error: unknown): void {
     error instanceof EmbeddedDatabaseError ||
     error instanceof MigrationError ||
     (error instanceof Error && 'syscall' in error)
-  process.stderr.write(`${expected && error instanceof Error ? error.message : String(error instanceof Error ? error.stack : error)}\n`)
+  process.stderr.write(
+    `${expected && error instanceof Error ? error.message : String(error instanceof Error ? error.stack : error)}\n`,
+  )
   process.exit(1)
 }
 

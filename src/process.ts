@@ -106,7 +106,8 @@ async function listen(server: Server, config: Config): Promise<number> {
       await once(server, 'listening')
       return (server.address() as AddressInfo).port
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') || port === ports.at(-1)) throw error
+      if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') || port === ports.at(-1))
+        throw error
     }
   }
   throw new Error('unreachable')

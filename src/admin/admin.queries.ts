@@ -2,7 +2,12 @@ import type { Db } from '../db/database.ts'
 
 /** The users with the role `admin`, oldest first. */
 export function listAdmins(db: Db) {
-  return db.selectFrom('user').select(['id', 'email', 'name', 'banned']).where('role', '=', 'admin').orderBy('created_at').execute()
+  return db
+    .selectFrom('user')
+    .select(['id', 'email', 'name', 'banned'])
+    .where('role', '=', 'admin')
+    .orderBy('created_at')
+    .execute()
 }
 
 export function findByEmail(db: Db, email: string) {

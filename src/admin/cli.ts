@@ -49,7 +49,8 @@ async function parse([command, email, ...rest]: string[]): Promise<AdminCommand 
     grant: { command, email, role },
     list: { command },
   }[command ?? '']
-  const expected = command === 'list' ? email === undefined : email !== undefined && rest.length === (command === 'grant' ? 1 : 0)
+  const expected =
+    command === 'list' ? email === undefined : email !== undefined && rest.length === (command === 'grant' ? 1 : 0)
   if (!given || !expected) return usage
   const needsPassword = command === 'create' || command === 'reset-password'
   const parsed = AdminCommand.safeParse(needsPassword ? { ...given, password: await readPassword() } : given)

@@ -5,7 +5,10 @@ import { Email } from '../resources/profile.ts'
 import type { Services } from '../services.ts'
 import { findByEmail, grantRole, listAdmins } from './admin.queries.ts'
 
-const Password = z.string().min(8, 'The password needs at least 8 characters').max(128, 'The password has at most 128 characters')
+const Password = z
+  .string()
+  .min(8, 'The password needs at least 8 characters')
+  .max(128, 'The password has at most 128 characters')
 const email = Email
 
 /** What the command line can ask for. */
@@ -48,7 +51,8 @@ export async function runAdminCommand(services: AdminServices, command: AdminCom
     }
     case 'grant': {
       const { role } = command
-      if (!roles.names.includes(role)) throw new AdminCommandError(`There is no role "${role}": ${roles.names.join(', ')}`)
+      if (!roles.names.includes(role))
+        throw new AdminCommandError(`There is no role "${role}": ${roles.names.join(', ')}`)
       const user = await existing(db, command.email)
       await inTransaction(db, async (trx) => {
         await lockAuthority(trx)
@@ -59,7 +63,9 @@ export async function runAdminCommand(services: AdminServices, command: AdminCom
     case 'list': {
       const admins = await listAdmins(db)
       if (admins.length === 0) return 'There is no admin yet.'
-      return admins.map(({ id, email, name, banned }) => `${email}  ${name}  ${id}${banned ? '  (banned)' : ''}`).join('\n')
+      return admins
+        .map(({ id, email, name, banned }) => `${email}  ${name}  ${id}${banned ? '  (banned)' : ''}`)
+        .join('\n')
     }
   }
 }

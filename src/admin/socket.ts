@@ -50,7 +50,8 @@ export async function askRunning(dataDir: string, command: AdminCommand): Promis
       const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage]
       return JSON.parse(await text(incoming)) as Answer
     } catch (error) {
-      if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ECONNREFUSED')) return undefined
+      if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ECONNREFUSED'))
+        return undefined
       throw error
     }
   })

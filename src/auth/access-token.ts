@@ -67,7 +67,8 @@ export function createAccessTokenVerifier(db: Db, options: VerifierOptions): Ver
     const isSession = header.kid !== undefined && header.typ === undefined && claims.client_id === undefined
     const isShared = header.kid === undefined && claims.sid === undefined && (header.typ ?? 'JWT') === 'JWT'
     // Exact audience: an array that merely contains ours is a token for somebody else as well.
-    if (claims.aud !== audience || claims.iat > nowSeconds() + clockToleranceSeconds) throw new ProblemError('invalid-token')
+    if (claims.aud !== audience || claims.iat > nowSeconds() + clockToleranceSeconds)
+      throw new ProblemError('invalid-token')
     if (!isShared && !(isSession && claims.sid !== undefined)) throw new ProblemError('invalid-token')
     return claims
   }

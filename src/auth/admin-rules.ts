@@ -23,7 +23,8 @@ export function createAdminRules(roles: Roles): Record<string, { rules: Rule[]; 
     for (const role of [call.body['role'], data['role']]) {
       if (role === undefined) continue
       const [name, ...more] = [role].flat()
-      if (typeof name !== 'string' || more.length > 0) throw refused('INVALID_ROLE', 'A user has one role', 'BAD_REQUEST')
+      if (typeof name !== 'string' || more.length > 0)
+        throw refused('INVALID_ROLE', 'A user has one role', 'BAD_REQUEST')
       if (roles.names.includes(name)) mayActOn(call, name)
     }
   }
@@ -63,9 +64,11 @@ function knownData(...known: string[]): Rule {
 const profile: Rule = ({ body }) => {
   const data = (body['data'] ?? {}) as Record<string, unknown>
   const name = data['name'] ?? body['name']
-  if (name !== undefined && !Name.safeParse(name).success) throw refused('INVALID_NAME', 'The name is not valid', 'BAD_REQUEST')
+  if (name !== undefined && !Name.safeParse(name).success)
+    throw refused('INVALID_NAME', 'The name is not valid', 'BAD_REQUEST')
   const image = data['image'] ?? null
-  if (image !== null && !Image.safeParse(image).success) throw refused('INVALID_IMAGE', 'The image is not an https URL', 'BAD_REQUEST')
+  if (image !== null && !Image.safeParse(image).success)
+    throw refused('INVALID_IMAGE', 'The image is not an https URL', 'BAD_REQUEST')
   const verified = data['emailVerified'] ?? false
   if (typeof verified !== 'boolean') throw refused('INVALID_FIELD', '"emailVerified" is true or false', 'BAD_REQUEST')
 }
@@ -82,7 +85,8 @@ const ban: Rule = ({ body }) => {
   if (seconds !== undefined && !(Number.isInteger(seconds) && Number(seconds) > 0 && Number(seconds) < 1e10)) {
     throw refused('INVALID_BAN_EXPIRY', '"banExpiresIn" is a positive number of seconds', 'BAD_REQUEST')
   }
-  if (String(body['banReason'] ?? '').length > maxReasonChars) {
+  const reason = body['banReason']
+  if (typeof reason === 'string' && reason.length > maxReasonChars) {
     throw refused('INVALID_BAN_REASON', `The reason has at most ${maxReasonChars} characters`, 'BAD_REQUEST')
   }
 }

@@ -66,7 +66,9 @@ export function createAuth(dependencies: AuthDependencies) {
       disableCSRFCheck: false,
       database: { defaultFindManyLimit: 1_000, joins: true },
       ipAddress: { ipAddressHeaders: [clientAddressHeader] },
-      backgroundTasks: { handler: (promise) => void promise.catch((err: unknown) => log.error({ err }, 'background task')) },
+      backgroundTasks: {
+        handler: (promise) => void promise.catch((err: unknown) => log.error({ err }, 'background task')),
+      },
     },
     rateLimit: { enabled: config.rateLimit > 0, storage: 'database', modelName: 'rate_limit', fields: rateLimitFields },
     user: { fields: userFields, deleteUser: { enabled: true } },

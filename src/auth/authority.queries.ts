@@ -1,6 +1,5 @@
-import { type ExpressionBuilder, sql } from 'kysely'
+import { sql } from 'kysely'
 import type { Db, Tx } from '../db/database.ts'
-import type { DB } from '../db/schema.ts'
 
 /** A user's authority now, with one session of theirs (all null without one). */
 export interface AuthorityRow {
@@ -16,7 +15,11 @@ export interface AuthorityRow {
 }
 
 /** The authority of a user, with the session of that id if it is theirs. */
-export function findAuthority(db: Db, userId: string, sessionId: string | undefined): Promise<AuthorityRow | undefined> {
+export function findAuthority(
+  db: Db,
+  userId: string,
+  sessionId: string | undefined,
+): Promise<AuthorityRow | undefined> {
   return selectAuthority(db)
     .leftJoin('session', (join) => join.onRef('session.user_id', '=', 'user.id').on('session.id', '=', sessionId ?? ''))
     .select(sessionColumns)
@@ -46,9 +49,7 @@ function selectAuthority(db: Db) {
 }
 
 /** Selects the effective ban: one that has expired is none. */
-export function isBanned(_: ExpressionBuilder<DB, 'user'>) {
-  return sql<boolean>`is_banned("user".banned, "user".ban_expires)`.as('banned')
-}
+export const isBanned = sql<boolean>`is_banned("user".banned, "user".ban_expires)`.as('banned')
 
 /** Serialises this transaction with every other change of authority, before it locks any row. */
 export async function lockAuthority(trx: Tx): Promise<void> {

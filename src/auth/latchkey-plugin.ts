@@ -45,7 +45,10 @@ export function latchkeyPlugin({ db, guarded, sessionCookies, mailer, log }: Plu
           // Said to everybody alike: it tells nothing of the address.
           handler: createAuthMiddleware(() => {
             if (mailer.canSend) return Promise.resolve()
-            throw new APIError('NOT_IMPLEMENTED', { code: 'MAIL_NOT_CONFIGURED', message: 'This service cannot send mail' })
+            throw new APIError('NOT_IMPLEMENTED', {
+              code: 'MAIL_NOT_CONFIGURED',
+              message: 'This service cannot send mail',
+            })
           }),
         },
       ],
@@ -93,7 +96,8 @@ function logSignIn(log: Log) {
   return createAuthMiddleware(async (ctx) => {
     const address = ctx.headers?.get(clientAddressHeader) ?? null
     const { returned, newSession } = ctx.context
-    if (newSession) log.info({ event: 'sign-in', userId: newSession.user.id, sessionId: newSession.session.id, address }, 'signed in')
+    if (newSession)
+      log.info({ event: 'sign-in', userId: newSession.user.id, sessionId: newSession.session.id, address }, 'signed in')
     else if (returned instanceof APIError && returned.statusCode >= 400) {
       log.warn({ event: 'sign-in-failed', code: returned.body?.code ?? null, address }, scrub(returned.message))
     }

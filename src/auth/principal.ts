@@ -46,7 +46,12 @@ interface AuthenticatorOptions {
 }
 
 /** One query a request: the user with the session that the credential names. */
-export function createAuthenticator({ db, roles, verifyAccessToken, sessionCookies }: AuthenticatorOptions): Authenticate {
+export function createAuthenticator({
+  db,
+  roles,
+  verifyAccessToken,
+  sessionCookies,
+}: AuthenticatorOptions): Authenticate {
   async function authenticateToken(token: string): Promise<Authenticated> {
     const claims = await verifyAccessToken(token)
     const row = await findAuthority(db, claims.sub, claims.sid)

@@ -23,7 +23,11 @@ export const profileHooks = {
 
 function assertProfile({ name, email, image }: { name?: unknown; email?: unknown; image?: unknown }): void {
   if (name !== undefined && !Name.safeParse(name).success) {
-    throw refused('INVALID_NAME', 'The name must have 1 to 200 characters, none of them a control character', 'BAD_REQUEST')
+    throw refused(
+      'INVALID_NAME',
+      'The name must have 1 to 200 characters, none of them a control character',
+      'BAD_REQUEST',
+    )
   }
   if (email !== undefined && !Email.safeParse(email).success) {
     throw refused('INVALID_EMAIL', 'This is not an e-mail address that can be used', 'BAD_REQUEST')
@@ -34,7 +38,11 @@ function assertProfile({ name, email, image }: { name?: unknown; email?: unknown
 }
 
 /** Google and GitHub, where they are configured. A sign-in never fails for a name or a picture that we would refuse. */
-export function socialProviders({ google, github, signUpOpen }: Config): NonNullable<BetterAuthOptions['socialProviders']> {
+export function socialProviders({
+  google,
+  github,
+  signUpOpen,
+}: Config): NonNullable<BetterAuthOptions['socialProviders']> {
   const disableSignUp = !signUpOpen
   return {
     ...(google && {

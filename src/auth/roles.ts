@@ -22,7 +22,19 @@ export function createRoles({ roles }: AuthConfig): Roles {
 }
 
 const statements = {
-  user: ['create', 'list', 'set-role', 'ban', 'impersonate', 'impersonate-admins', 'delete', 'set-password', 'set-email', 'get', 'update'],
+  user: [
+    'create',
+    'list',
+    'set-role',
+    'ban',
+    'impersonate',
+    'impersonate-admins',
+    'delete',
+    'set-password',
+    'set-email',
+    'get',
+    'update',
+  ],
   session: ['list', 'revoke', 'delete'],
 } as const
 type UserAction = (typeof statements.user)[number]
@@ -48,5 +60,11 @@ function toAccessControl(roles: AuthConfig['roles']) {
     return [role, ac.newRole({ user, session: allowed.flatMap((action) => action.session ?? []) })] as const
   })
   // Without a prototype `roles['constructor']` is no role.
-  return { ac, roles: Object.assign(Object.create(null), Object.fromEntries(entries)) as Record<string, (typeof entries)[number][1]> }
+  return {
+    ac,
+    roles: Object.assign(Object.create(null), Object.fromEntries(entries)) as Record<
+      string,
+      (typeof entries)[number][1]
+    >,
+  }
 }

@@ -12,7 +12,11 @@ export interface SessionCookies {
   /** The session token in a cookie's value; undefined when we did not sign it. */
   open: (value: string) => string | undefined
   /** Whether a session is used often enough, and far enough from its absolute end, to be prolonged now. */
-  isDue: (session: { session_expires_at: Date | null; session_not_after: Date | null; session_created_at: Date | null }) => boolean
+  isDue: (session: {
+    session_expires_at: Date | null
+    session_not_after: Date | null
+    session_created_at: Date | null
+  }) => boolean
   /** When a session that is used now ends, unless its absolute end comes first. */
   slideTo: () => Date
   /** The same cookie with its life in the browser begun anew. */

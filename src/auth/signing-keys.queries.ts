@@ -26,10 +26,7 @@ export async function lockKeys(trx: Tx): Promise<void> {
   await sql`select pg_advisory_xact_lock(4207849486)`.execute(trx)
 }
 
-export async function insertKey(
-  trx: Tx,
-  key: Omit<Insertable<JwksTable>, 'id' | 'created_at'>,
-): Promise<void> {
+export async function insertKey(trx: Tx, key: Omit<Insertable<JwksTable>, 'id' | 'created_at'>): Promise<void> {
   await trx
     .insertInto('jwks')
     .values({ id: randomUUID(), created_at: new Date(), ...key })

@@ -2,7 +2,15 @@ import type { Jwk } from 'better-auth/plugins/jwt'
 import type { JSONWebKeySet, JWK } from 'jose'
 import type { Db } from '../db/database.ts'
 import { inTransaction } from '../db/transaction.ts'
-import { deleteRetiredKeys, findKeys, findPublicKeys, insertKey, type KeyRow, lockKeys, type PublicKeyRow } from './signing-keys.queries.ts'
+import {
+  deleteRetiredKeys,
+  findKeys,
+  findPublicKeys,
+  insertKey,
+  type KeyRow,
+  lockKeys,
+  type PublicKeyRow,
+} from './signing-keys.queries.ts'
 
 export type JwtAlgorithm = 'RS256' | 'ES256' | 'EdDSA'
 

@@ -72,7 +72,12 @@ export function createUserAccounts(db: Db, auth: Auth, mailer: Mailer, baseUrl: 
         if (await context.internalAdapter.findCredentialAccount(userId)) {
           await context.internalAdapter.updatePassword(userId, hash)
         } else {
-          await context.internalAdapter.createAccount({ userId, providerId: 'credential', accountId: userId, password: hash })
+          await context.internalAdapter.createAccount({
+            userId,
+            providerId: 'credential',
+            accountId: userId,
+            password: hash,
+          })
         }
       })
     },

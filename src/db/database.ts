@@ -1,10 +1,12 @@
-import { Kysely, PostgresDialect, type Transaction } from 'kysely'
+import { Kysely, PostgresDialect, type Selectable, type Transaction } from 'kysely'
 import pg from 'pg'
 import { openEmbedded } from './embedded.ts'
 import type { DB } from './schema.ts'
 
 export type Db = Kysely<DB>
 export type Tx = Transaction<DB>
+/** A row of a table, as it is read. */
+export type Row<T extends keyof DB> = Selectable<DB[T]>
 
 /** An open database. `close` ends every connection, and the embedded server with its lock. */
 export interface Database {
@@ -74,14 +76,15 @@ function dropsBrokenClients(pool: pg.Pool): { connect: () => Promise<pg.PoolClie
       const client = await pool.connect()
       const { query, release } = client
       let broken: Error | undefined
-      client.query = (async (...args: Parameters<typeof query>) => {
+      const watched = async (...args: unknown[]): Promise<unknown> => {
         try {
-          return await Reflect.apply(query, client, args)
+          return await (Reflect.apply(query, client, args) as Promise<unknown>)
         } catch (error) {
           if (error instanceof Error && !(error instanceof pg.DatabaseError)) broken = error
           throw error
         }
-      }) as typeof query
+      }
+      client.query = watched as typeof query
       client.release = () => {
         client.query = query
         client.release = release

@@ -8,7 +8,9 @@ export class DirectoryInUseError extends Error {
   override name = 'DirectoryInUseError'
   readonly pid: number
   constructor(directory: string, owner: Owner) {
-    super(`${directory} is in use by process ${owner.pid} on ${owner.host}. Stop it, or set DATA_DIR to another folder.`)
+    super(
+      `${directory} is in use by process ${owner.pid} on ${owner.host}. Stop it, or set DATA_DIR to another folder.`,
+    )
     this.pid = owner.pid
   }
 }

@@ -61,7 +61,9 @@ async function assertOpenable(cluster: string): Promise<void> {
     )
   }
   if (version.trim() !== majorVersion) {
-    throw new EmbeddedDatabaseError(`${cluster} is of PostgreSQL ${version.trim()}; this version opens ${majorVersion}.`)
+    throw new EmbeddedDatabaseError(
+      `${cluster} is of PostgreSQL ${version.trim()}; this version opens ${majorVersion}.`,
+    )
   }
 }
 

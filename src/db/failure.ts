@@ -9,8 +9,18 @@ export type DatabaseFailure = { kind: 'constraint'; constraint: string } | { kin
 // Classes of SQLSTATE: connection, resources, operator intervention, lock and serialization conflicts, read-only.
 const unavailableCodes = /^(08|53|57|55P03|40001|40P01|25006)/
 const invalidCodes = /^(22021|22P05)/
-const networkCodes = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EAI_AGAIN', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENOENT'])
-const driverMessages = /Connection terminated|Query read timeout|timeout exceeded when trying to connect|pool after calling end|Client has encountered a connection error/
+const networkCodes = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENOENT',
+])
+const driverMessages =
+  /Connection terminated|Query read timeout|timeout exceeded when trying to connect|pool after calling end|Client has encountered a connection error/
 
 /** Recognises an error of the database, its driver or the way to it; undefined for any other error. */
 export function databaseFailure(error: unknown): DatabaseFailure | undefined {

@@ -52,7 +52,12 @@ export function readMigrations(folder = join(packageRoot(), 'migrations')): Migr
     .sort()
     .map((name) => {
       const text = readFileSync(join(folder, name), 'utf8')
-      return { version: Number(name.slice(0, 4)), name, text, checksum: createHash('sha256').update(text).digest('hex') }
+      return {
+        version: Number(name.slice(0, 4)),
+        name,
+        text,
+        checksum: createHash('sha256').update(text).digest('hex'),
+      }
     })
 }
 
@@ -84,10 +89,14 @@ function applyOnce(db: Db, migration: Migration, known: Migration[]): Promise<bo
 function assertKnown(row: Pick<Migration, 'version' | 'name' | 'checksum'>, known: Migration[]): void {
   const migration = known.find(({ version }) => version === row.version)
   if (!migration) {
-    throw new MigrationError(`The database is newer than this version: it has migration ${row.name}. Deploy the newer version.`)
+    throw new MigrationError(
+      `The database is newer than this version: it has migration ${row.name}. Deploy the newer version.`,
+    )
   }
   if (migration.checksum !== row.checksum) {
-    throw new MigrationError(`Migration ${row.name} was edited after it had been applied. Restore the file; add a new one.`)
+    throw new MigrationError(
+      `Migration ${row.name} was edited after it had been applied. Restore the file; add a new one.`,
+    )
   }
 }
 
@@ -102,7 +111,8 @@ function syncRoles(db: Db, roles: readonly string[]): Promise<void> {
     const removed = await trx.selectFrom('role').select('name').where('name', 'not in', roles).execute()
     for (const { name } of removed) {
       const user = await trx.selectFrom('user').select('id').where('role', '=', name).limit(1).executeTakeFirst()
-      if (user) throw new MigrationError(`Role "${name}" is not in auth.config.ts, but users have it. Change them first.`)
+      if (user)
+        throw new MigrationError(`Role "${name}" is not in auth.config.ts, but users have it. Change them first.`)
       await trx.deleteFrom('role').where('name', '=', name).execute()
     }
   })

@@ -15,7 +15,9 @@ const noStore = { 'cache-control': 'no-store' }
 export function healthRoutes({ db, isReady }: Dependencies) {
   return new Hono<Env>()
     .get('/health', (c) => c.json({ status: 'ok' }, 200, noStore))
-    .get('/health/ready', (c) => (isReady() ? c.json({ status: 'ok' }, 200, noStore) : c.json({ status: 'unavailable' }, 503, noStore)))
+    .get('/health/ready', (c) =>
+      isReady() ? c.json({ status: 'ok' }, 200, noStore) : c.json({ status: 'unavailable' }, 503, noStore),
+    )
     .get('/health/db', async (c) => {
       const current = db !== undefined && (await isSchemaCurrent(db).catch(() => false))
       return current ? c.json({ status: 'ok' }, 200, noStore) : c.json({ status: 'unavailable' }, 503, noStore)

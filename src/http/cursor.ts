@@ -20,7 +20,9 @@ export interface Cursors {
  */
 export function createCursors(key: Uint8Array): Cursors {
   const sign = (payload: string, query: object) =>
-    createHmac('sha256', key).update(`${payload}.${JSON.stringify(query)}`).digest('base64url')
+    createHmac('sha256', key)
+      .update(`${payload}.${JSON.stringify(query)}`)
+      .digest('base64url')
   return {
     encode(position, query) {
       const payload = Buffer.from(JSON.stringify(position)).toString('base64url')
@@ -30,7 +32,11 @@ export function createCursors(key: Uint8Array): Cursors {
       const [payload = '', signature = ''] = cursor.split('.')
       const given = Buffer.from(signature)
       const expected = Buffer.from(sign(payload, query))
-      if (cursor !== `${payload}.${signature}` || given.length !== expected.length || !timingSafeEqual(given, expected)) {
+      if (
+        cursor !== `${payload}.${signature}` ||
+        given.length !== expected.length ||
+        !timingSafeEqual(given, expected)
+      ) {
         throw invalid({ parameter: 'cursor' }, 'is not a cursor of this list, sort and filter')
       }
       return Position.parse(JSON.parse(Buffer.from(payload, 'base64url').toString()))

@@ -31,5 +31,5 @@ export function linkNext(c: Context, cursor: string | null): void {
   if (cursor === null) return
   const query = new URLSearchParams(c.req.query())
   query.set('cursor', cursor)
-  c.header('link', `<${c.req.path}?${query}>; rel="next"`)
+  c.header('link', `<${c.req.path}?${query.toString()}>; rel="next"`)
 }

@@ -33,7 +33,8 @@ export const problemTypes = {
   'token-expired': {
     status: 401,
     title: 'Token expired',
-    explanation: 'The token was valid and has expired. Get a new one from /api/auth/token; the session may still be alive.',
+    explanation:
+      'The token was valid and has expired. Get a new one from /api/auth/token; the session may still be alive.',
   },
   'session-ended': {
     status: 401,
@@ -202,7 +203,10 @@ export function problemResponse(c: Context, { slug, status, message, headers, er
 
 /** The `responses` of an operation for the problems it may answer with. Several with one status are listed together. */
 export function problems(...slugs: ProblemSlug[]) {
-  const responses: Record<number, { description: string; content: { 'application/problem+json': { schema: typeof Problem } } }> = {}
+  const responses: Record<
+    number,
+    { description: string; content: { 'application/problem+json': { schema: typeof Problem } } }
+  > = {}
   for (const slug of slugs) {
     const { status } = problemTypes[slug]
     const described = responses[status] ? `${responses[status].description}, \`${slug}\`` : `\`${slug}\``

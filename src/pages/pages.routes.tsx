@@ -4,7 +4,8 @@ import { problemTypes } from '../http/problem.ts'
 import { ProblemPage } from './problem.tsx'
 import { stylesheet } from './stylesheet.ts'
 
-const contentSecurityPolicy = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+const contentSecurityPolicy =
+  "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 
 const slugs = Object.keys(problemTypes) as (keyof typeof problemTypes)[]
 

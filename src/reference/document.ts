@@ -29,7 +29,12 @@ export function buildDocument(router: OpenAPIHono<Env>, baseUrl: string, cookieN
   })
   const document = router.getOpenAPI31Document({
     openapi: '3.1.0',
-    info: { title: 'Latchkey', version: '1', description, license: { name: 'MIT', url: 'https://opensource.org/license/mit' } },
+    info: {
+      title: 'Latchkey',
+      version: '1',
+      description,
+      license: { name: 'MIT', url: 'https://opensource.org/license/mit' },
+    },
     servers: [{ url: `${baseUrl}/api/v1` }],
     tags: [
       { name: 'Me', description: 'Whoever asks' },

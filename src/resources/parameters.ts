@@ -10,7 +10,11 @@ export const UserPath = z.object({
 
 /** The path of one session of a user. */
 export const SessionPath = UserPath.extend({
-  sid: id.openapi({ param: { name: 'sid', in: 'path' }, description: "A session's id", example: 'p0LmX3vB7nQ9zK2cT5yR8wE1aS4dG6hJ' }),
+  sid: id.openapi({
+    param: { name: 'sid', in: 'path' },
+    description: "A session's id",
+    example: 'p0LmX3vB7nQ9zK2cT5yR8wE1aS4dG6hJ',
+  }),
 })
 
 /** The id that a path means for this principal. */

@@ -20,12 +20,21 @@ export const Email = z
 export const Image = z
   .string()
   .max(2_048, 'must have at most 2048 characters')
-  .refine((value) => URL.canParse(value) && new URL(value).protocol === 'https:' && !/[\s\p{Cc}]/u.test(value), 'is not an https URL')
+  .refine(
+    (value) => URL.canParse(value) && new URL(value).protocol === 'https:' && !/[\s\p{Cc}]/u.test(value),
+    'is not an https URL',
+  )
   .openapi({ format: 'uri', maxLength: 2_048, example: 'https://example.com/ada.png' })
 
 /** A name made fit from what an identity provider sent; the local part of the address when it sent none. */
 export function nameFrom(given: unknown, email: string): string {
-  const text = typeof given === 'string' ? given.toWellFormed().replaceAll(/[\p{Cc}\p{Cs}\u2028\u2029]/gu, ' ').trim() : ''
+  const text =
+    typeof given === 'string'
+      ? given
+          .toWellFormed()
+          .replaceAll(/[\p{Cc}\p{Cs}\u2028\u2029]/gu, ' ')
+          .trim()
+      : ''
   return [...(text || email.split('@')[0] || 'user')].slice(0, maxNameChars).join('')
 }
 

@@ -1,6 +1,5 @@
 import { z } from '@hono/zod-openapi'
-import type { Selectable } from 'kysely'
-import type { SessionTable } from '../db/schema.ts'
+import type { Row } from '../db/database.ts'
 
 /** The wire form of a session: never its token. */
 export const Session = z
@@ -28,7 +27,7 @@ export const sessionColumns = [
   'session.impersonated_by',
 ] as const
 
-export type SessionRow = Omit<Selectable<SessionTable>, 'token' | 'not_after'>
+export type SessionRow = Omit<Row<'session'>, 'token' | 'not_after'>
 
 export function toSession(row: SessionRow, currentId: string | null): z.infer<typeof Session> {
   return {

@@ -1,6 +1,5 @@
 import { z } from '@hono/zod-openapi'
-import type { Selectable } from 'kysely'
-import type { UserTable } from '../db/schema.ts'
+import type { Row } from '../db/database.ts'
 
 /** The wire form of a user. */
 export const User = z
@@ -11,7 +10,9 @@ export const User = z
     name: z.string().openapi({ example: 'Ada Lovelace' }),
     image: z.string().nullable().openapi({ format: 'uri', example: 'https://example.com/ada.png' }),
     role: z.string().openapi({ example: 'user' }),
-    banned: z.boolean().openapi({ description: 'Whether the user is banned now; false once a ban has expired', example: false }),
+    banned: z
+      .boolean()
+      .openapi({ description: 'Whether the user is banned now; false once a ban has expired', example: false }),
     banReason: z.string().nullable().openapi({ example: null }),
     banExpires: z.iso.datetime().nullable().openapi({ description: 'Null for a ban without end', example: null }),
     createdAt: z.iso.datetime().openapi({ example: '2026-01-31T09:30:00.000Z' }),
@@ -33,7 +34,7 @@ export const userColumns = [
   'user.updated_at',
 ] as const
 
-export type UserRow = Omit<Selectable<UserTable>, 'valid_after'>
+export type UserRow = Omit<Row<'user'>, 'valid_after'>
 
 export function toUser(row: UserRow): z.infer<typeof User> {
   return {

@@ -10,7 +10,9 @@ interface Dependencies {
 }
 
 const VerifyBody = z
-  .strictObject({ token: z.string().min(1).optional().openapi({ description: 'Without it: the presented credential' }) })
+  .strictObject({
+    token: z.string().min(1).optional().openapi({ description: 'Without it: the presented credential' }),
+  })
   .openapi('TokenToVerify', { example: {} })
 
 const Verification = z

@@ -101,7 +101,11 @@ export interface UserChange {
 }
 
 /** Changes what is given of a user. A new address counts as unverified unless it is said to be. */
-export async function updateUser(db: Db, id: string, { emailVerified, ...change }: UserChange): Promise<UserRow | undefined> {
+export async function updateUser(
+  db: Db,
+  id: string,
+  { emailVerified, ...change }: UserChange,
+): Promise<UserRow | undefined> {
   const verified =
     emailVerified ?? (change.email === undefined ? undefined : sql<boolean>`email_verified and email = ${change.email}`)
   await db
@@ -118,7 +122,12 @@ export async function setRole(db: Db, id: string, role: string): Promise<UserRow
 }
 
 /** Bans a user until `expires`, or without end. The database ends their sessions with it. */
-export async function banUser(db: Db, id: string, reason: string | null, expires: Date | null): Promise<UserRow | undefined> {
+export async function banUser(
+  db: Db,
+  id: string,
+  reason: string | null,
+  expires: Date | null,
+): Promise<UserRow | undefined> {
   await db
     .updateTable('user')
     .set({ banned: true, ban_reason: reason, ban_expires: expires, updated_at: new Date() })

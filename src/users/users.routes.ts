@@ -87,7 +87,9 @@ export function usersRoutes({ db, requires, roles, cursors, actOnUser, userAccou
         responses: {
           201: {
             ...userResponse('The user'),
-            headers: z.object({ location: z.string().openapi({ example: '/api/v1/users/k3vJ8sQ2mZ7xT1bN5cR9wL4pH6dF0gYa' }) }),
+            headers: z.object({
+              location: z.string().openapi({ example: '/api/v1/users/k3vJ8sQ2mZ7xT1bN5cR9wL4pH6dF0gYa' }),
+            }),
           },
           ...problems('conflict', 'validation', 'weak-password'),
         },
@@ -146,7 +148,10 @@ export function usersRoutes({ db, requires, roles, cursors, actOnUser, userAccou
         method: 'delete',
         path: '/users/{id}',
         request: { params: UserPath },
-        responses: { 204: { description: 'Deleted' }, ...problems('not-found', 'self-action', 'last-admin', 'validation') },
+        responses: {
+          204: { description: 'Deleted' },
+          ...problems('not-found', 'self-action', 'last-admin', 'validation'),
+        },
       }),
       async (c) => {
         const { principal } = c.var
@@ -187,7 +192,8 @@ function found<T>(row: T | undefined): T {
 }
 
 function assertMayGrant(principal: Principal, roles: Roles, role: string): void {
-  if (!principal.permissions.has('users:role')) throw new ProblemError('forbidden', 'To give a role you need users:role.')
+  if (!principal.permissions.has('users:role'))
+    throw new ProblemError('forbidden', 'To give a role you need users:role.')
   if (!roles.names.includes(role)) throw invalid({ pointer: '/role' }, `is not one of: ${roles.names.join(', ')}`)
   if (!covers(principal.permissions, roles.scopesOf(role))) {
     throw new ProblemError('forbidden', 'This role has permissions that you do not have.')
@@ -204,5 +210,6 @@ function assertPassword(password: string | undefined, mailer: Mailer): void {
   if (password === undefined && !mailer.canSend) {
     throw invalid({ pointer: '/password' }, 'is missing, and no invitation can be sent: mail is not configured')
   }
-  if (password !== undefined && ([...password].length < 8 || [...password].length > 128)) throw new ProblemError('weak-password')
+  if (password !== undefined && ([...password].length < 8 || [...password].length > 128))
+    throw new ProblemError('weak-password')
 }

@@ -22,7 +22,9 @@ const text = (max: number) =>
 /** The query of `GET /users`. */
 export const ListUsers = z.strictObject({
   ...pageQuery,
-  q: text(200).optional().openapi({ description: 'Part of the e-mail address or the name, in any case', example: 'ada' }),
+  q: text(200)
+    .optional()
+    .openapi({ description: 'Part of the e-mail address or the name, in any case', example: 'ada' }),
   email: Email.optional().openapi({ description: 'The whole e-mail address' }),
   role: text(50).optional().openapi({ example: 'admin' }),
   banned: flag.optional(),
@@ -40,7 +42,11 @@ export const NewUserBody = z
   .strictObject({
     email: Email,
     name: Name,
-    password: z.string().max(1_000).optional().openapi({ minLength: 8, maxLength: 128, example: 'correct horse battery' }),
+    password: z
+      .string()
+      .max(1_000)
+      .optional()
+      .openapi({ minLength: 8, maxLength: 128, example: 'correct horse battery' }),
     role: text(50).optional().openapi({ example: 'user' }),
     emailVerified: z.boolean().default(false),
   })
