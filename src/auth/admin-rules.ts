@@ -32,7 +32,7 @@ export function createAdminRules(roles: Roles): Record<string, { rules: Rule[]; 
   const changes = (...rules: Rule[]) => ({ rules: [notImpersonating, ...rules], changesAuthority: true })
   return {
     getUser: reads(),
-    listUsers: reads(),
+    listUsers: reads(knownColumns),
     listUserSessions: reads(),
     setRole: changes(onUser, grantsRole),
     createUser: changes(grantsRole, knownData('role', 'image', 'emailVerified'), profile, password),
@@ -52,6 +52,18 @@ const tokensEnd: Rule = ({ trx, body }) => endTokens(trx, String(body['userId'])
 async function roleOfSession({ trx, body }: DoorCall): Promise<string | undefined> {
   const owner = await findSessionOwner(trx, String(body['sessionToken']))
   return owner && lockRole(trx, owner)
+}
+
+const columns = new Set(['id', 'name', 'email', 'emailVerified', 'image', 'role', 'banned', 'createdAt', 'updatedAt'])
+
+/** Better-Auth answers with an empty list when the database refuses a column. */
+const knownColumns: Rule = ({ query }) => {
+  for (const parameter of ['sortBy', 'searchField', 'filterField']) {
+    const column = query[parameter]
+    if (column !== undefined && !(typeof column === 'string' && columns.has(column))) {
+      throw refused('UNKNOWN_FIELD', `"${parameter}" is not the name of a field`, 'BAD_REQUEST')
+    }
+  }
 }
 
 function knownData(...known: string[]): Rule {

@@ -1,4 +1,5 @@
 import { Hono } from 'hono'
+import { throwOutage } from '../db/outage.ts'
 import { clientAddressHeader } from '../http/client-address.ts'
 import type { Env } from '../http/exchange.ts'
 import type { Auth } from './auth.ts'
@@ -23,6 +24,6 @@ export function authHandler({ auth, keys, clientAddress }: Dependencies) {
       const headers = new Headers(c.req.raw.headers)
       for (const name of forwarded) headers.delete(name)
       headers.set(clientAddressHeader, clientAddress(c.env.incoming))
-      return auth.handler(new Request(c.req.raw, { headers }))
+      return throwOutage(() => auth.handler(new Request(c.req.raw, { headers })))
     })
 }

@@ -14,6 +14,7 @@ export interface DoorCall {
   actor: AuthorityRow
   /** The body, as the endpoint's own schema reads it. */
   body: Record<string, unknown>
+  query: Record<string, unknown>
 }
 
 /** Throws an APIError for what must not happen; may change the body. */
@@ -27,6 +28,7 @@ interface Endpoint {
 interface EndpointContext {
   headers?: Headers
   body?: unknown
+  query?: Record<string, unknown>
   context: { options: BetterAuthOptions }
 }
 
@@ -53,7 +55,12 @@ export function createDoors(db: Db, sessionCookies: SessionCookies): Guarded {
       const body = options.body ? options.body.safeParse(context.body) : { success: true as const, data: {} }
       // Without a session, or with a body it does not know, the endpoint itself refuses.
       if (!actor || !body.success) return context
-      const call: DoorCall = { trx, actor, body: { ...(body.data as Record<string, unknown>) } }
+      const call: DoorCall = {
+        trx,
+        actor,
+        body: { ...(body.data as Record<string, unknown>) },
+        query: context.query ?? {},
+      }
       for (const rule of rules) await rule(call)
       return options.body ? { ...context, body: call.body } : context
     }

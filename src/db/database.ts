@@ -1,6 +1,8 @@
 import { Kysely, PostgresDialect, type Selectable, type Transaction } from 'kysely'
 import pg from 'pg'
 import { openEmbedded } from './embedded.ts'
+import { databaseFailure, isConflict } from './failure.ts'
+import { reportOutage } from './outage.ts'
 import type { DB } from './schema.ts'
 
 export type Db = Kysely<DB>
@@ -68,17 +70,17 @@ function openPostgres({ url, pooled, onError }: DatabaseConfig & { kind: 'postgr
   return { db, close: () => db.destroy() }
 }
 
-/** A client whose query timed out is still busy with it: it must not go back to the pool. */
+/** A client that failed, or whose query timed out and goes on, must not return to the pool; and the failure is reported. */
 function dropsBrokenClients(pool: pg.Pool): { connect: () => Promise<pg.PoolClient>; end: () => Promise<void> } {
   return {
     end: () => pool.end(),
     async connect() {
-      const client = await pool.connect()
+      const client = await orReport(pool.connect())
       const { query, release } = client
       let broken: Error | undefined
       const watched = async (...args: unknown[]): Promise<unknown> => {
         try {
-          return await (Reflect.apply(query, client, args) as Promise<unknown>)
+          return await orReport(Reflect.apply(query, client, args) as Promise<unknown>)
         } catch (error) {
           if (error instanceof Error && !(error instanceof pg.DatabaseError)) broken = error
           throw error
@@ -92,5 +94,15 @@ function dropsBrokenClients(pool: pg.Pool): { connect: () => Promise<pg.PoolClie
       }
       return client
     },
+  }
+}
+
+async function orReport<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    const lost = databaseFailure(error)?.kind === 'unavailable' && !isConflict(error)
+    if (lost && error instanceof Error) reportOutage(error)
+    throw error
   }
 }

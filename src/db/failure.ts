@@ -8,6 +8,8 @@ export type DatabaseFailure = { kind: 'constraint'; constraint: string } | { kin
 
 // Classes of SQLSTATE: connection, resources, operator intervention, lock and serialization conflicts, read-only.
 const unavailableCodes = /^(08|53|57|55P03|40001|40P01|25006)/
+// Serialization failure, deadlock.
+const conflictCodes = new Set(['40001', '40P01'])
 const invalidCodes = /^(22021|22P05)/
 const networkCodes = new Set([
   'ECONNREFUSED',
@@ -33,6 +35,11 @@ export function databaseFailure(error: unknown): DatabaseFailure | undefined {
   if ('syscall' in error && 'code' in error && networkCodes.has(String(error.code))) return { kind: 'unavailable' }
   if (driverMessages.test(error.message)) return { kind: 'unavailable' }
   return error instanceof AggregateError ? databaseFailure(error.errors[0]) : undefined
+}
+
+/** Whether the database resolved a conflict of two transactions against this one, so that it may be tried again. */
+export function isConflict(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && conflictCodes.has(error.code ?? '')
 }
 
 function isDatabaseError(error: Error): error is pg.DatabaseError {

@@ -1,9 +1,7 @@
-import pg from 'pg'
 import type { Db, Tx } from './database.ts'
+import { isConflict } from './failure.ts'
 
 const attempts = 3
-const serializationFailure = '40001'
-const deadlockDetected = '40P01'
 
 /**
  * Runs `work` in one transaction at READ COMMITTED, again when the database resolved a conflict against it.
@@ -17,8 +15,4 @@ export async function inTransaction<T>(db: Db, work: (trx: Tx) => Promise<T>): P
       if (attempt === attempts || !isConflict(error)) throw error
     }
   }
-}
-
-function isConflict(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && (error.code === serializationFailure || error.code === deadlockDetected)
 }
