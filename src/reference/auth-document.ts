@@ -6,50 +6,129 @@ type JsonObject = { [key: string]: Json }
 // Schemas of rows that hold secrets, and of tables that no caller ever sees.
 const internalSchemas = /^(Jwks|Verification|Account|RateLimit|Oauth.*)$/
 
+// What the plugins offer but these settings refuse: the address is changed by an admin, a session has no fields of its
+// own, and a session is read with GET.
+const refused = new Set(['/change-email post', '/update-session post', '/get-session post'])
+
+// Whoever is about to sign in, or follows a mailed link, has no session yet.
+const open =
+  /^\/(sign-in|sign-up|callback|request-password-reset|reset-password|verify-email|send-verification-email)\b/
+const openReads = new Set(['/get-session', '/jwks', '/ok', '/error'])
+
+const summaries: Record<string, string> = {
+  '/callback/{id}': 'Return from a social provider',
+  '/admin/stop-impersonating': 'Return to one’s own session',
+  '/error': 'The page of a failed sign-in',
+  '/jwks': 'The public keys that verify a token',
+  '/token': 'A JWT of the current session',
+}
+
+// Better-Auth documents no success for these.
+const successes: Record<string, JsonObject> = {
+  '/callback/{id}': { 302: { description: 'Signed in; on to the callback URL, or to the error page' } },
+  '/admin/stop-impersonating': { 200: { description: 'One’s own session, with its cookie' } },
+}
+
 /**
- * Better-Auth's own document, made fit for ours: valid OpenAPI 3.1, an id for each operation, our server and cookie,
- * and no endpoint that is switched off.
+ * Better-Auth's own document, made fit for ours: valid OpenAPI 3.1, an id, a summary and the credentials of each
+ * operation, our server and cookie, and no endpoint that is switched off.
  */
 export async function buildAuthDocument(auth: Auth, baseUrl: string, cookieName: string): Promise<JsonObject> {
   const generated = modernised(JSON.parse(JSON.stringify(await auth.api.generateOpenAPISchema())) as Json) as JsonObject
   const disabled = new Set<string>(auth.options.disabledPaths)
-  const paths = Object.entries(generated['paths'] as Record<string, JsonObject>).filter(([path]) => !disabled.has(path))
-  const schemas = Object.entries((generated['components'] as JsonObject)['schemas'] as JsonObject)
+  if (auth.options.emailAndPassword.disableSignUp) disabled.add('/sign-up/email')
+  const paths = Object.entries(generated['paths'] as Record<string, JsonObject>)
+    .filter(([path]) => !disabled.has(path))
+    .map(([path, item]) => [path, operations(path, item)] as const)
   return {
     openapi: '3.1.0',
     info: {
       title: 'Latchkey: sign-in',
       version: '1',
       description: 'Sign-up, sign-in, sessions, tokens. Errors are `{code, message}`.',
-      license: { name: 'MIT', identifier: 'MIT' },
+      license: { name: 'MIT', url: 'https://opensource.org/license/mit' },
     },
     servers: [{ url: `${baseUrl}/api/auth` }],
-    security: [{ cookie: [] }],
-    tags: [...new Set(paths.map(([path]) => tagOf(path)))].map((name) => ({ name })),
-    paths: Object.fromEntries(paths.map(([path, item]) => [path, operations(path, item)])),
+    tags: [
+      { name: 'Sign-in', description: 'One’s own account, sessions and tokens' },
+      { name: 'Admin', description: 'Other people’s, as the library’s admin client calls them' },
+    ],
+    paths: Object.fromEntries(paths.filter(([, item]) => Object.keys(item).length > 0)),
     components: {
-      schemas: Object.fromEntries(schemas.filter(([name]) => !internalSchemas.test(name))),
-      securitySchemes: { cookie: { type: 'apiKey', in: 'cookie', name: cookieName } },
+      schemas: {
+        ...publicSchemas((generated['components'] as JsonObject)['schemas'] as JsonObject),
+        Error: errorSchema,
+      },
+      securitySchemes: {
+        cookie: {
+          type: 'apiKey',
+          in: 'cookie',
+          name: cookieName,
+          description: 'The session cookie of a browser that is signed in. A change must come from a trusted origin.',
+        },
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          description:
+            'The signed session token in the `set-auth-token` header of a sign-in. A JWT is not accepted here.',
+        },
+      },
     },
   }
 }
 
-function operations(path: string, item: JsonObject): JsonObject {
+const errorSchema = {
+  type: 'object',
+  properties: {
+    code: { type: 'string', example: 'INVALID_EMAIL_OR_PASSWORD' },
+    message: { type: 'string', example: 'Invalid email or password' },
+  },
+}
+
+function publicSchemas(schemas: JsonObject): JsonObject {
+  const session = schemas['Session'] as { properties: JsonObject }
+  const { notAfter: _, ...properties } = session.properties
   return Object.fromEntries(
-    Object.entries(item).map(([method, operation]) => {
-      const { security: _, ...rest } = operation as JsonObject
-      return [method, { ...rest, operationId: operationId(method, path), tags: [tagOf(path)] }]
-    }),
+    Object.entries({ ...schemas, Session: { ...session, properties } }).filter(([name]) => !internalSchemas.test(name)),
   )
 }
 
-function operationId(method: string, path: string): string {
-  const words = path.split(/[^a-z0-9]+/i).filter(Boolean)
-  return [method, ...words.map((word) => word.charAt(0).toUpperCase() + word.slice(1))].join('')
+function operations(path: string, item: JsonObject): JsonObject {
+  return Object.fromEntries(
+    Object.entries(item)
+      .filter(([method]) => !refused.has(`${path} ${method}`))
+      .map(([method, operation]) => [method, completed(method, path, operation as JsonObject)]),
+  )
 }
 
-function tagOf(path: string): string {
-  return path.startsWith('/admin/') ? 'Admin' : 'Sign-in'
+function completed(method: string, path: string, { description, ...operation }: JsonObject): JsonObject {
+  const isOpen = open.test(path) || openReads.has(path)
+  return {
+    ...operation,
+    operationId: operationId(method, path),
+    summary:
+      summaries[path] ?? (typeof description === 'string' ? description.replace(/\.$/, '') : words(path).join(' ')),
+    tags: [path.startsWith('/admin/') ? 'Admin' : 'Sign-in'],
+    security: isOpen ? [] : [{ cookie: [] }, { bearer: [] }],
+    responses: Object.fromEntries(
+      Object.entries({ ...successes[path], ...(operation['responses'] as Record<string, JsonObject>) }).map(
+        ([status, response]) => [status, Number(status) < 400 ? response : withErrorSchema(response as JsonObject)],
+      ),
+    ),
+  }
+}
+
+function withErrorSchema({ description }: JsonObject): JsonObject {
+  const schema = { $ref: '#/components/schemas/Error' }
+  return { description: description ?? '', content: { 'application/json': { schema } } }
+}
+
+function operationId(method: string, path: string): string {
+  return [method, ...words(path).map((word) => word.charAt(0).toUpperCase() + word.slice(1))].join('')
+}
+
+function words(path: string): string[] {
+  return path.split(/[^a-z0-9]+/i).filter(Boolean)
 }
 
 /** Turns the `nullable` of OpenAPI 3.0 into the type arrays of 3.1, all the way down. */

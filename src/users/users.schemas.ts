@@ -71,6 +71,10 @@ export const BanBody = z
       .refine((date) => date.getTime() > Date.now(), 'is not in the future')
       .nullable()
       .optional()
-      .openapi({ description: 'When the ban ends; without it, never', example: '2099-01-01T00:00:00Z' }),
+      .openapi({
+        type: ['string', 'null'],
+        description: 'When the ban ends; without it, never',
+        example: '2099-01-01T00:00:00Z',
+      }),
   })
   .openapi('Ban')
