@@ -1,6 +1,5 @@
 import { copyFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { packagedScript } from './scalar-asset.ts'
 
 // The last step of `npm run build`.
-const source = createRequire(import.meta.url).resolve('@scalar/api-reference/dist/browser/standalone.js')
-copyFileSync(source, new URL('./scalar.js', import.meta.url))
+copyFileSync(packagedScript(), new URL('./scalar.js', import.meta.url))
