@@ -6,7 +6,7 @@ import { DirectoryInUseError } from './db/directory-lock.ts'
 import { EmbeddedDatabaseError } from './db/embedded.ts'
 import { MigrationError } from './db/migrate.ts'
 import { createLog } from './log.ts'
-import { runMigrate, serve } from './process.ts'
+import { type Running, runMigrate, serve } from './process.ts'
 
 /** Ends the process with what went wrong; an error that the operator can mend is told without a stack. */
 function fail(error: unknown): void {
@@ -29,11 +29,19 @@ try {
   const config = parseConfig(env)
   const log = createLog(config.logLevel)
   if (command === 'serve') {
-    // The port decides the public URL, so a port that had to change means another configuration.
-    const running = await serve(config, authConfig, log, (port) => parseConfig({ ...env, PORT: String(port) }))
+    let running: Running | undefined
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.on(signal, () => void running.stop(signal).then(() => process.exit(0), fail))
+      // Before it is ready there is no request to finish; what it writes then survives being cut short.
+      process.on(signal, () => void (running?.stop(signal) ?? Promise.resolve()).then(() => process.exit(0), fail))
     }
+    for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+      process.on(event, (err: unknown) => {
+        log.fatal({ err }, 'unexpected error, stopping')
+        void (running?.stop() ?? Promise.resolve()).finally(() => process.exit(1))
+      })
+    }
+    // The port decides the public URL, so a port that had to change means another configuration.
+    running = await serve(config, authConfig, log, (port) => parseConfig({ ...env, PORT: String(port) }))
   } else if (command === 'migrate') {
     await runMigrate(config, authConfig, log)
   } else if (command === 'admin') {

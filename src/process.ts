@@ -26,7 +26,7 @@ export interface Running {
    * Ends it without losing a request: not ready at once, then no new connection, then the requests under way.
    * After SIGTERM new requests are still taken for a moment, until a load balancer has noticed.
    */
-  stop: (signal?: 'SIGTERM' | 'SIGINT') => Promise<void>
+  stop: (signal?: NodeJS.Signals) => Promise<void>
 }
 
 const noticeMs = 2_000
@@ -62,38 +62,38 @@ export async function serve(
   const config = port === initial.port ? initial : withPort(port)
   if (config !== initial) log.warn(`port ${initial.port} is taken: using ${port}. Set PORT to choose one`)
 
+  const closing: (() => Promise<void>)[] = [() => closeServer(server)]
+  const closeAll = async () => {
+    for (const close of closing) await close()
+  }
   try {
     const services = await whenDatabaseIsUp(log, () => createServices(config, authConfig, log))
+    closing.push(() => services.close())
     const app = await createApp(services, isReady)
     await createFirstAdmin(services)
-    const admin = config.database ? undefined : await serveAdmin(services)
+    if (!config.database) closing.splice(1, 0, await serveAdmin(services))
     fetch = (request, env) => app.fetch(request, env)
     state = 'ready'
     log.info({ url: config.baseUrl, reference: `${config.baseUrl}/api/v1/docs` }, 'ready')
-    return {
-      config,
-      services,
-      url: `http://${config.host === '0.0.0.0' ? '127.0.0.1' : config.host}:${port}`,
-      async stop(signal) {
-        if (state === 'draining') return
-        state = 'draining'
-        log.info('stopping')
-        if (signal === 'SIGTERM') await pause(noticeMs)
-        await closeServer(server)
-        await admin?.close()
-        await services.close()
-      },
+
+    async function drain(signal: NodeJS.Signals | undefined): Promise<void> {
+      state = 'draining'
+      log.info('stopping')
+      if (signal === 'SIGTERM') await pause(noticeMs)
+      await closeAll()
     }
+    let stopped: Promise<void> | undefined
+    const url = `http://${config.host === '0.0.0.0' ? '127.0.0.1' : config.host}:${port}`
+    return { config, services, url, stop: (signal) => (stopped ??= drain(signal)) }
   } catch (error) {
-    server.close()
-    server.closeAllConnections()
+    await closeAll()
     throw error
   }
 }
 
 /** Brings the schema up to date and ends. */
 export async function runMigrate(config: Config, authConfig: AuthConfig, log: Log): Promise<void> {
-  if (config.database) await migrateDirectly(config, createRoles(authConfig), log)
+  if (config.database) await whenDatabaseIsUp(log, () => migrateDirectly(config, createRoles(authConfig), log))
   else await (await createServices(config, authConfig, log)).close()
   log.info('the schema is current')
 }

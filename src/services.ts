@@ -110,7 +110,7 @@ export async function migrateDirectly(config: Config, roles: Roles, log: Log): P
   const { db, close } = await openDatabase({
     kind: 'postgres',
     url: directUrl ?? url,
-    pooled: false,
+    limits: 'migration',
     onError: (err) => log.warn({ err }, 'database connection lost'),
   })
   try {
@@ -124,7 +124,8 @@ export async function migrateDirectly(config: Config, roles: Roles, log: Log): P
 function databaseConfig(config: Config, log: Log): Parameters<typeof openDatabase>[0] {
   const onError = (err: Error) => log.warn({ err }, 'database connection lost')
   if (!config.database) return { kind: 'embedded', directory: config.dataDir, onError }
-  return { kind: 'postgres', url: config.database.url, pooled: config.database.directUrl !== undefined, onError }
+  const { url, directUrl } = config.database
+  return { kind: 'postgres', url, limits: directUrl === undefined ? 'request' : 'pooled', onError }
 }
 
 // One secret is configured; each use gets a key of its own (RFC 5869).

@@ -30,7 +30,7 @@ async function embeddedTemplate(provide: TestProject['provide']): Promise<() => 
 async function postgresTemplate(server: string, provide: TestProject['provide']): Promise<() => Promise<void>> {
   const name = `latchkey_template_${process.pid}`
   await onServer(server, `create database ${name}`)
-  await migrated({ kind: 'postgres', url: databaseUrl(server, name), pooled: false, onError: raise })
+  await migrated({ kind: 'postgres', url: databaseUrl(server, name), limits: 'migration', onError: raise })
   provide('template', { kind: 'postgres', server, name })
   return () => onServer(server, `drop database ${name} with (force)`)
 }

@@ -8,10 +8,6 @@ import { toProblem } from '../failures.ts'
 import type { Services } from '../services.ts'
 import { AdminCommand, AdminCommandError, runAdminCommand } from './commands.ts'
 
-interface AdminServer {
-  close: () => Promise<void>
-}
-
 interface Answer {
   ok: boolean
   output: string
@@ -20,8 +16,9 @@ interface Answer {
 /**
  * Takes commands of the operator beside a running service whose embedded database nobody else can open: on a Unix socket
  * in the data directory, which only its owner can enter.
+ * @returns ends it
  */
-export async function serveAdmin(services: Services): Promise<AdminServer> {
+export async function serveAdmin(services: Services): Promise<() => Promise<void>> {
   const path = socketPath(services.config.dataDir)
   await rm(path, { force: true })
   const server = createServer((incoming, outgoing) => {
@@ -32,12 +29,10 @@ export async function serveAdmin(services: Services): Promise<AdminServer> {
     await once(server, 'listening')
   })
   await chmod(path, 0o600)
-  return {
-    async close() {
-      server.close()
-      server.closeAllConnections()
-      await rm(path, { force: true })
-    },
+  return async () => {
+    server.close()
+    server.closeAllConnections()
+    await rm(path, { force: true })
   }
 }
 

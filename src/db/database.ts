@@ -16,8 +16,14 @@ export interface Database {
   close: () => Promise<void>
 }
 
+/**
+ * How long a statement may take: as long as a request can wait, the same without startup parameters, which a pooler
+ * refuses (there the role's own defaults apply), or as long as a migration needs.
+ */
+export type Limits = 'request' | 'pooled' | 'migration'
+
 export type DatabaseConfig =
-  | { kind: 'postgres'; url: string; pooled: boolean; onError: (error: Error) => void }
+  | { kind: 'postgres'; url: string; limits: Limits; onError: (error: Error) => void }
   | { kind: 'embedded'; directory: string; onError: (error: Error) => void }
 
 const connectTimeoutMs = 2_000
@@ -53,16 +59,16 @@ export async function openDatabase(config: DatabaseConfig): Promise<Database> {
   }
 }
 
-function openPostgres({ url, pooled, onError }: DatabaseConfig & { kind: 'postgres' }): Database {
+function openPostgres({ url, limits, onError }: DatabaseConfig & { kind: 'postgres' }): Database {
   const pool = new pg.Pool({
     connectionString: url,
     max: 10,
     connectionTimeoutMillis: connectTimeoutMs,
-    query_timeout: queryTimeoutMs,
     keepAlive: true,
     types,
-    // A pooler refuses startup parameters it does not know; there the role's own defaults apply.
-    ...(pooled ? {} : { statement_timeout: statementTimeoutMs, lock_timeout: lockTimeoutMs }),
+    ...(limits !== 'migration' && { query_timeout: queryTimeoutMs }),
+    ...(limits !== 'pooled' && { lock_timeout: lockTimeoutMs }),
+    ...(limits === 'request' && { statement_timeout: statementTimeoutMs }),
   })
   // Without a listener the loss of an idle connection would end the process.
   pool.on('error', onError)

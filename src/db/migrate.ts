@@ -70,8 +70,6 @@ function packageRoot(): string {
 function applyOnce(db: Db, migration: Migration, known: Migration[]): Promise<boolean> {
   return inTransaction(db, async (trx) => {
     await lock.execute(trx)
-    // The long ones build indexes: the pool's own limits are for requests.
-    await sql`set local statement_timeout = 0`.execute(trx)
     await sql`create table if not exists schema_migration (
       version integer primary key, name text not null, checksum text not null,
       applied_at timestamptz not null default current_timestamp)`.execute(trx)

@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import type { Db } from '../db/database.ts'
-import { isSchemaCurrent } from '../db/migrate.ts'
+import { isSchemaCurrent, readMigrations } from '../db/migrate.ts'
 import type { Env } from '../http/exchange.ts'
 
 interface Dependencies {
@@ -13,13 +13,14 @@ const noStore = { 'cache-control': 'no-store' }
 
 /** For load balancers and orchestrators. They tell the status and nothing else. */
 export function healthRoutes({ db, isReady }: Dependencies) {
+  const migrations = readMigrations()
   return new Hono<Env>()
     .get('/health', (c) => c.json({ status: 'ok' }, 200, noStore))
     .get('/health/ready', (c) =>
       isReady() ? c.json({ status: 'ok' }, 200, noStore) : c.json({ status: 'unavailable' }, 503, noStore),
     )
     .get('/health/db', async (c) => {
-      const current = db !== undefined && (await isSchemaCurrent(db).catch(() => false))
+      const current = db !== undefined && (await isSchemaCurrent(db, migrations).catch(() => false))
       return current ? c.json({ status: 'ok' }, 200, noStore) : c.json({ status: 'unavailable' }, 503, noStore)
     })
 }
