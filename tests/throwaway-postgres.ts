@@ -1,0 +1,138 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import pg from 'pg'
+
+/** A PostgreSQL server of one's own. */
+export interface ThrowawayPostgres {
+  /** The URL of its database `postgres`, as a superuser. */
+  url: string
+  /** Ends the server and removes its files. */
+  stop: () => Promise<void>
+}
+
+type Run = (program: string, args: string[]) => ChildProcess
+
+const portsToTry = 5
+const startupMs = 30_000
+// Nothing here has to survive a power cut.
+const settings = ['max_connections=300', 'fsync=off', 'full_page_writes=off', 'unix_socket_directories=']
+
+/** Starts a PostgreSQL of this machine on a fresh cluster in a temporary folder, for callers on this machine only. */
+export async function startPostgres(): Promise<ThrowawayPostgres> {
+  const programs = findPrograms()
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-postgres-'))
+  const user = ordinaryUser()
+  if (user) chownSync(folder, user.uid, user.gid)
+  // Detached, so that Ctrl-C reaches those who use the server first and it is stopped in order.
+  const run: Run = (program, args) =>
+    spawn(join(programs, program), args, { cwd: folder, detached: true, stdio: ['ignore', 'pipe', 'pipe'], ...user })
+  const data = join(folder, 'data')
+  const remove = () => rmSync(folder, { recursive: true, force: true })
+  try {
+    await finished(
+      run('initdb', ['-D', data, '-U', 'postgres', '-E', 'UTF8', '--locale=C.UTF-8', '--auth=trust', '--no-sync']),
+    )
+    const { url, server } = await startServer(run, data)
+    return {
+      url,
+      async stop() {
+        await stopServer(server)
+        remove()
+      },
+    }
+  } catch (error) {
+    remove()
+    throw error
+  }
+}
+
+async function startServer(run: Run, data: string): Promise<{ url: string; server: ChildProcess }> {
+  for (let attempt = 1; ; attempt++) {
+    const port = await freePort()
+    const options = [...settings, 'listen_addresses=127.0.0.1', `port=${port}`].flatMap((setting) => ['-c', setting])
+    const server = run('postgres', ['-D', data, ...options])
+    const url = `postgres://postgres@127.0.0.1:${port}/postgres`
+    try {
+      await Promise.race([answers(url), finished(server)])
+      return { url, server }
+    } catch (error) {
+      await stopServer(server)
+      if (attempt === portsToTry) throw error
+    }
+  }
+}
+
+/** SIGINT makes PostgreSQL end its connections and shut down. */
+async function stopServer(server: ChildProcess): Promise<void> {
+  if (server.exitCode !== null || server.signalCode !== null) return
+  const exited = once(server, 'exit')
+  server.kill('SIGINT')
+  await exited
+}
+
+async function answers(url: string): Promise<void> {
+  const deadline = Date.now() + startupMs
+  for (;;) {
+    const client = new pg.Client({ connectionString: url })
+    try {
+      await client.connect()
+      return await client.end()
+    } catch (error) {
+      if (Date.now() > deadline) throw error
+      await new Promise((resolve) => {
+        setTimeout(resolve, 50)
+      })
+    }
+  }
+}
+
+/** Waits for the end of a program, which must be a success. */
+async function finished(child: ChildProcess): Promise<void> {
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    // Only the end is worth telling; a server may log for an hour.
+    stream?.on('data', (chunk: Buffer) => {
+      output = (output + chunk.toString()).slice(-4_000)
+    })
+  }
+  const [code] = (await once(child, 'exit')) as [number | null]
+  if (code !== 0) throw new Error(`${child.spawnfile} ended with ${code ?? child.signalCode}:\n${output}`)
+}
+
+/** The folder of initdb and postgres: Debian keeps them out of PATH, by version. */
+function findPrograms(): string {
+  const debian = '/usr/lib/postgresql'
+  const versions = existsSync(debian) ? readdirSync(debian) : []
+  const newestFirst = versions.sort((a, b) => Number(b) - Number(a)).map((version) => join(debian, version, 'bin'))
+  const folders = [...newestFirst, ...(process.env['PATH'] ?? '').split(delimiter)]
+  const found = folders.find((folder) => ['initdb', 'postgres'].every((name) => existsSync(join(folder, name))))
+  if (!found) throw new Error('PostgreSQL is not installed (Debian: apt-get install postgresql)')
+  return found
+}
+
+/** PostgreSQL refuses to run as root: then it runs as the user that its package made, or as nobody. */
+function ordinaryUser(): { uid: number; gid: number } | undefined {
+  if (process.getuid?.() !== 0) return undefined
+  const id = (flag: string, name: string) => Number(execFileSync('id', [flag, name], { stdio: 'pipe' }).toString())
+  for (const name of ['postgres', 'nobody']) {
+    try {
+      return { uid: id('-u', name), gid: id('-g', name) }
+    } catch {
+      // There is no such user: the next one.
+    }
+  }
+  throw new Error('there is no ordinary user to run PostgreSQL as')
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
