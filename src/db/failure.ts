@@ -1,4 +1,4 @@
-import pg from 'pg'
+import type pg from 'pg'
 
 /**
  * What the database's refusal means to a caller. `constraint` names a rule of `migrations/` that was broken;
@@ -39,9 +39,10 @@ export function databaseFailure(error: unknown): DatabaseFailure | undefined {
 
 /** Whether the database resolved a conflict of two transactions against this one, so that it may be tried again. */
 export function isConflict(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && conflictCodes.has(error.code ?? '')
+  return error instanceof Error && isDatabaseError(error) && conflictCodes.has(error.code ?? '')
 }
 
+// By its fields: the embedded database brings a copy of the protocol, whose errors are of another class than those of `pg`.
 function isDatabaseError(error: Error): error is pg.DatabaseError {
-  return error instanceof pg.DatabaseError
+  return 'severity' in error && 'code' in error
 }
