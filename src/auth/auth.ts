@@ -45,7 +45,7 @@ export type Auth = ReturnType<typeof createAuth>
 /** The one Better-Auth instance. The schema must be current: it checks it at once. */
 export function createAuth(dependencies: AuthDependencies) {
   const { config, authConfig, secret, db, roles, keys, sessionCookies, mailer, log } = dependencies
-  const guarded = createDoors(db, sessionCookies)
+  const guarded = createDoors(db)
   return betterAuth({
     appName: 'Latchkey',
     baseURL: config.baseUrl,

@@ -1,11 +1,9 @@
 import type { BetterAuthOptions } from 'better-auth'
-import { APIError } from 'better-auth/api'
-import { parseCookies } from 'better-auth/cookies'
+import { APIError, createAuthMiddleware } from 'better-auth/api'
 import { z } from 'zod'
 import type { Db, Tx } from '../db/database.ts'
 import { inAuthTransaction } from './auth-transaction.ts'
 import { type AuthorityRow, findAuthorityByToken, lockAuthority } from './authority.queries.ts'
-import type { SessionCookies } from './session-cookie.ts'
 
 /** What a rule is asked about: one call of one of Better-Auth's endpoints, within its transaction. */
 export interface DoorCall {
@@ -41,7 +39,7 @@ interface DoorOptions {
 /** Puts rules, and a transaction around all its writes, to an endpoint of Better-Auth that has neither. */
 export type Guarded = <E>(endpoint: E, options?: DoorOptions) => E
 
-export function createDoors(db: Db, sessionCookies: SessionCookies): Guarded {
+export function createDoors(db: Db): Guarded {
   return (endpoint, { rules = [], changesAuthority = false } = {}) => {
     const original = endpoint as unknown as Endpoint
     const guarded = (context: EndpointContext) =>
@@ -51,10 +49,11 @@ export function createDoors(db: Db, sessionCookies: SessionCookies): Guarded {
       })
 
     async function checked(trx: Tx, context: EndpointContext, { options }: Endpoint) {
-      const actor = await actorOf(trx, context.headers)
+      const actor = await actorOf(trx, context)
+      if (!actor) throw new APIError('UNAUTHORIZED')
       const body = options.body ? options.body.safeParse(context.body) : { success: true as const, data: {} }
-      // Without a session, or with a body it does not know, the endpoint itself refuses.
-      if (!actor || !body.success) return context
+      // With a body it does not know the endpoint itself refuses.
+      if (!body.success) return context
       const call: DoorCall = {
         trx,
         actor,
@@ -67,13 +66,18 @@ export function createDoors(db: Db, sessionCookies: SessionCookies): Guarded {
 
     return Object.assign(guarded, endpoint)
   }
-
-  async function actorOf(trx: Tx, headers: Headers | undefined): Promise<AuthorityRow | undefined> {
-    const cookie = parseCookies(headers?.get('cookie') ?? '').get(sessionCookies.name)
-    const token = cookie && sessionCookies.open(cookie)
-    return token ? findAuthorityByToken(trx, token) : undefined
-  }
 }
+
+async function actorOf(trx: Tx, context: EndpointContext): Promise<AuthorityRow | undefined> {
+  const input = { ...context, returnHeaders: false }
+  const token = await presentedToken(input as unknown as Parameters<typeof presentedToken>[0])
+  return token ? findAuthorityByToken(trx, token) : undefined
+}
+
+// As the endpoint itself will read it. Another parser of cookies can be made to see another session than this one.
+const presentedToken = createAuthMiddleware(({ context, getSignedCookie }) =>
+  getSignedCookie(context.authCookies.sessionToken.name, context.secret),
+)
 
 /** Refuses whoever acts as somebody else: that is for looking, not for taking an account over. */
 export const notImpersonating: Rule = ({ actor }) => {
