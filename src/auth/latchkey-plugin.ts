@@ -14,7 +14,7 @@ import type { Db } from '../db/database.ts'
 import { clientAddressHeader } from '../http/client-address.ts'
 import { type Log, scrub } from '../log.ts'
 import type { Mailer } from '../mail/mailer.ts'
-import { endTokens, slideSession } from './authority.queries.ts'
+import { endTokens, findAuthority, slideSession } from './authority.queries.ts'
 import { type Guarded, notImpersonating, type Rule } from './doors.ts'
 import type { SessionCookies } from './session-cookie.ts'
 
@@ -67,18 +67,19 @@ const endsOtherSessions: Rule = ({ body }) => {
 
 const endsTokens: Rule = ({ trx, actor }) => endTokens(trx, actor.id)
 
+const never = new Date(8.64e15)
+
 /** Prolongs a session that is used, as `/api/v1` does for a cookie. */
 function slide(db: Db, sessionCookies: SessionCookies) {
   return createAuthMiddleware(async (ctx) => {
     const current = ctx.context.session
     if (!current) return
-    const { session } = current
-    const due = sessionCookies.isDue({
-      session_created_at: session.createdAt,
-      session_expires_at: session.expiresAt,
-      session_not_after: (session['notAfter'] as Date | undefined) ?? null,
-    })
-    if (!due) return
+    const { session, user } = current
+    const life = { session_created_at: session.createdAt, session_expires_at: session.expiresAt }
+    if (!sessionCookies.isDue({ ...life, session_not_after: never })) return
+    // Better-Auth does not hand out the absolute end of a session, which may forbid it.
+    const row = await findAuthority(db, user.id, session.id)
+    if (!row || !sessionCookies.isDue(row)) return
     const expiresAt = await slideSession(db, session.id, sessionCookies.slideTo())
     if (!expiresAt) return
     await setSessionCookie(ctx, { ...current, session: { ...session, expiresAt } }, false)
