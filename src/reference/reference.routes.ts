@@ -45,6 +45,8 @@ const configuration = {
     { url: '/api/v1/openapi.json', title: 'Management', slug: 'v1', default: true },
     { url: '/api/v1/openapi-auth.json', title: 'Sign-in', slug: 'auth' },
   ],
+  // Whoever is signed in here need not paste anything; an empty bearer token would be refused.
+  authentication: { preferredSecurityScheme: 'cookie' },
   // Each of these would otherwise load something from another origin.
   withDefaultFonts: false,
   proxyUrl: '',
@@ -53,6 +55,7 @@ const configuration = {
   mcp: { disabled: true },
   showDeveloperTools: 'never',
   showToolbar: 'never',
+  hideClientButton: true,
 } as const
 
 async function renderPage(): Promise<string> {
