@@ -5,6 +5,7 @@ export const stylesheet = `
   --text: light-dark(#1c1c1f, #ededf0);
   --muted: light-dark(#5c5c66, #a5a5b0);
   --surface: light-dark(#ffffff, #131316);
+  --raised: light-dark(#f0f1f5, #232329);
   --accent: light-dark(#2b53c4, #8fb0ff);
 }
 body {
@@ -15,17 +16,26 @@ body {
 }
 main {
   max-width: 36rem;
-  margin: 12vh auto 0;
+  margin: 16vh auto 4rem;
   padding: 0 1.25rem;
+  overflow-wrap: break-word;
+  text-wrap: pretty;
 }
 h1 {
-  margin: 0.25rem 0 1rem;
-  font-size: 1.75rem;
+  margin: 0.5rem 0 1rem;
+  font-size: clamp(1.75rem, 6vw, 2.25rem);
   line-height: 1.2;
+  text-wrap: balance;
 }
 .status {
   margin: 0;
   color: var(--muted);
+}
+code {
+  padding: 0.15em 0.4em;
+  border-radius: 0.3em;
+  background: var(--raised);
+  font-size: 0.9em;
 }
 a {
   color: var(--accent);
