@@ -1,0 +1,88 @@
+import { existsSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import { afterAll } from 'vitest'
+import type { SignedIn } from '../harness.ts'
+
+const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
+const screenshots = process.env['SCREENSHOTS'] ?? join(tmpdir(), 'latchkey-screenshots')
+
+/** A page that keeps account of what should not happen on it. */
+export interface WatchedPage {
+  page: Page
+  /** Errors in the console, and errors that nobody caught. */
+  errors: string[]
+  /** What the content security policy refused, by directive. */
+  violations: string[]
+  /** Requests that left the origin. */
+  strays: string[]
+}
+
+/** Chromium without connections of its own. */
+export interface Chromium {
+  /** Opens a page of an origin, in a profile of its own. */
+  open: (origin: string, path: string, options?: OpenOptions) => Promise<WatchedPage>
+  /** Keeps a picture of a page for people to look at. */
+  screenshot: (page: Page, name: string) => Promise<void>
+}
+
+interface OpenOptions extends BrowserContextOptions {
+  /** Whose session cookie the browser has. */
+  as?: SignedIn
+}
+
+/** Starts Chromium for one test file and ends it after the last test. */
+export async function startChromium(): Promise<Chromium> {
+  if (!existsSync(executablePath)) {
+    throw new Error(`There is no Chromium at ${executablePath}: install it, or set CHROMIUM to where it is`)
+  }
+  const browser = await chromium.launch({
+    executablePath,
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      '--no-first-run',
+      '--disable-quic',
+    ],
+  })
+  afterAll(() => browser.close())
+  await mkdir(screenshots, { recursive: true })
+
+  return {
+    async open(origin, path, { as, ...options } = {}) {
+      const context = await browser.newContext(options)
+      if (as) {
+        const [name = '', value = ''] = as.cookie.split('=', 2)
+        await context.addCookies([{ name, value, url: origin, httpOnly: true, sameSite: 'Lax' }])
+      }
+      const watched = await watch(await context.newPage(), origin)
+      await watched.page.goto(`${origin}${path}`)
+      return watched
+    },
+    screenshot: async (page, name) => {
+      await page.screenshot({ path: join(screenshots, `${name}.png`) })
+    },
+  }
+}
+
+async function watch(page: Page, origin: string): Promise<WatchedPage> {
+  const watched: WatchedPage = { page, errors: [], violations: [], strays: [] }
+  page.on('console', (message) => {
+    if (message.type() === 'error') watched.errors.push(message.text())
+  })
+  page.on('pageerror', (error) => watched.errors.push(error.message))
+  page.on('request', (request) => {
+    const url = request.url()
+    if (!url.startsWith(`${origin}/`) && !/^(data|blob):/.test(url)) watched.strays.push(url)
+  })
+  await page.exposeFunction('reportViolation', (violation: string) => watched.violations.push(violation))
+  await page.addInitScript(`document.addEventListener('securitypolicyviolation', (event) => {
+    reportViolation(event.effectiveDirective + ' ' + event.blockedURI)
+  })`)
+  return watched
+}

@@ -1,0 +1,76 @@
+import { expect, test } from 'vitest'
+import { startServiceForFile } from '../harness.ts'
+import { startChromium } from './chromium.ts'
+
+const service = await startServiceForFile()
+const chromium = await startChromium()
+const origin = service.baseUrl
+const docs = '/api/v1/docs'
+const viewport = { width: 1280, height: 900 }
+
+// A library in Scalar's bundle tries whether it may compile code, and does without when it may not.
+const expectedViolations = ['script-src eval']
+
+test('the reference shows every operation, from its own origin and without an error', async () => {
+  const { page, ...watched } = await chromium.open(origin, docs, { viewport })
+
+  const sidebar = page.getByRole('navigation')
+  for (const group of ['Users', 'Sessions']) await sidebar.getByRole('button', { name: `${group} Open Group` }).click()
+  const titles = [
+    'The user who asks',
+    'List and search users',
+    'Ban a user and end their sessions',
+    'End one session of a user',
+  ]
+  for (const title of titles) await sidebar.getByText(title).waitFor()
+  await chromium.screenshot(page, 'reference')
+  await page.waitForLoadState('networkidle')
+
+  expect(watched).toEqual({ errors: [], strays: [], violations: expectedViolations })
+})
+
+test('the reference has the document of the sign-in endpoints too', async () => {
+  const { page, ...watched } = await chromium.open(origin, docs, { viewport })
+
+  await page.getByRole('button', { name: 'Management' }).click()
+  await chromium.screenshot(page, 'reference-documents')
+  await page.getByText('Sign-in', { exact: true }).first().click()
+  await page.getByRole('heading', { name: 'Latchkey: sign-in', level: 1 }).waitFor()
+  await chromium.screenshot(page, 'reference-sign-in')
+
+  expect(watched).toEqual({ errors: [], strays: [], violations: expectedViolations })
+})
+
+test('an admin who is signed in lists users from the reference, with nothing to paste', async () => {
+  const admin = await service.createSignedIn('admin')
+  const ada = await service.createUser({ email: 'ada@example.com', name: 'Ada Lovelace' })
+  const { page, ...watched } = await chromium.open(origin, docs, { viewport, as: admin })
+
+  const sidebar = page.getByRole('navigation')
+  await sidebar.getByRole('button', { name: 'Users Open Group' }).click()
+  await sidebar.getByText('List and search users').click()
+  await page.getByRole('button', { name: 'Test Request (get /users)' }).click()
+  await chromium.screenshot(page, 'reference-test-request')
+  const [response] = await Promise.all([
+    page.waitForResponse((answer) => new URL(answer.url()).pathname === '/api/v1/users'),
+    page.getByRole('button', { name: /^Send/ }).first().click(),
+  ])
+
+  expect(response.status()).toBe(200)
+  expect(await response.json()).toMatchObject({
+    data: expect.arrayContaining([expect.objectContaining({ id: ada.id })]),
+  })
+  await page.getByText('Ada Lovelace').first().waitFor()
+  await chromium.screenshot(page, 'reference-response')
+  expect(watched).toEqual({ errors: [], strays: [], violations: expectedViolations })
+})
+
+test('an admin who is signed in may change things from the same origin', async () => {
+  const [admin, ada] = [await service.createSignedIn('admin'), await service.createUser()]
+  const { page } = await chromium.open(origin, docs, { as: admin })
+
+  const path = `/api/v1/users/${ada.id}/ban`
+  const status: unknown = await page.evaluate(`fetch('${path}', { method: 'POST' }).then(({ status }) => status)`)
+
+  expect(status).toBe(200)
+})

@@ -1,0 +1,14 @@
+import { defineConfig } from 'vitest/config'
+
+/** What only a browser can tell. Needs Chromium, at /usr/bin/chromium or where CHROMIUM says. */
+export default defineConfig({
+  oxc: { jsx: { runtime: 'automatic', importSource: 'hono/jsx' } },
+  test: {
+    include: ['tests/browser/**/*.test.ts'],
+    globalSetup: 'tests/database-template.ts',
+    pool: 'forks',
+    maxWorkers: 1,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+})
