@@ -1,0 +1,86 @@
+import { randomUUID } from 'node:crypto'
+import { createApp } from '../src/app.ts'
+import { password, type TestService } from './harness.ts'
+
+/** One operation of the OpenAPI document. */
+export interface Operation {
+  id: string
+  method: string
+  /** From the root, with parameters as `{name}`. */
+  path: string
+  hasBody: boolean
+  /** The status of its success. */
+  success: number
+}
+
+/**
+ * Who may call an operation: whoever is signed in (`own`), the user it is about or who has a permission (`orSelf`), or
+ * only who has the permission. And a body that it takes.
+ */
+export interface Example {
+  kind: 'own' | 'orSelf' | 'permission'
+  body?: () => object
+}
+
+/** A good call of each operation. */
+export const examples: Record<string, Example> = {
+  getMe: { kind: 'own' },
+  getCurrentSession: { kind: 'own' },
+  listMyAccounts: { kind: 'own' },
+  verifyToken: { kind: 'own', body: () => ({}) },
+  listUsers: { kind: 'permission' },
+  createUser: {
+    kind: 'permission',
+    body: () => ({ email: `${randomUUID()}@example.com`, name: 'New User', password }),
+  },
+  getUser: { kind: 'orSelf' },
+  updateUser: { kind: 'orSelf', body: () => ({ name: 'Renamed' }) },
+  deleteUser: { kind: 'permission' },
+  setUserRole: { kind: 'permission', body: () => ({ role: 'moderator' }) },
+  banUser: { kind: 'permission', body: () => ({ reason: 'Spam' }) },
+  unbanUser: { kind: 'permission' },
+  listUserAccounts: { kind: 'orSelf' },
+  listUserSessions: { kind: 'orSelf' },
+  revokeUserSessions: { kind: 'orSelf' },
+  revokeUserSession: { kind: 'orSelf' },
+}
+
+interface Document {
+  servers: { url: string }[]
+  paths: Record<string, Record<string, { operationId: string; requestBody?: object; responses: object }>>
+}
+
+/** Every operation that the running service documents. */
+export async function documentedOperations({ request }: TestService): Promise<Operation[]> {
+  const document = (await (await request('/api/v1/openapi.json')).json()) as Document
+  const base = new URL(document.servers[0]?.url ?? '').pathname
+  return Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, { operationId, requestBody, responses }]) => ({
+      id: operationId,
+      method: method.toUpperCase(),
+      path: base + path,
+      hasBody: requestBody !== undefined,
+      success: Math.min(...Object.keys(responses).map(Number)),
+    })),
+  )
+}
+
+/** Every route under `/api/v1` that the service has, documented or not, as `METHOD path`. */
+export async function servedRoutes({ services }: TestService): Promise<string[]> {
+  const app = await createApp(services, () => true)
+  const routes = app.routes
+    .filter(({ method, path }) => method !== 'ALL' && path.startsWith('/api/v1/'))
+    .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`)
+  return [...new Set(routes)]
+}
+
+/** The path of an operation about this user and their session. */
+export function pathFor({ path }: Operation, { id, sessionId }: { id: string; sessionId: string }): string {
+  return path.replace('{id}', id).replace('{sid}', sessionId)
+}
+
+/** The body of an operation's example, as options of a request. */
+export function bodyFor({ id }: Operation): { json?: object } {
+  const body = examples[id]?.body
+  return body ? { json: body() } : {}
+}
