@@ -1,0 +1,186 @@
+import { randomUUID } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import { createDoors } from './doors.ts'
+import { createTestDatabase, password, type SignedIn, startService, startServiceForFile } from './harness.ts'
+
+const isPostgres = process.env['TEST_DATABASE_URL'] !== undefined
+
+test.skipIf(!isPostgres)('races need more than the one connection of the embedded database: TEST_DATABASE_URL', () => {
+  expect(isPostgres).toBe(true)
+})
+
+describe.skipIf(!isPostgres)('on PostgreSQL', async () => {
+  if (!isPostgres) return
+  const service = await startServiceForFile()
+  const { db } = service
+  const { v1, auth, signInWith, createMember } = await createDoors(service)
+
+  const activeAdmins = () =>
+    db.selectFrom('user').select('id').where('role', '=', 'admin').where('banned', '=', false).execute()
+
+  /** Two admins, and no other. */
+  async function twoAdmins(): Promise<[SignedIn, SignedIn]> {
+    const pair: [SignedIn, SignedIn] = [await createMember('admin'), await createMember('admin')]
+    const ids = pair.map(({ id }) => id)
+    await db.updateTable('user').set({ role: 'user' }).where('role', '=', 'admin').where('id', 'not in', ids).execute()
+    return pair
+  }
+
+  /** Makes both admins again, as the race left one of them. */
+  const restore = (pair: SignedIn[]) =>
+    db
+      .updateTable('user')
+      .set({ role: 'admin', banned: false })
+      .where(
+        'id',
+        'in',
+        pair.map(({ id }) => id),
+      )
+      .execute()
+
+  test.each(['read committed', 'repeatable read', 'serializable'] as const)(
+    'two admins who demote each other in SQL at %s leave one',
+    async (isolation) => {
+      const pair = await twoAdmins()
+      const demote = ({ id }: SignedIn) =>
+        db
+          .transaction()
+          .setIsolationLevel(isolation)
+          .execute(async (trx) => {
+            // The snapshot is taken before either waits for the other.
+            await trx.selectFrom('user').select('id').where('id', '=', id).execute()
+            await trx.updateTable('user').set({ role: 'user' }).where('id', '=', id).execute()
+          })
+      const codes = new Set<string>()
+
+      for (let round = 0; round < 200; round++) {
+        const outcomes = await Promise.allSettled(pair.map(demote))
+        for (const outcome of outcomes) {
+          if (outcome.status === 'rejected') codes.add((outcome.reason as { code: string }).code)
+        }
+        expect(await activeAdmins()).toHaveLength(1)
+        await restore(pair)
+      }
+
+      // The rule of the last admin, or a conflict; never a deadlock.
+      expect([...codes].filter((code) => code !== '23514' && code !== '40001')).toEqual([])
+    },
+    120_000,
+  )
+
+  test.each<[string, (actor: SignedIn, other: SignedIn) => Promise<{ status: number }>]>([
+    ['demote each other through /api/v1', (actor, { id }) => v1(actor, 'PUT', `/users/${id}/role`, { role: 'user' })],
+    [
+      'demote each other through Better-Auth',
+      (actor, { id }) => auth(actor, '/admin/set-role', { userId: id, role: 'user' }),
+    ],
+    ['demote themselves through /api/v1', (actor) => v1(actor, 'PUT', '/users/me/role', { role: 'user' })],
+  ])(
+    'two admins who %s leave one, and neither meets an error of ours',
+    async (_name, attempt) => {
+      const [ada, eve] = await twoAdmins()
+      const statuses = new Set<number>()
+
+      for (let round = 0; round < 200; round++) {
+        for (const { status } of await Promise.all([attempt(ada, eve), attempt(eve, ada)])) statuses.add(status)
+        expect((await activeAdmins()).length).toBeGreaterThanOrEqual(1)
+        await restore([ada, eve])
+      }
+
+      expect([...statuses].filter((status) => status >= 500)).toEqual([])
+    },
+    120_000,
+  )
+
+  test('two admins who ban each other through both doors leave one', async () => {
+    const statuses = new Set<number>()
+    for (let round = 0; round < 20; round++) {
+      const [ada, eve] = await twoAdmins()
+      const answers = await Promise.all([
+        v1(ada, 'POST', `/users/${eve.id}/ban`),
+        auth(eve, '/admin/ban-user', { userId: ada.id }),
+      ])
+      for (const { status } of answers) statuses.add(status)
+      expect(await activeAdmins()).toHaveLength(1)
+      await restore([ada, eve])
+    }
+    expect([...statuses].filter((status) => status >= 500)).toEqual([])
+  })
+
+  test('two admins who remove each other leave one, whole', async () => {
+    const statuses = new Set<number>()
+    for (let round = 0; round < 30; round++) {
+      const pair = await twoAdmins()
+      const [ada, eve] = pair
+      const remove = (actor: SignedIn, { id }: SignedIn) => auth(actor, '/admin/remove-user', { userId: id })
+
+      for (const { status } of await Promise.all([remove(ada, eve), remove(eve, ada)])) statuses.add(status)
+
+      const left = await activeAdmins()
+      expect(left).toHaveLength(1)
+      for (const { id } of pair) {
+        const remains = left.some((admin) => admin.id === id) ? 1 : 0
+        const sessions = await db.selectFrom('session').select('id').where('user_id', '=', id).execute()
+        const accounts = await db.selectFrom('account').select('id').where('user_id', '=', id).execute()
+        expect([sessions.length, accounts.length]).toEqual([remains, remains])
+      }
+    }
+    expect([...statuses].filter((status) => status >= 500)).toEqual([])
+  })
+
+  test('a sign-in that races a ban leaves no session', async () => {
+    const admin = await createMember('admin')
+    const outcomes = new Set<number>()
+    for (let round = 0; round < 30; round++) {
+      const user = await createMember()
+      const signingIn = signInWith(user.email, password)
+      const banning = new Promise((resolve) => {
+        // A sign-in takes a tenth of a second: the bans are spread over it.
+        setTimeout(() => resolve(v1(admin, 'POST', `/users/${user.id}/ban`)), round * 5)
+      })
+      outcomes.add((await signingIn).status)
+      expect(await banning).toMatchObject({ status: 200 })
+      expect(await db.selectFrom('session').select('id').where('user_id', '=', user.id).execute()).toEqual([])
+    }
+    expect([...outcomes].filter((status) => status !== 200 && status !== 403)).toEqual([])
+  })
+
+  test('fifty sign-ups for one address make one user', async () => {
+    const email = `${randomUUID()}@example.com`
+    const json = { email, password, name: 'Ada' }
+    const headers = { origin: service.baseUrl }
+
+    const responses = await Promise.all(
+      Array.from({ length: 50 }, () => service.request('/api/auth/sign-up/email', { json, headers })),
+    )
+
+    const statuses = responses.map(({ status }) => status)
+    expect(statuses.filter((status) => status === 200)).toHaveLength(1)
+    expect(statuses.filter((status) => status >= 500)).toEqual([])
+    const users = await db.selectFrom('user').select('id').where('email', '=', email).execute()
+    expect(users).toHaveLength(1)
+    const accounts = await db
+      .selectFrom('account')
+      .select('id')
+      .where('user_id', '=', users[0]?.id ?? '')
+      .execute()
+    expect(accounts).toHaveLength(1)
+  })
+
+  test('two instances that start on a new database make one signing key', async () => {
+    const database = await createTestDatabase()
+    const started = await Promise.all([startService({ database }), startService({ database })])
+    try {
+      const keys = await started[0].db.selectFrom('jwks').select('id').execute()
+      expect(keys).toHaveLength(1)
+
+      const user = await started[0].createSignedIn()
+      const shown = await Promise.all(started.map(async ({ request }) => (await request('/api/auth/jwks')).json()))
+      expect(shown[0]).toEqual(shown[1])
+      expect(user.token).not.toBe('')
+    } finally {
+      for (const instance of started) await instance.stop()
+      await database.remove()
+    }
+  })
+})
