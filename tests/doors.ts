@@ -23,6 +23,8 @@ export interface Doors {
   signInWith: (email: string, password: string) => Promise<Answer>
   /** A user with a password, signed in. */
   createMember: (role?: string) => Promise<SignedIn>
+  /** All that there is of a user, and who else there is. */
+  rowsOf: (id: string) => Promise<Record<'user' | 'sessions' | 'accounts' | 'users', unknown[]>>
   /** The user, session and JWT behind a session cookie. */
   open: (cookie: string) => Promise<SignedIn>
 }
@@ -62,6 +64,14 @@ export async function createDoors(service: TestService): Promise<Doors> {
         .values({ ...account, password: hash, updated_at: new Date() })
         .execute()
       return service.signIn(user)
+    },
+    async rowsOf(id) {
+      return {
+        user: await db.selectFrom('user').selectAll().where('id', '=', id).execute(),
+        sessions: await db.selectFrom('session').selectAll().where('user_id', '=', id).orderBy('id').execute(),
+        accounts: await db.selectFrom('account').selectAll().where('user_id', '=', id).orderBy('id').execute(),
+        users: await db.selectFrom('user').select('id').orderBy('id').execute(),
+      }
     },
     async open(cookie) {
       const { body } = await answer(await request('/api/auth/get-session', { cookie }))
