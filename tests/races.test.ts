@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { describe, expect, test } from 'vitest'
+import { sql } from 'kysely'
+import { describe, expect, test, vi } from 'vitest'
+import type { Db, Tx } from '../src/db/database.ts'
 import { createDoors } from './doors.ts'
 import { createTestDatabase, password, type SignedIn, startService, startServiceForFile } from './harness.ts'
 
@@ -145,6 +147,50 @@ describe.skipIf(!isPostgres)('on PostgreSQL', async () => {
     expect([...outcomes].filter((status) => status !== 200 && status !== 403)).toEqual([])
   })
 
+  /** Runs `first` in a transaction, which ends once `second` waits for it or is done. */
+  async function overlap<T>(first: (trx: Tx) => Promise<unknown>, second: () => Promise<T>): Promise<T> {
+    const { running } = await db.transaction().execute(async (trx) => {
+      await first(trx)
+      let isDone = false
+      const running = second().finally(() => {
+        isDone = true
+      })
+      await vi.waitUntil(async () => isDone || (await isAnyoneWaiting(db)), { timeout: 5_000 })
+      return { running }
+    })
+    return running
+  }
+
+  test('a sign-in during a ban waits for it and is refused', async () => {
+    const user = await createMember()
+
+    const { refusal } = await overlap(
+      (trx) => trx.updateTable('user').set({ banned: true }).where('id', '=', user.id).execute(),
+      () => signInWith(user.email, password),
+    )
+
+    expect(refusal).toBe('BANNED_USER')
+    expect(await db.selectFrom('session').select('id').where('user_id', '=', user.id).execute()).toEqual([])
+  })
+
+  test('a ban during a sign-in waits for it and ends its session', async () => {
+    const [admin, user] = [await createMember('admin'), await createMember()]
+    const expires_at = new Date(Date.now() + 86_400_000)
+    const session = { id: randomUUID(), token: randomUUID(), user_id: user.id, expires_at, not_after: expires_at }
+
+    const { status } = await overlap(
+      (trx) =>
+        trx
+          .insertInto('session')
+          .values({ ...session, updated_at: new Date() })
+          .execute(),
+      () => v1(admin, 'POST', `/users/${user.id}/ban`),
+    )
+
+    expect(status).toBe(200)
+    expect(await db.selectFrom('session').select('id').where('user_id', '=', user.id).execute()).toEqual([])
+  })
+
   test('fifty sign-ups for one address make one user', async () => {
     const email = `${randomUUID()}@example.com`
     const json = { email, password, name: 'Ada' }
@@ -184,3 +230,10 @@ describe.skipIf(!isPostgres)('on PostgreSQL', async () => {
     }
   })
 })
+
+/** Whether somebody waits for a lock in this database. */
+async function isAnyoneWaiting(db: Db): Promise<boolean> {
+  const waiting = sql<{ n: number }>`select count(*)::int as n from pg_stat_activity
+    where datname = current_database() and wait_event_type = 'Lock'`
+  return (await waiting.execute(db)).rows[0]?.n !== 0
+}
