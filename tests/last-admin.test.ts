@@ -7,19 +7,21 @@ const { db } = service
 const { v1, auth, whois, createMember, rowsOf } = await createDoors(service)
 const admin = await service.createSignedIn('admin')
 
+const userIs = (id: string) => db.updateTable('user').where('id', '=', id)
+
 beforeEach(async () => {
-  const last = db.updateTable('user').set({ role: 'user' }).where('role', '=', 'admin')
-  await last.where('id', '!=', admin.id).execute()
+  await userIs(admin.id).set({ role: 'admin' }).execute()
+  const others = db.updateTable('user').set({ role: 'user' }).where('role', '=', 'admin')
+  await others.where('id', '!=', admin.id).execute()
 })
 
-/** An admin who is the only one; `admin` is one again when this returns the last of them. */
+/** Somebody with a password who is the only admin, now that `admin` is none. */
 async function lastAdmin(): Promise<SignedIn> {
   const last = await createMember('admin')
-  await db.updateTable('user').set({ role: 'user' }).where('id', '=', admin.id).execute()
+  await userIs(admin.id).set({ role: 'user' }).execute()
   return last
 }
 
-const userIs = (id: string) => db.updateTable('user').where('id', '=', id)
 test.each<[string, (last: SignedIn) => Promise<unknown>]>([
   ['demote themselves through /api/v1', (last) => v1(last, 'PUT', '/users/me/role', { role: 'user' })],
   ['demote themselves through Better-Auth', (last) => auth(last, '/admin/set-role', { userId: last.id, role: 'user' })],
@@ -51,7 +53,6 @@ test.each<[string, (last: SignedIn) => Promise<unknown>]>([
   const refusal = await attempt(last).then(refusalIn, refusalIn)
 
   const after = await rowsOf(last.id)
-  await userIs(admin.id).set({ role: 'admin' }).execute()
   expect(['last_admin', 409, 400]).toContain(refusal)
   expect(after).toEqual(before)
   expect(after.accounts).toHaveLength(1)
@@ -67,7 +68,6 @@ test('the last admin is told so in the shape of either door', async () => {
     await auth(last, '/delete-user', { password }),
   ]
 
-  await userIs(admin.id).set({ role: 'admin' }).execute()
   expect(answers.map(({ status, refusal }) => [status, refusal])).toEqual([
     [409, 'last-admin'],
     [409, 'LAST_ADMIN'],
