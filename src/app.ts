@@ -5,7 +5,7 @@ import { accountsRoutes } from './accounts/accounts.routes.ts'
 import { authHandler } from './auth/auth-handler.ts'
 import { errorHandler } from './failures.ts'
 import { healthRoutes } from './health/health.routes.ts'
-import { jsonBody, limitedBody } from './http/body.ts'
+import { limitedBody } from './http/body.ts'
 import { clientAddressFinder } from './http/client-address.ts'
 import { type Env, exchangeOf } from './http/exchange.ts'
 import { rateLimited } from './http/limits.ts'
@@ -29,7 +29,6 @@ export async function createApp(services: Services, isReady: () => boolean) {
   const clientAddress = clientAddressFinder(config.trustedProxies)
 
   const api = createRouter()
-  api.use(jsonBody)
   api.route('/', usersRoutes({ ...services, requires }))
   api.route('/', bansRoutes({ ...services, requires }))
   api.route('/', sessionsRoutes({ ...services, requires }))

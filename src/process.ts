@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, Server as NetServer } from 'node:net'
 import { createFirstAdmin } from './admin/first-admin.ts'
 import { serveAdmin } from './admin/socket.ts'
 import { createApp } from './app.ts'
@@ -30,7 +30,8 @@ export interface Running {
 }
 
 const noticeMs = 2_000
-const drainMs = 6_000
+const idleGraceMs = 1_000
+const drainMs = 5_000
 const retryMs = 1_000
 const portsToTry = 20
 
@@ -46,12 +47,12 @@ export async function serve(
   log: Log,
   withPort: (port: number) => Config = (port) => ({ ...initial, port }),
 ): Promise<Running> {
-  let state: 'starting' | 'ready' | 'draining' = 'starting'
+  let state: 'starting' | 'ready' | 'draining' | 'closing' = 'starting'
   const isReady = () => state === 'ready'
   let fetch: Fetch = startingApp(log)
   const server = createServer({
     fetch: (request, env) => {
-      if (state === 'draining') env.outgoing.setHeader('connection', 'close')
+      if (state === 'closing') env.outgoing.setHeader('connection', 'close')
       return fetch(request, env)
     },
     headers: constantHeaders(initial),
@@ -62,7 +63,7 @@ export async function serve(
   const config = port === initial.port ? initial : withPort(port)
   if (config !== initial) log.warn(`port ${initial.port} is taken: using ${port}. Set PORT to choose one`)
 
-  const closing: (() => Promise<void>)[] = [() => closeServer(server)]
+  const closing: (() => Promise<void>)[] = [() => closeServer(server, state === 'closing' ? idleGraceMs : 0)]
   const closeAll = async () => {
     for (const close of closing) await close()
   }
@@ -79,7 +80,10 @@ export async function serve(
     async function drain(signal: NodeJS.Signals | undefined): Promise<void> {
       state = 'draining'
       log.info('stopping')
-      if (signal === 'SIGTERM') await pause(noticeMs)
+      if (signal === 'SIGTERM') {
+        await pause(noticeMs)
+        state = 'closing'
+      }
       await closeAll()
     }
     let stopped: Promise<void> | undefined
@@ -136,9 +140,12 @@ async function whenDatabaseIsUp<T>(log: Log, start: () => Promise<T>): Promise<T
   }
 }
 
-async function closeServer(server: Server): Promise<void> {
+/** Takes no new connection, and ends each one after its next answer, the idle ones after a while. */
+async function closeServer(server: Server, graceMs: number): Promise<void> {
   const closed = once(server, 'close')
-  server.close()
+  // HTTP's own `close` cuts idle connections at once, also those on which a request is on its way.
+  NetServer.prototype.close.call(server)
+  await Promise.race([closed, pause(graceMs)])
   server.closeIdleConnections()
   const deadline = setTimeout(() => server.closeAllConnections(), drainMs)
   await closed

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { Hono } from 'hono'
 import { expect, test } from 'vitest'
+import { findAuthority } from '../src/auth/authority.queries.ts'
 import { createGuards } from '../src/auth/authorize.ts'
 import type { Scope } from '../src/auth/permissions.ts'
 import type { Principal } from '../src/auth/principal.ts'
@@ -8,7 +9,8 @@ import { errorHandler } from '../src/failures.ts'
 import { openExchange } from '../src/http/exchange.ts'
 import { startServiceForFile } from './harness.ts'
 
-const { db, services } = await startServiceForFile()
+const { db, services, createUser } = await startServiceForFile()
+const user = await findAuthority(db, (await createUser()).id, undefined)
 
 /** What a route that needs `users:read`, or to be about oneself, answers a principal. */
 async function answer(changes: Partial<Principal>, scopes: Scope[]) {
@@ -22,10 +24,11 @@ async function answer(changes: Partial<Principal>, scopes: Scope[]) {
     impersonatedBy: null,
     ...changes,
   }
+  if (!user) throw new Error('There is no user')
   const claims = { iss: null, aud: null, iat: 0, exp: 0 }
   const { requires } = createGuards({
     db,
-    authenticate: () => Promise.resolve({ principal, claims, slide: false }),
+    authenticate: () => Promise.resolve({ principal, user, claims, slide: false }),
     sessionCookies: services.sessionCookies,
     trustedOrigins: [],
   })

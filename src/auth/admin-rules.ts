@@ -16,7 +16,7 @@ export function createAdminRules(roles: Roles): Record<string, { rules: Rule[]; 
       throw refused('INSUFFICIENT_PERMISSIONS', 'This user or role has permissions that you do not have')
     }
   }
-  const onUser: Rule = async (call) => mayActOn(call, await lockRole(call.trx, String(call.body['userId'])))
+  const onUser: Rule = async (call) => mayActOn(call, await lockRole(call.db, String(call.body['userId'])))
   const onSession: Rule = async (call) => mayActOn(call, await roleOfSession(call))
   const grantsRole: Rule = (call) => {
     const data = (call.body['data'] ?? {}) as Record<string, unknown>
@@ -47,11 +47,11 @@ export function createAdminRules(roles: Roles): Record<string, { rules: Rule[]; 
 }
 
 /** With all sessions of a user end their tokens that have none. */
-const tokensEnd: Rule = ({ trx, body }) => endTokens(trx, String(body['userId']))
+const tokensEnd: Rule = ({ db, body }) => endTokens(db, String(body['userId']))
 
-async function roleOfSession({ trx, body }: DoorCall): Promise<string | undefined> {
-  const owner = await findSessionOwner(trx, String(body['sessionToken']))
-  return owner && lockRole(trx, owner)
+async function roleOfSession({ db, body }: DoorCall): Promise<string | undefined> {
+  const owner = await findSessionOwner(db, String(body['sessionToken']))
+  return owner && lockRole(db, owner)
 }
 
 const columns = new Set(['id', 'name', 'email', 'emailVerified', 'image', 'role', 'banned', 'createdAt', 'updatedAt'])

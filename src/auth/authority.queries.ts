@@ -1,11 +1,9 @@
 import { sql } from 'kysely'
 import type { Db, Tx } from '../db/database.ts'
+import { type UserRow, userColumns } from '../resources/user.ts'
 
 /** A user's authority now, with one session of theirs (all null without one). */
-export interface AuthorityRow {
-  id: string
-  role: string
-  banned: boolean
+export interface AuthorityRow extends UserRow {
   valid_after: Date | null
   session_id: string | null
   session_created_at: Date | null
@@ -45,7 +43,7 @@ const sessionColumns = [
 ] as const
 
 function selectAuthority(db: Db) {
-  return db.selectFrom('user').select(['user.id', 'user.role', 'user.valid_after']).select(isBanned)
+  return db.selectFrom('user').select(userColumns).select('user.valid_after').select(isBanned)
 }
 
 /** Selects the effective ban: one that has expired is none. */
@@ -56,9 +54,9 @@ export async function lockAuthority(trx: Tx): Promise<void> {
   await sql`select lock_authority()`.execute(trx)
 }
 
-/** The role of a user, held until the transaction ends. */
-export async function lockRole(trx: Tx, userId: string): Promise<string | undefined> {
-  const user = await trx.selectFrom('user').select('role').where('id', '=', userId).forUpdate().executeTakeFirst()
+/** The role of a user, held until the transaction of `db` ends. */
+export async function lockRole(db: Db, userId: string): Promise<string | undefined> {
+  const user = await db.selectFrom('user').select('role').where('id', '=', userId).forUpdate().executeTakeFirst()
   return user?.role
 }
 

@@ -2,7 +2,7 @@ import type { Context } from 'hono'
 import { getCookie } from 'hono/cookie'
 import { createMiddleware } from 'hono/factory'
 import type { Db } from '../db/database.ts'
-import { announcesBody, isJson } from '../http/body.ts'
+import { announcesBody, assertJsonBody, isJson } from '../http/body.ts'
 import { type Env, exchangeOf } from '../http/exchange.ts'
 import { ProblemError } from '../http/problem.ts'
 import { slideSession } from './authority.queries.ts'
@@ -86,6 +86,7 @@ export function createGuards({ db, authenticate, sessionCookies, trustedOrigins 
       const isSelf = orSelf && isOwn(principal, c.req.param('id'))
       const allowed = principal.permissions.has(permission) || (isSelf && principal.permissions.has(ownScope))
       if (!allowed) throw refusal(principal, isSelf ? ownScope : permission)
+      assertJsonBody(c)
       await next()
     })
     return {

@@ -1,13 +1,13 @@
 import type { BetterAuthOptions } from 'better-auth'
 import { APIError, createAuthMiddleware } from 'better-auth/api'
 import { z } from 'zod'
-import type { Db, Tx } from '../db/database.ts'
+import type { Db } from '../db/database.ts'
 import { inAuthTransaction } from './auth-transaction.ts'
 import { type AuthorityRow, findAuthorityByToken, lockAuthority } from './authority.queries.ts'
 
 /** What a rule is asked about: one call of one of Better-Auth's endpoints, within its transaction. */
 export interface DoorCall {
-  trx: Tx
+  db: Db
   /** Whose session the call presents. */
   actor: AuthorityRow
   /** The body, as the endpoint's own schema reads it. */
@@ -34,28 +34,34 @@ interface DoorOptions {
   rules?: Rule[]
   /** Whether the call may change somebody's authority, and so must queue with every other that does. */
   changesAuthority?: boolean
+  /** Whether all that the call writes is kept or none of it. Off for a call that waits for somebody else. */
+  inTransaction?: boolean
 }
 
 /** Puts rules, and a transaction around all its writes, to an endpoint of Better-Auth that has neither. */
 export type Guarded = <E>(endpoint: E, options?: DoorOptions) => E
 
 export function createDoors(db: Db): Guarded {
-  return (endpoint, { rules = [], changesAuthority = false } = {}) => {
+  return (endpoint, { rules = [], changesAuthority = false, inTransaction = true } = {}) => {
     const original = endpoint as unknown as Endpoint
-    const guarded = (context: EndpointContext) =>
-      inAuthTransaction(db, context.context.options, async (trx) => {
+    const run = async (current: Db, context: EndpointContext) =>
+      original(rules.length === 0 ? context : await checked(current, context, original))
+    const guarded = (context: EndpointContext) => {
+      if (!inTransaction) return run(db, context)
+      return inAuthTransaction(db, context.context.options, async (trx) => {
         if (changesAuthority) await lockAuthority(trx)
-        return original(rules.length === 0 ? context : await checked(trx, context, original))
+        return run(trx, context)
       })
+    }
 
-    async function checked(trx: Tx, context: EndpointContext, { options }: Endpoint) {
-      const actor = await actorOf(trx, context)
+    async function checked(current: Db, context: EndpointContext, { options }: Endpoint) {
+      const actor = await actorOf(current, context)
       if (!actor) throw new APIError('UNAUTHORIZED')
       const body = options.body ? options.body.safeParse(context.body) : { success: true as const, data: {} }
       // With a body it does not know the endpoint itself refuses.
       if (!body.success) return context
       const call: DoorCall = {
-        trx,
+        db: current,
         actor,
         body: { ...(body.data as Record<string, unknown>) },
         query: context.query ?? {},
@@ -68,10 +74,10 @@ export function createDoors(db: Db): Guarded {
   }
 }
 
-async function actorOf(trx: Tx, context: EndpointContext): Promise<AuthorityRow | undefined> {
+async function actorOf(db: Db, context: EndpointContext): Promise<AuthorityRow | undefined> {
   const input = { ...context, returnHeaders: false }
   const token = await presentedToken(input as unknown as Parameters<typeof presentedToken>[0])
-  return token ? findAuthorityByToken(trx, token) : undefined
+  return token ? findAuthorityByToken(db, token) : undefined
 }
 
 // As the endpoint itself will read it. Another parser of cookies can be made to see another session than this one.

@@ -1,11 +1,15 @@
 import type { BetterAuthPlugin } from 'better-auth'
 import {
+  accountInfo,
   APIError,
   changePassword,
   createAuthMiddleware,
   deleteUser,
+  getAccessToken,
   linkSocialAccount,
+  refreshToken,
   resetPassword,
+  revokeOtherSessions,
   revokeSessions,
   unlinkAccount,
 } from 'better-auth/api'
@@ -35,8 +39,12 @@ export function latchkeyPlugin({ db, guarded, sessionCookies, mailer, log }: Plu
       resetPassword: guarded(resetPassword),
       deleteUser: guarded(deleteUser, { rules: [notImpersonating] }),
       revokeSessions: guarded(revokeSessions, { rules: [notImpersonating, endsTokens] }),
-      linkSocialAccount: guarded(linkSocialAccount, { rules: [notImpersonating] }),
+      revokeOtherSessions: guarded(revokeOtherSessions, { rules: [notImpersonating, endsTokens] }),
+      linkSocialAccount: guarded(linkSocialAccount, asksProvider),
       unlinkAccount: guarded(unlinkAccount, { rules: [notImpersonating] }),
+      getAccessToken: guarded(getAccessToken, asksProvider),
+      refreshToken: guarded(refreshToken, asksProvider),
+      accountInfo: guarded(accountInfo, asksProvider),
     },
     hooks: {
       before: [
@@ -60,12 +68,15 @@ export function latchkeyPlugin({ db, guarded, sessionCookies, mailer, log }: Plu
   } satisfies BetterAuthPlugin
 }
 
+// These ask Google or GitHub, who may take their time: no transaction waits for them.
+const asksProvider = { rules: [notImpersonating], inTransaction: false }
+
 // A password is changed when it may be known to somebody else: their sessions must not survive it.
 const endsOtherSessions: Rule = ({ body }) => {
   body['revokeOtherSessions'] = true
 }
 
-const endsTokens: Rule = ({ trx, actor }) => endTokens(trx, actor.id)
+const endsTokens: Rule = ({ db, actor }) => endTokens(db, actor.id)
 
 const never = new Date(8.64e15)
 

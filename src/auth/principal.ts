@@ -1,5 +1,6 @@
 import type { Db } from '../db/database.ts'
 import { ProblemError } from '../http/problem.ts'
+import type { UserRow } from '../resources/user.ts'
 import type { VerifyAccessToken } from './access-token.ts'
 import { type AuthorityRow, findAuthority, findAuthorityByToken } from './authority.queries.ts'
 import type { Claims } from './jwt.ts'
@@ -27,6 +28,8 @@ export type Credential = { kind: 'bearer'; token: string } | { kind: 'cookie'; v
 /** A principal together with what its credential says of itself. */
 export interface Authenticated {
   principal: Principal
+  /** The user, as the database has them now. */
+  user: UserRow
   claims: { iss: string | null; aud: string | null; iat: number; exp: number }
   /** Of a cookie: its session, when it is time to slide it. */
   slide: boolean
@@ -60,6 +63,7 @@ export function createAuthenticator({
     else assertLive(user)
     return {
       principal: toPrincipal(user, roles),
+      user,
       claims: { iss: claims.iss, aud: String(claims.aud), iat: claims.iat, exp: claims.exp },
       slide: false,
     }
@@ -71,6 +75,7 @@ export function createAuthenticator({
     const user = assertLive(assertActive(await findAuthorityByToken(db, token)))
     return {
       principal: toPrincipal(user, roles),
+      user,
       claims: { iss: null, aud: null, iat: seconds(user.session_created_at), exp: seconds(user.session_expires_at) },
       slide: sessionCookies.isDue(user),
     }

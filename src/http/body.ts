@@ -1,4 +1,5 @@
 import { createMiddleware } from 'hono/factory'
+import type { Context } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import type { Env } from './exchange.ts'
 import { ProblemError } from './problem.ts'
@@ -27,13 +28,12 @@ export const limitedBody = createMiddleware<Env>(async (c, next) => {
   return next()
 })
 
-/** Refuses a body that is not JSON. */
-export const jsonBody = createMiddleware<Env>(async (c, next) => {
+/** @throws ProblemError `unsupported-media-type` for a body that is not JSON */
+export function assertJsonBody(c: Context): void {
   if (announcesBody((name) => c.req.header(name)) && !isJson(c.req.header('content-type'))) {
     throw new ProblemError('unsupported-media-type')
   }
-  return next()
-})
+}
 
 /** Whether a `Content-Type` is that of JSON in UTF-8. */
 export function isJson(contentType: string | undefined): boolean {

@@ -1,9 +1,7 @@
 import { sql } from 'kysely'
-import { isBanned } from '../auth/authority.queries.ts'
 import type { Db } from '../db/database.ts'
 import type { Position } from '../http/cursor.ts'
 import { type SessionRow, sessionColumns } from '../resources/session.ts'
-import { type UserRow, userColumns } from '../resources/user.ts'
 
 /** One live session, or undefined. */
 export function findSession(db: Db, id: string): Promise<SessionRow | undefined> {
@@ -15,9 +13,8 @@ export function findSession(db: Db, id: string): Promise<SessionRow | undefined>
     .executeTakeFirst()
 }
 
-/** The user of a session, or undefined. */
-export function findSessionUser(db: Db, userId: string): Promise<UserRow | undefined> {
-  return db.selectFrom('user').select(userColumns).select(isBanned).where('id', '=', userId).executeTakeFirst()
+export async function userExists(db: Db, userId: string): Promise<boolean> {
+  return (await db.selectFrom('user').select('id').where('id', '=', userId).executeTakeFirst()) !== undefined
 }
 
 /** The live sessions of a user, newest first, after a position: at most `limit` of them. */

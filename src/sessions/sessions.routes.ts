@@ -12,11 +12,11 @@ import { toUser, User } from '../resources/user.ts'
 import {
   countSessions,
   findSession,
-  findSessionUser,
   listSessions,
   positionOf,
   revokeSession,
   revokeSessions,
+  userExists,
 } from './sessions.queries.ts'
 
 interface Dependencies {
@@ -52,11 +52,10 @@ export function sessionsRoutes({ db, requires, cursors, actOnUser }: Dependencie
         },
       }),
       async (c) => {
-        const { sessionId, subject } = c.var.principal
+        const { sessionId } = c.var.principal
         const session = sessionId === null ? undefined : await findSession(db, sessionId)
-        const user = await findSessionUser(db, subject)
-        if (!session || !user) throw new ProblemError('not-found', 'This credential has no session.')
-        return c.json({ session: toSession(session, sessionId), user: toUser(user) }, 200)
+        if (!session) throw new ProblemError('not-found', 'This credential has no session.')
+        return c.json({ session: toSession(session, sessionId), user: toUser(c.var.authenticated.user) }, 200)
       },
     )
     .openapi(
@@ -79,7 +78,7 @@ export function sessionsRoutes({ db, requires, cursors, actOnUser }: Dependencie
         const { limit, cursor, include } = c.req.valid('query')
         const query = { sessionsOf: userId }
         const after = cursor === undefined ? undefined : cursors.decode(cursor, query)
-        if (!(await findSessionUser(db, userId))) throw new ProblemError('not-found', 'There is no user with this id.')
+        if (!(await userExists(db, userId))) throw new ProblemError('not-found', 'There is no user with this id.')
         const rows = await listSessions(db, userId, { after, limit: limit + 1 })
         const total = include === 'total' ? { total: await countSessions(db, userId) } : {}
         const data = rows.slice(0, limit)

@@ -40,7 +40,7 @@ export function usersRoutes({ db, requires, roles, cursors, actOnUser, userAccou
         path: '/auth/me',
         responses: { 200: userResponse('The user'), ...problems('invalid-token', 'insufficient-scope') },
       }),
-      async (c) => c.json(await getUser(db, c.var.principal.subject), 200),
+      (c) => c.json(toUser(c.var.authenticated.user), 200),
     )
     .openapi(
       createRoute({
