@@ -70,8 +70,8 @@ describe('while one acts as a user', () => {
     ['delete the account without the password', (acting) => auth(acting, '/delete-user')],
     ['revoke all sessions', (acting) => auth(acting, '/revoke-sessions')],
     ['revoke the other sessions', (acting) => auth(acting, '/revoke-other-sessions')],
-    ["read a provider's token", (acting) => auth(acting, '/get-access-token', { providerId: 'google' })],
-    ["renew a provider's token", (acting) => auth(acting, '/refresh-token', { providerId: 'google' })],
+    ["read a provider's token", (acting) => auth(acting, '/get-access-token', { accountId: 'any' })],
+    ["renew a provider's token", (acting) => auth(acting, '/refresh-token', { accountId: 'any' })],
     ['unlink a sign-in method', (acting) => auth(acting, '/unlink-account', { accountId: 'any' })],
     ['link a sign-in method', (acting) => auth(acting, '/link-social', { provider: 'google', callbackURL: '/' })],
   ]
