@@ -1,0 +1,99 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { afterAll, expect, onTestFinished } from 'vitest'
+
+/** The service as a process of its own. */
+export interface ServiceProcess {
+  pid: number
+  /** What it has written so far, both streams. */
+  output: () => string
+  /** Its log lines so far. */
+  log: () => Record<string, unknown>[]
+  kill: (signal: NodeJS.Signals) => void
+  /** Waits for its end. */
+  exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
+  /** Waits until it takes requests, and returns the URL it calls itself. */
+  ready: () => Promise<string>
+}
+
+/** Builds the service into a folder with spaces in its name, for the tests of this file. */
+export function buildService(): string {
+  const root = mkdtempSync(join(tmpdir(), 'latchkey build with spaces '))
+  afterAll(() => rmSync(root, { recursive: true, force: true }))
+  for (const name of ['node_modules', 'migrations', 'package.json']) symlinkSync(resolve(name), join(root, name))
+  const options = [
+    '-p',
+    'tsconfig.build.json',
+    '--outDir',
+    join(root, 'dist'),
+    '--incremental',
+    'false',
+    '--tsBuildInfoFile',
+    'null',
+  ]
+  execFileSync('node_modules/.bin/tsc', options, { stdio: 'inherit' })
+  execFileSync(process.execPath, [join(root, 'dist/src/reference/copy-assets.js')], { stdio: 'inherit' })
+  return root
+}
+
+/** Starts a built service with these variables and no others, and kills it when the test ends. */
+export function startProcess(root: string, env: Record<string, string>, args: string[] = []): ServiceProcess {
+  // An empty folder: there is neither a .env nor a .data.
+  const cwd = mkdtempSync(join(tmpdir(), 'latchkey-cwd-'))
+  const child = spawn(process.execPath, [join(root, 'dist/src/main.js'), ...args], {
+    cwd,
+    env: { PATH: process.env['PATH'], ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      output += chunk.toString()
+    })
+  }
+  // When its streams are read to their end, not only when it ended.
+  const exited = once(child, 'close').then(([code, signal]) => ({
+    code: code as number | null,
+    signal: signal as NodeJS.Signals | null,
+  }))
+  onTestFinished(async () => {
+    child.kill('SIGKILL')
+    await exited
+    rmSync(cwd, { recursive: true, force: true })
+  })
+  const log = () =>
+    output
+      .split('\n')
+      .slice(0, -1)
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+  return {
+    pid: child.pid ?? 0,
+    output: () => output,
+    log,
+    kill: (signal) => child.kill(signal),
+    exited,
+    async ready() {
+      const line = () => {
+        if (child.exitCode !== null) throw new Error(`the service ended with ${child.exitCode}:\n${output}`)
+        return log().find(({ msg }) => msg === 'ready')
+      }
+      await expect.poll(line, { timeout: 25_000, interval: 25 }).toBeDefined()
+      return String(line()?.['url'])
+    },
+  }
+}
+
+/** The status that a URL answers with; undefined when nobody answers. */
+export async function statusOf(url: string): Promise<number | undefined> {
+  try {
+    const response = await fetch(url, { headers: { connection: 'close' } })
+    await response.body?.cancel()
+    return response.status
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,56 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+
+/** Passes TCP connections on to a server, until it is told otherwise. */
+export interface TcpProxy {
+  /** The URL of the server, through the proxy. */
+  url: (target: string) => string
+  /** Nothing gets through any more, and nobody is told: what a network does that lost its way. */
+  freeze: () => void
+  thaw: () => void
+  close: () => Promise<void>
+}
+
+/** Listens on `port` of this machine for the server of a URL. */
+export async function startProxy(target: string, port = 0): Promise<TcpProxy> {
+  const { hostname, port: targetPort } = new URL(target)
+  const sockets = new Set<Socket>()
+  let frozen = false
+  const forward = (from: Socket, to: Socket) => {
+    sockets.add(from)
+    if (frozen) from.pause()
+    from.on('data', (chunk) => to.write(chunk))
+    from.on('error', () => to.destroy())
+    from.on('close', () => {
+      sockets.delete(from)
+      to.destroy()
+    })
+  }
+  const server = createServer((client) => {
+    const upstream = connect(Number(targetPort || 5432), hostname)
+    forward(client, upstream)
+    forward(upstream, client)
+  }).listen(port, '127.0.0.1')
+  await once(server, 'listening')
+  const own = (server.address() as AddressInfo).port
+  return {
+    url(text) {
+      const url = new URL(text)
+      url.host = `127.0.0.1:${own}`
+      return url.href
+    },
+    freeze() {
+      frozen = true
+      for (const socket of sockets) socket.pause()
+    },
+    thaw() {
+      frozen = false
+      for (const socket of sockets) socket.resume()
+    },
+    async close() {
+      server.close()
+      for (const socket of sockets) socket.destroy()
+      if (server.listening) await once(server, 'close')
+    },
+  }
+}
