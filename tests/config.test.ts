@@ -1,0 +1,172 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { ConfigError, parseConfig, variables } from '../src/config.ts'
+import { secret } from './harness.ts'
+
+const postgres = {
+  DATABASE_URL: 'postgres://localhost/latchkey',
+  BETTER_AUTH_URL: 'https://auth.example.com',
+  BETTER_AUTH_SECRET: secret,
+}
+
+function faultsOf(env: Record<string, string>): readonly string[] {
+  try {
+    parseConfig(env)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.faults
+    throw error
+  }
+  return []
+}
+
+test('without any variable it runs embedded, on this machine only', () => {
+  expect(parseConfig({})).toMatchObject({
+    port: 3000,
+    portIsFixed: false,
+    host: '127.0.0.1',
+    baseUrl: 'http://localhost:3000',
+    isLoopback: true,
+    secret: undefined,
+    dataDir: '.data',
+    database: undefined,
+    trustedOrigins: ['http://localhost:3000'],
+    jwt: { algorithm: 'RS256', ttlSeconds: 900, shared: undefined },
+    google: undefined,
+    smtp: undefined,
+    signUpOpen: true,
+    rateLimit: 6_000,
+  })
+})
+
+test('with a database it listens for others too', () => {
+  expect(parseConfig(postgres)).toMatchObject({
+    host: '0.0.0.0',
+    portIsFixed: true,
+    baseUrl: 'https://auth.example.com',
+    database: { url: postgres.DATABASE_URL, directUrl: undefined },
+  })
+})
+
+test('trusted origins are collected once each', () => {
+  const { trustedOrigins } = parseConfig({
+    TRUSTED_ORIGINS: 'https://a.example.com, https://b.example.com,',
+    FRONTEND_URL: 'https://a.example.com/',
+  })
+
+  expect(trustedOrigins).toEqual(['http://localhost:3000', 'https://a.example.com', 'https://b.example.com'])
+})
+
+test('an empty value counts as absent', () => {
+  expect(parseConfig({ PORT: '', DATABASE_URL: '' })).toMatchObject({ port: 3000, database: undefined })
+})
+
+const bad: [name: string, value: string][] = [
+  ['PORT', '0'],
+  ['PORT', '65536'],
+  ['PORT', '3e3'],
+  ['HOST', 'canary host'],
+  ['BETTER_AUTH_URL', 'auth.example.com'],
+  ['BETTER_AUTH_URL', 'http://auth.example.com'],
+  ['BETTER_AUTH_URL', 'http://localhost.example.com'],
+  ['BETTER_AUTH_URL', 'https://auth.example.com/path'],
+  ['BETTER_AUTH_URL', 'https://user:canary@auth.example.com'],
+  ['BETTER_AUTH_URL', 'ftp://auth.example.com'],
+  ['BETTER_AUTH_SECRET', 'short-canary'],
+  ['BETTER_AUTH_SECRET', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'],
+  ['BETTER_AUTH_SECRET', 'better-auth-secret-12345678901234567890'],
+  ['BETTER_AUTH_SECRET', 'abcabcabcabcabcabcabcabcabcabcabcabc'],
+  ['DATABASE_URL', 'mysql://localhost/x'],
+  ['DATABASE_URL', 'canary'],
+  ['TRUSTED_ORIGINS', 'https://a.example.com,canary'],
+  ['TRUSTED_ORIGINS', '*'],
+  ['TRUSTED_ORIGINS', 'null'],
+  ['FRONTEND_URL', 'https://a.example.com/app'],
+  ['TRUSTED_PROXIES', '999.1.1.1'],
+  ['TRUSTED_PROXIES', '10.0.0.0/33'],
+  ['TRUSTED_PROXIES', 'localhost'],
+  ['JWT_ALGORITHM', 'HS256'],
+  ['JWT_ALGORITHM', 'none'],
+  ['JWT_TTL', '15'],
+  ['JWT_TTL', '10s'],
+  ['JWT_TTL', '61m'],
+  ['JWT_SHARED_SECRET', 'canary'],
+  ['SMTP_URL', 'https://mail.example.com'],
+  ['MAIL_FROM', 'nobody'],
+  ['ADMIN_EMAIL', 'canary'],
+  ['ADMIN_PASSWORD', 'canary'],
+  ['SIGN_UP', 'yes'],
+  ['RATE_LIMIT', '-1'],
+  ['RATE_LIMIT', 'many'],
+  ['LOG_LEVEL', 'verbose'],
+]
+
+test.each(bad)('%s may not be "%s"', (name, value) => {
+  const faults = faultsOf({ [name]: value })
+
+  expect(faults.filter((fault) => fault.startsWith(`${name}: `))).toHaveLength(1)
+  expect(faults.join()).not.toContain('canary')
+})
+
+test('every fault is told at once, and no value', () => {
+  const env = Object.fromEntries(bad.map(([name, value]) => [name, value]))
+
+  const faults = faultsOf(env)
+
+  for (const name of Object.keys(env)) expect(faults.some((fault) => fault.startsWith(`${name}: `))).toBe(true)
+  for (const value of Object.values(env).filter((text) => text.length > 4))
+    expect(faults.join('\n')).not.toContain(value)
+})
+
+describe('what only makes sense together', () => {
+  test.each([
+    [{ DATABASE_URL: postgres.DATABASE_URL }, ['BETTER_AUTH_SECRET', 'BETTER_AUTH_URL']],
+    [{ DIRECT_URL: postgres.DATABASE_URL }, ['DATABASE_URL']],
+    [{ JWT_SHARED_SECRET: secret }, ['JWT_SHARED_ISSUER']],
+    [{ JWT_SHARED_ISSUER: 'app' }, ['JWT_SHARED_SECRET']],
+    [{ GOOGLE_CLIENT_ID: 'id' }, ['GOOGLE_CLIENT_SECRET']],
+    [{ GOOGLE_CLIENT_SECRET: 'secret' }, ['GOOGLE_CLIENT_ID']],
+    [{ GITHUB_CLIENT_ID: 'id' }, ['GITHUB_CLIENT_SECRET']],
+    [{ GITHUB_CLIENT_SECRET: 'secret' }, ['GITHUB_CLIENT_ID']],
+    [{ SMTP_URL: 'smtp://localhost' }, ['MAIL_FROM']],
+    [{ ADMIN_EMAIL: 'ada@example.com' }, ['ADMIN_PASSWORD']],
+    [{ ADMIN_PASSWORD: 'correct horse' }, ['ADMIN_EMAIL']],
+  ])('%o lacks %j', (env, missing) => {
+    expect(
+      faultsOf(env as Record<string, string>)
+        .map((fault) => fault.split(':')[0])
+        .sort(),
+    ).toEqual(missing)
+  })
+})
+
+test.each(['BETTER_AUTH_SECRETS', 'AUTH_SECRET', 'BETTER_AUTH_TRUSTED_ORIGINS', 'BASE_URL'])(
+  '%s, which Better-Auth would read by itself, is refused',
+  (name) => {
+    expect(faultsOf({ [name]: 'https://canary.example.com' })).toEqual([expect.stringContaining(`${name}: `)])
+  },
+)
+
+test.each(['development', 'test', 'production', ''])('NODE_ENV=%s makes no difference', (environment) => {
+  expect(faultsOf({ NODE_ENV: environment, BETTER_AUTH_SECRET: 'short' })).toHaveLength(1)
+  expect(parseConfig({ NODE_ENV: environment })).toEqual(parseConfig({}))
+})
+
+describe('.env.example', () => {
+  const example = readFileSync(new URL('../.env.example', import.meta.url), 'utf8')
+  const entries = [...example.matchAll(/^#([A-Z_]+)=(.*)$/gm)].map(
+    ([, name = '', value = '']) => [name, value] as const,
+  )
+
+  test('lists every variable, in the order of the schema', () => {
+    expect(entries.map(([name]) => name)).toEqual([...variables])
+  })
+
+  test('holds values that may be used, and no secret', () => {
+    const used = Object.fromEntries(entries)
+
+    expect(
+      parseConfig({ ...used, ...postgres, JWT_SHARED_SECRET: secret, ADMIN_EMAIL: '', ADMIN_PASSWORD: '' }),
+    ).toBeTruthy()
+    for (const [name, value] of entries) if (/SECRET|PASSWORD/.test(name)) expect(value).toBe('')
+  })
+})
