@@ -75,18 +75,20 @@ test('the lock of another host is respected while it is touched, and taken over 
 })
 
 test('a stale lock goes to one of several processes that find it at once', async () => {
-  const directories = Array.from({ length: 20 }, () => folder())
+  const directories = Array.from({ length: 100 }, () => folder())
   for (const directory of directories) writeFileSync(join(directory, 'lock'), 'stale')
   const module = new URL('../src/db/directory-lock.ts', import.meta.url).href
   const script = `
     const { lockDirectory } = await import(${JSON.stringify(module)})
     const [at, ...directories] = process.argv.slice(1)
-    await new Promise((resolve) => setTimeout(resolve, Number(at) - Date.now()))
-    for (const directory of directories) await lockDirectory(directory).then(() => console.log(directory), () => {})
+    for (const [i, directory] of directories.entries()) {
+      await new Promise((resolve) => setTimeout(resolve, Number(at) + 10 * i - Date.now()))
+      await lockDirectory(directory).then(() => console.log(directory), () => {})
+    }
     console.log('done')
     setInterval(() => {}, 1_000)`
-  const at = String(Date.now() + 4_000)
-  const racers = Array.from({ length: 4 }, () => {
+  const at = String(Date.now() + 5_000)
+  const racers = Array.from({ length: 6 }, () => {
     const options = ['--import', 'tsx', '--input-type=module', '-e', script, at, ...directories]
     const child = spawn(process.execPath, options, { stdio: ['ignore', 'pipe', 'inherit'] })
     let output = ''

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
-import { link, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { link, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 
 /** Another live process holds the directory. */
 export class DirectoryInUseError extends Error {
@@ -29,6 +30,7 @@ interface Owner {
 const heartbeatMs = 2_000
 // A process on another host (a container before this one) cannot be asked; it is dead once it stopped touching its lock.
 const silentMs = 5 * heartbeatMs
+const retryMs = 10
 
 /**
  * Takes `directory`/lock for this process. The lock of a process that is gone is taken over.
@@ -42,7 +44,8 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   const draft = `${path}.${process.pid}`
   await writeFile(draft, content, { mode: 0o600 })
   try {
-    while (!(await linked(draft, path))) await removeStale(directory, path, content)
+    const owner = await take(path, draft, content)
+    if (owner) throw new DirectoryInUseError(directory, owner)
   } finally {
     await rm(draft, { force: true })
   }
@@ -58,6 +61,43 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   }
 }
 
+/**
+ * Puts `draft`, which holds `own`, at `path`, unless somebody who lives is there.
+ * @returns who that is
+ */
+async function take(path: string, draft: string, own: string): Promise<Owner | undefined> {
+  while (!(await linked(draft, path))) {
+    const content = await contentOf(path)
+    const owner = content === undefined ? undefined : parseOwner(content)
+    if (owner && (content === own || (await isAlive(owner, path)))) return owner
+    if (content !== undefined) await removeStale(path, content, draft, own)
+  }
+  return undefined
+}
+
+/** Removes a stale lock under a lock of its own: who had only read it might remove the new one of somebody else. */
+async function removeStale(path: string, content: string, draft: string, own: string): Promise<void> {
+  const right = `${path}.next`
+  if (await take(right, draft, own)) {
+    await pause(retryMs)
+    return
+  }
+  try {
+    if ((await contentOf(path)) === content) await rm(path, { force: true })
+  } finally {
+    await rm(right, { force: true })
+  }
+}
+
+async function contentOf(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
 async function linked(draft: string, path: string): Promise<boolean> {
   try {
     await link(draft, path)
@@ -66,21 +106,6 @@ async function linked(draft: string, path: string): Promise<boolean> {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
     throw error
   }
-}
-
-async function removeStale(directory: string, path: string, own: string): Promise<void> {
-  const content = await readFile(path, 'utf8').catch(() => undefined)
-  if (content === undefined) return
-  const owner = parseOwner(content)
-  if (content === own || (owner && (await isAlive(owner, path)))) {
-    throw new DirectoryInUseError(directory, owner ?? { pid: process.pid, host: hostname(), startedAt: '' })
-  }
-  // Only one of several that take over at once gets the file; it may be the winner's new lock, which then goes back.
-  const taken = `${path}.stale.${process.pid}`
-  await rename(path, taken).catch(() => {})
-  const seen = await readFile(taken, 'utf8').catch(() => content)
-  if (seen !== content) await linked(taken, path)
-  await rm(taken, { force: true })
 }
 
 function parseOwner(content: string): Owner | undefined {
