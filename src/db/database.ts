@@ -72,6 +72,8 @@ function openPostgres({ url, limits, onError }: DatabaseConfig & { kind: 'postgr
   })
   // Without a listener the loss of an idle connection would end the process.
   pool.on('error', onError)
+  // The same while one is in use, between two of its queries; the next query on it fails, and it is dropped.
+  pool.on('connect', (client) => client.on('error', () => {}))
   const db = new Kysely<DB>({ dialect: new PostgresDialect({ pool: dropsBrokenClients(pool) }) })
   return { db, close: () => db.destroy() }
 }
