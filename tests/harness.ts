@@ -87,7 +87,11 @@ export async function startService({
   env: extra = {},
   auth = authConfig,
   database,
-}: { env?: Record<string, string>; auth?: AuthConfig; database?: TestDatabase } = {}): Promise<TestService> {
+}: {
+  env?: Record<string, string>
+  auth?: AuthConfig
+  database?: TestDatabase
+} = {}): Promise<TestService> {
   const own = database ?? (await createTestDatabase())
   const env: Record<string, string> = {
     BETTER_AUTH_SECRET: secret,
@@ -132,7 +136,10 @@ function arrange(
 ): TestService {
   const { db } = services
 
-  function request(path: string, { method, token, cookie, json, headers, body }: RequestOptions = {}): Promise<Response> {
+  function request(
+    path: string,
+    { method, token, cookie, json, headers, body }: RequestOptions = {},
+  ): Promise<Response> {
     return fetch(`${url}${path}`, {
       method: method ?? (json === undefined && body === undefined ? 'GET' : 'POST'),
       redirect: 'manual',
@@ -146,7 +153,12 @@ function arrange(
     })
   }
 
-  async function createUser({ email, name = 'Test User', role = 'user', emailVerified = true } = {} as Parameters<TestService['createUser']>[0] & object) {
+  async function createUser(
+    { email, name = 'Test User', role = 'user', emailVerified = true } = {} as Parameters<
+      TestService['createUser']
+    >[0] &
+      object,
+  ) {
     const user = { id: randomUUID(), email: email ?? `${randomUUID()}@example.com` }
     await db
       .insertInto('user')
@@ -162,9 +174,19 @@ function arrange(
     const expires = new Date(now.getTime() + 7 * 86_400_000)
     await db
       .insertInto('session')
-      .values({ id: sessionId, token: sessionToken, user_id: user.id, created_at: now, updated_at: now, expires_at: expires, not_after: expires })
+      .values({
+        id: sessionId,
+        token: sessionToken,
+        user_id: user.id,
+        created_at: now,
+        updated_at: now,
+        expires_at: expires,
+        not_after: expires,
+      })
       .execute()
-    const signature = createHmac('sha256', env['BETTER_AUTH_SECRET'] ?? '').update(sessionToken).digest('base64')
+    const signature = createHmac('sha256', env['BETTER_AUTH_SECRET'] ?? '')
+      .update(sessionToken)
+      .digest('base64')
     const cookie = `${services.sessionCookies.name}=${encodeURIComponent(`${sessionToken}.${signature}`)}`
     const response = await request('/api/auth/token', { cookie })
     const { token } = (await response.json()) as { token: string }
