@@ -23,7 +23,9 @@ export function validationProblem(error: Pick<ZodError, 'issues'>, target: Targe
     return [{ ...place(target, issue.path), detail: issue.message }]
   })
   const first = errors[0]
-  const detail = first ? `${first.parameter ?? first.pointer}: ${first.detail}` : undefined
+  // The pointer to the whole body is empty.
+  const at = first?.parameter ?? first?.pointer
+  const detail = first && at ? `${at}: ${first.detail}` : first?.detail
   return new ProblemError('validation', detail, { errors: errors.slice(0, 20) })
 }
 

@@ -59,7 +59,11 @@ export const UserChangeBody = z
     email: Email.optional(),
     emailVerified: z.boolean().optional(),
   })
-  .refine((change) => Object.keys(change).length > 0, 'nothing to change')
+  .refine((change) => Object.keys(change).length > 0, {
+    error: 'nothing to change',
+    // An unknown field is told by itself.
+    when: ({ issues }) => issues.length === 0,
+  })
   .openapi('UserChange', { minProperties: 1, example: { name: 'Ada King' } })
 
 export const RoleBody = z.strictObject({ role: text(50).openapi({ example: 'moderator' }) }).openapi('RoleAssignment')
