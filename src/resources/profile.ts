@@ -21,7 +21,8 @@ export const Image = z
   .string()
   .max(2_048, 'must have at most 2048 characters')
   .refine(
-    (value) => URL.canParse(value) && new URL(value).protocol === 'https:' && !/[\s\p{Cc}]/u.test(value),
+    // A browser takes `https:name` for a path of the page, and half of a surrogate pair cannot be stored.
+    (value) => /^https:\/\//i.test(value) && URL.canParse(value) && !/[\s\p{Cc}\p{Cs}]/u.test(value),
     'is not an https URL',
   )
   .openapi({ format: 'uri', maxLength: 2_048, example: 'https://example.com/ada.png' })
