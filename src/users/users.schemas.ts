@@ -73,6 +73,8 @@ export const BanBody = z
     reason: text(500).nullable().optional().openapi({ example: 'Spam' }),
     expiresAt: instant
       .refine((date) => date.getTime() > Date.now(), 'is not in the future')
+      // With its offset a time of the year 9999 may be one that RFC 3339 cannot write in UTC.
+      .refine((date) => date.getUTCFullYear() <= 9_999, 'is after the year 9999')
       .nullable()
       .optional()
       .openapi({
