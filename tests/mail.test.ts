@@ -1,0 +1,159 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { SMTPServer } from 'smtp-server'
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
+import { password, startService, startServiceForFile, type TestService } from './harness.ts'
+import { freePort } from './throwaway-postgres.ts'
+import { bodyOf, invalidAt, problemOf, WireUser } from './wire.ts'
+
+interface Mail {
+  to: string[]
+  content: string
+}
+
+/** A mail server that keeps what it is given. */
+async function startMailServer() {
+  const mails: Mail[] = []
+  const server = new SMTPServer({
+    authOptional: true,
+    disabledCommands: ['STARTTLS'],
+    onData(stream, session, done) {
+      const to = session.envelope.rcptTo.map(({ address }) => address)
+      const chunks: Buffer[] = []
+      stream.on('data', (chunk: Buffer) => chunks.push(chunk))
+      stream.on('end', () => {
+        const raw = Buffer.concat(chunks).toString()
+        mails.push({ to, content: raw.replaceAll(/=\r?\n/g, '').replaceAll('=3D', '=') })
+        done()
+      })
+    },
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server.server, 'listening')
+  afterAll(
+    () =>
+      new Promise<void>((resolve) => {
+        server.close(resolve)
+      }),
+  )
+  return { mails, url: `smtp://127.0.0.1:${(server.server.address() as AddressInfo).port}` }
+}
+
+const { mails, url } = await startMailServer()
+const service = await startServiceForFile({ env: { SMTP_URL: url, MAIL_FROM: 'Latchkey <auth@example.com>' } })
+
+const ask = (of: TestService, path: string, json: object) =>
+  of.request(`/api/auth${path}`, { json, headers: { origin: of.baseUrl } })
+const newUser = () => ({ email: `${randomUUID()}@example.com`, name: 'Ada', password })
+const mailsTo = (email: string) => mails.filter(({ to }) => to.includes(email))
+
+/** Waits for so many mails to an address, and returns the last. */
+async function mailTo(email: string, count = 1): Promise<string> {
+  await expect.poll(() => mailsTo(email).length, { timeout: 5_000 }).toBe(count)
+  return mailsTo(email).at(-1)?.content ?? ''
+}
+
+describe('with SMTP_URL', () => {
+  test('signing up opens no session before the address is verified by the mailed link', async () => {
+    const ada = newUser()
+    const signedUp = await ask(service, '/sign-up/email', ada)
+
+    expect(await signedUp.json()).toMatchObject({ token: null, user: { email: ada.email, emailVerified: false } })
+    expect(signedUp.headers.getSetCookie()).toEqual([])
+    expect((await ask(service, '/sign-in/email', ada)).status).toBe(403)
+
+    const content = await mailTo(ada.email, 2)
+    expect(content).toContain('From: Latchkey <auth@example.com>')
+    const link = new URL(/http:\/\/\S+verify-email\S+/.exec(content)?.[0] ?? '')
+    expect((await service.request(link.pathname + link.search)).status).toBeLessThan(400)
+
+    expect((await ask(service, '/sign-in/email', ada)).status).toBe(200)
+  })
+
+  test('signing up with an address that is taken looks the same, and changes nothing', async () => {
+    const ada = newUser()
+    const first = await ask(service, '/sign-up/email', ada)
+    const firstBody = (await first.json()) as { user: object }
+
+    const second = await ask(service, '/sign-up/email', { ...ada, name: 'Eve', password: 'a password of Eve' })
+    const body = (await second.json()) as { user: { id: string } }
+
+    expect(second.status).toBe(first.status)
+    expect(Object.keys(body).sort()).toEqual(Object.keys(firstBody).sort())
+    expect(Object.keys(body.user).sort()).toEqual(Object.keys(firstBody.user).sort())
+    expect(second.headers.getSetCookie()).toEqual([])
+    const rows = await service.db.selectFrom('user').select(['id', 'name']).where('email', '=', ada.email).execute()
+    expect(rows.map(({ name }) => name)).toEqual(['Ada'])
+    expect(rows.map(({ id }) => id)).not.toContain(body.user.id)
+  })
+
+  test('a reset looks the same for an address that is not known, which gets no mail', async () => {
+    const ada = await service.createUser()
+    const nobody = `${randomUUID()}@example.com`
+    const answers = await Promise.all(
+      [ada.email, nobody].map(async (email) => {
+        const response = await ask(service, '/request-password-reset', { email })
+        return [response.status, await response.text()]
+      }),
+    )
+
+    expect(answers[0]).toEqual(answers[1])
+    await mailTo(ada.email)
+    expect(mailsTo(nobody)).toEqual([])
+  })
+
+  test('an invitation is mailed, and its token sets the password', async () => {
+    const admin = await service.createSignedIn('admin')
+    const { password: _none, ...given } = newUser()
+    const json = { ...given, emailVerified: true }
+    await bodyOf(await service.request('/api/v1/users', { token: admin.token, json }), WireUser, 201)
+
+    const token = /"token": "([^"]+)"/.exec(await mailTo(given.email))?.[1]
+    expect((await ask(service, '/reset-password', { token, newPassword: 'a password of mine' })).status).toBe(200)
+    expect((await ask(service, '/sign-in/email', { ...given, password: 'a password of mine' })).status).toBe(200)
+  })
+
+  test('nothing of a mail is logged', async () => {
+    const ada = await service.createUser()
+    await ask(service, '/request-password-reset', { email: ada.email })
+    const token = /"token": "([^"]+)"/.exec(await mailTo(ada.email))?.[1] ?? 'none'
+
+    const log = service.logLines().join('\n')
+    for (const part of [token, ada.email, 'SMTP_URL is not set']) expect(log).not.toContain(part)
+  })
+})
+
+test('a mail server that is down fails no request, and is logged', async () => {
+  const env = { SMTP_URL: `smtp://127.0.0.1:${await freePort()}`, MAIL_FROM: 'auth@example.com' }
+  const down = await startService({ env })
+  onTestFinished(() => down.stop())
+  const ada = newUser()
+
+  expect((await ask(down, '/sign-up/email', ada)).status).toBe(200)
+  expect((await ask(down, '/request-password-reset', { email: ada.email })).status).toBe(200)
+
+  const failures = () => down.logLines().filter((line) => line.includes('mail could not be sent'))
+  await expect.poll(() => failures().length, { timeout: 5_000 }).toBe(2)
+  for (const line of failures()) expect(line).not.toContain(ada.email)
+})
+
+test('without SMTP_URL, away from this machine, mail is said not to be configured', async () => {
+  const public_ = await startService({ env: { BETTER_AUTH_URL: 'https://auth.example.com' } })
+  onTestFinished(() => public_.stop())
+  const [admin, ada] = [await public_.createSignedIn('admin'), await public_.createUser()]
+
+  for (const path of ['/request-password-reset', '/send-verification-email']) {
+    for (const email of [ada.email, 'nobody@example.com']) {
+      const response = await ask(public_, path, { email })
+      expect([response.status, await response.json()]).toMatchObject([501, { code: 'MAIL_NOT_CONFIGURED' }])
+    }
+  }
+  const { password: _none, ...json } = newUser()
+  const invitation = await public_.request('/api/v1/users', { token: admin.token, json })
+  expect(await problemOf(invitation)).toEqual(invalidAt('/password'))
+  expect(await public_.db.selectFrom('user').select('id').where('email', '=', json.email).execute()).toEqual([])
+  expect((await ask(public_, '/sign-up/email', newUser())).status).toBe(200)
+  expect(public_.logLines().filter((line) => line.includes('"mail"') || line.includes('token='))).toEqual([])
+  expect(await public_.db.selectFrom('verification').selectAll().execute()).toEqual([])
+})
