@@ -60,6 +60,52 @@ test('an empty value counts as absent', () => {
   expect(parseConfig({ PORT: '', DATABASE_URL: '' })).toMatchObject({ port: 3000, database: undefined })
 })
 
+test.each([
+  'http://localhost',
+  'http://127.0.0.1:3000',
+  'http://127.8.8.8',
+  'http://[::1]:3000',
+  'https://auth.example.com:8443',
+])('the public URL may be %s', (url) => {
+  expect(parseConfig({ BETTER_AUTH_URL: url })).toMatchObject({ baseUrl: url, isLoopback: url.startsWith('http:') })
+})
+
+test('each setting has its effect', () => {
+  const config = parseConfig({
+    ...postgres,
+    PORT: '8080',
+    DIRECT_URL: 'postgresql://direct/latchkey',
+    TRUSTED_PROXIES: '10.0.0.0/8, ::1',
+    JWT_ALGORITHM: 'EdDSA',
+    JWT_TTL: '60m',
+    SMTP_URL: 'smtps://user:pass@mail.example.com',
+    MAIL_FROM: 'Latchkey <auth@example.com>',
+    ADMIN_EMAIL: 'Root@Example.com',
+    ADMIN_PASSWORD: 'correct horse',
+    GITHUB_CLIENT_ID: 'id',
+    GITHUB_CLIENT_SECRET: 'key',
+    SIGN_UP: 'closed',
+    RATE_LIMIT: '0',
+    LOG_LEVEL: 'silent',
+  })
+
+  expect(config).toMatchObject({
+    port: 8080,
+    isLoopback: false,
+    secret,
+    database: { url: postgres.DATABASE_URL, directUrl: 'postgresql://direct/latchkey' },
+    jwt: { algorithm: 'EdDSA', ttlSeconds: 3_600 },
+    smtp: { url: 'smtps://user:pass@mail.example.com', from: 'Latchkey <auth@example.com>' },
+    admin: { email: 'root@example.com' },
+    github: { clientId: 'id', clientSecret: 'key' },
+    google: undefined,
+    signUpOpen: false,
+    rateLimit: 0,
+    logLevel: 'silent',
+  })
+  expect(config.trustedProxies).toHaveLength(2)
+})
+
 const bad: [name: string, value: string][] = [
   ['PORT', '0'],
   ['PORT', '65536'],
@@ -98,6 +144,24 @@ const bad: [name: string, value: string][] = [
   ['RATE_LIMIT', '-1'],
   ['RATE_LIMIT', 'many'],
   ['LOG_LEVEL', 'verbose'],
+  ['PORT', ' 80'],
+  ['PORT', '0x50'],
+  ['HOST', 'http://localhost'],
+  ['BETTER_AUTH_URL', 'http://10.0.0.1'],
+  ['BETTER_AUTH_URL', 'http://127.0.0.1.example.com'],
+  ['BETTER_AUTH_URL', 'http://0.0.0.0:3000'],
+  ['BETTER_AUTH_URL', 'https://auth.example.com?x'],
+  ['DIRECT_URL', 'mysql://localhost/x'],
+  ['TRUSTED_ORIGINS', 'https://a.example.com/path'],
+  ['TRUSTED_PROXIES', '*'],
+  ['TRUSTED_PROXIES', '10.1'],
+  ['TRUSTED_PROXIES', '::1/129'],
+  ['JWT_TTL', '0m'],
+  ['JWT_TTL', '1h'],
+  ['JWT_SHARED_ISSUER', 'x'.repeat(201)],
+  ['MAIL_FROM', 'a@example.com\r\nbcc: b@example.com'],
+  ['ADMIN_PASSWORD', 'p'.repeat(129)],
+  ['RATE_LIMIT', '1.5'],
 ]
 
 test.each(bad)('%s may not be "%s"', (name, value) => {
@@ -168,5 +232,11 @@ describe('.env.example', () => {
       parseConfig({ ...used, ...postgres, JWT_SHARED_SECRET: secret, ADMIN_EMAIL: '', ADMIN_PASSWORD: '' }),
     ).toBeTruthy()
     expect(entries.filter(([name, value]) => /SECRET|PASSWORD/.test(name) && value !== '')).toEqual([])
+  })
+
+  test('cannot be started with by uncommenting it', () => {
+    const faults = faultsOf(Object.fromEntries(entries))
+
+    expect(faults).toContainEqual(expect.stringMatching(/^BETTER_AUTH_SECRET: is missing/))
   })
 })

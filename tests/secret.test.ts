@@ -1,4 +1,5 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
@@ -15,6 +16,7 @@ test('a secret is made once, whoever asks at the same time', async () => {
   expect(new Set(secrets).size).toBe(1)
   expect(await keptSecret(directory)).toBe(secrets[0])
   expect(secretWeakness(secrets[0] ?? '')).toBeUndefined()
+  expect(readdirSync(directory)).toEqual(['secret'])
 })
 
 test('only its owner may read it', async () => {
@@ -24,6 +26,9 @@ test('only its owner may read it', async () => {
 
   expect(statSync(join(directory, 'secret')).mode & 0o777).toBe(0o600)
   expect(statSync(directory).mode & 0o777).toBe(0o700)
+  chmodSync(join(directory, 'secret'), 0o644)
+  await keptSecret(directory)
+  expect(statSync(join(directory, 'secret')).mode & 0o777).toBe(0o600)
 })
 
 test('a kept secret that is too weak is refused and left as it is', async () => {
@@ -44,4 +49,9 @@ test.each([
   ['correcthorsecorrecthorsecorrecthorse', 'is too easy to guess'],
 ])('of "%s" is said: %s', (secret, weakness) => {
   expect(secretWeakness(secret)).toBe(weakness)
+})
+
+test.each(['base64', 'base64url', 'hex'] as const)('32 random bytes as %s are always strong enough', (encoding) => {
+  const weak = Array.from({ length: 500 }, () => randomBytes(32).toString(encoding)).filter(secretWeakness)
+  expect(weak).toEqual([])
 })
