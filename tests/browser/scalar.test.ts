@@ -24,7 +24,6 @@ test('the reference shows every operation, from its own origin and without an er
   ]
   for (const title of titles) await sidebar.getByText(title).waitFor()
   await chromium.screenshot(page, 'reference')
-  await page.waitForLoadState('networkidle')
 
   expect(watched).toEqual({ errors: [], strays: [], violations: expectedViolations })
 })
