@@ -153,6 +153,9 @@ describe('the address of the client', () => {
     // What stands before a hop that is no address was not written by a proxy of ours.
     expect(await behindIt('192.0.2.66, unknown, 10.1.2.3')).toBe('10.1.2.3')
     expect(await behindIt('')).toBe('127.0.0.1')
+    expect(await behindIt('::ffff:198.51.100.7')).toBe('198.51.100.7')
+    // Of an IPv6 address the /64 is kept: the rest changes by the day.
+    expect(await behindIt('2001:db8:1:2:3:4:5:6')).toBe('2001:0db8:0001:0002:0000:0000:0000:0000')
     expect(await recordedAddress(behind, { 'x-client-ip': '192.0.2.66' })).toBe('127.0.0.1')
   })
 })

@@ -225,3 +225,19 @@ describe('a password', () => {
     expect((await auth('/sign-in/email', { email: ada.email, password })).status).toBe(200)
   })
 })
+
+test.each<[string, unknown]>([
+  ['/sign-in/email', { email: 'a\u0000@example.com', password }],
+  ['/sign-in/email', { email: 'a@example.com', password: 'a\u0000 password' }],
+  ['/sign-in/email', { email: { $ne: null }, password: { $ne: null } }],
+  ['/sign-in/email', []],
+  ['/sign-up/email', { email: 'nul-in-the-password@example.com', name: 'Ada', password: 'a\u0000 password' }],
+  ['/sign-up/email', null],
+  ['/reset-password', { token: 'a\u0000b', newPassword: password }],
+  ['/reset-password', { token: ['a'], newPassword: password }],
+  ['/request-password-reset', { email: 'a\u0000@example.com' }],
+  ['/change-password', { currentPassword: '\u0000', newPassword: password }],
+])('%s never fails for what it is sent: %j', async (path, json) => {
+  const { status } = await service.request(`/api/auth${path}`, { json, headers: { origin: service.baseUrl } })
+  expect(status).toBeLessThan(500)
+})
