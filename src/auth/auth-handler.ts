@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import { throwOutage } from '../db/outage.ts'
 import { clientAddressHeader } from '../http/client-address.ts'
-import type { Env } from '../http/exchange.ts'
+import { type Env, exchangeOf } from '../http/exchange.ts'
 import type { Auth } from './auth.ts'
 import type { SigningKeys } from './signing-keys.ts'
 
@@ -16,11 +16,14 @@ const forwarded = ['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', '
 
 /** `/api/auth/*`: Better-Auth, told the true address of the client, and the JWKS. */
 export function authHandler({ auth, keys, clientAddress }: Dependencies) {
+  const endpoints = new Set(Object.values(auth.api).map(({ path }) => `/api/auth${path}`))
   return new Hono<Env>()
     .get('/api/auth/jwks', async (c) =>
       c.json(await keys.published(), 200, { 'cache-control': 'public, max-age=60, stale-while-revalidate=60' }),
     )
     .on(['GET', 'POST'], '/api/auth/*', async (c) => {
+      // Only a path without parameters is its own pattern; the others may hold a token.
+      if (endpoints.has(c.req.path)) exchangeOf(c).route = c.req.path
       const headers = new Headers(c.req.raw.headers)
       for (const name of forwarded) headers.delete(name)
       headers.set(clientAddressHeader, clientAddress(c.env.incoming))
