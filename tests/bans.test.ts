@@ -46,6 +46,7 @@ describe('POST /users/{id}/ban', () => {
     [{ expiresAt: 'tomorrow' }, '/expiresAt'],
     [{ expiresAt: '2099-01-01' }, '/expiresAt'],
     [{ expiresAt: 4_070_908_800 }, '/expiresAt'],
+    [{ expiresAt: '9999-12-31T23:59:59-12:00' }, '/expiresAt'],
     [{ reason: '' }, '/reason'],
     [{ reason: 'x'.repeat(501) }, '/reason'],
     [{ reason: 'a\u0000b' }, '/reason'],

@@ -43,6 +43,7 @@ test('a kept secret that is too weak is refused and left as it is', async () => 
 test.each([
   ['9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08', undefined],
   ['kX9/3Qe7+ZrTfW1mB5uYc0LpN8sVhJgD2aR4oE6iUyA=', undefined],
+  ['kk9/3Qe7+ZrTfW1mB5uYc0LpN8sVhJgD2aR4oE6iUyA=', undefined],
   ['kX9/3Qe7+ZrTfW1mB5uYc0LpN8sVhJ', 'must have at least 32 bytes'],
   ['this-is-my-very-secret-password-for-it', 'looks like an example'],
   ['0101010101010101010101010101010101010101', 'is too easy to guess'],

@@ -122,6 +122,9 @@ describe('PATCH /users/{id}', () => {
     7,
     'file:///etc/passwd',
     'blob:https://example.com/1',
+    'https:example.com/a.png',
+    'https:\\\\example.com/a.png',
+    'https://example.com/\ud800',
   ])('refuses the picture %j', async (image) => {
     const ada = await service.createSignedIn()
     expect(new Set((await problemOf(await change('me', ada, { image }))).at)).toEqual(new Set(['/image']))
