@@ -10,7 +10,3 @@ export function listAccounts(db: Db, userId: string) {
     .orderBy('id')
     .execute()
 }
-
-export async function userExists(db: Db, userId: string): Promise<boolean> {
-  return (await db.selectFrom('user').select('id').where('id', '=', userId).executeTakeFirst()) !== undefined
-}

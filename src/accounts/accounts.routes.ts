@@ -1,10 +1,11 @@
 import { createRoute, z } from '@hono/zod-openapi'
+import { userExists } from '../auth/authority.queries.ts'
 import type { Requires } from '../auth/authorize.ts'
 import type { Db } from '../db/database.ts'
 import { ProblemError, problems } from '../http/problem.ts'
 import { createRouter } from '../http/router.ts'
 import { resolveId, UserPath } from '../resources/parameters.ts'
-import { listAccounts, userExists } from './accounts.queries.ts'
+import { listAccounts } from './accounts.queries.ts'
 
 interface Dependencies {
   db: Db

@@ -86,3 +86,7 @@ export async function findSessionOwner(db: Db, token: string): Promise<string | 
   const session = await db.selectFrom('session').select('user_id').where('token', '=', token).executeTakeFirst()
   return session?.user_id
 }
+
+export async function userExists(db: Db, userId: string): Promise<boolean> {
+  return (await db.selectFrom('user').select('id').where('id', '=', userId).executeTakeFirst()) !== undefined
+}

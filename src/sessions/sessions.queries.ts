@@ -13,10 +13,6 @@ export function findSession(db: Db, id: string): Promise<SessionRow | undefined>
     .executeTakeFirst()
 }
 
-export async function userExists(db: Db, userId: string): Promise<boolean> {
-  return (await db.selectFrom('user').select('id').where('id', '=', userId).executeTakeFirst()) !== undefined
-}
-
 /** The live sessions of a user, newest first, after a position: at most `limit` of them. */
 export function listSessions(
   db: Db,

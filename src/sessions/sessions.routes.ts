@@ -1,5 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { ActOnUser } from '../auth/act-on-user.ts'
+import { userExists } from '../auth/authority.queries.ts'
 import type { Requires } from '../auth/authorize.ts'
 import type { Db } from '../db/database.ts'
 import type { Cursors } from '../http/cursor.ts'
@@ -16,7 +17,6 @@ import {
   positionOf,
   revokeSession,
   revokeSessions,
-  userExists,
 } from './sessions.queries.ts'
 
 interface Dependencies {
