@@ -125,7 +125,7 @@ describe('pages of GET /users', () => {
   })
 })
 
-const badLimits = ['0', '-1', '101', '1.5', '0x10', ' 1', '1 ', '+1', '1e1', 'abc', '', '1000', '٣', 'NaN']
+const badLimits = ['0', '-1', '101', '1.5', '0x10', ' 1', '1 ', '+1', '1e1', 'abc', '', '1000', '001', '٣', 'NaN']
 
 describe.each(['/users', '/users/me/sessions'])('GET %s', (path) => {
   test.each(badLimits)('refuses the limit %j', async (limit) => {
@@ -138,6 +138,8 @@ describe.each(['/users', '/users/me/sessions'])('GET %s', (path) => {
     ['cursor=a&cursor=b', 'cursor'],
     ['page=2', 'page'],
     ['Limit=2', 'Limit'],
+    ['=2', ''],
+    ['limit=2&=', ''],
   ])('refuses ?%s, naming the parameter', async (query, parameter) => {
     const response = await request(`/api/v1${path}?${query}`, { token: admin.token })
     expect(await problemOf(response)).toEqual(invalidAt(parameter))

@@ -37,7 +37,7 @@ export function createCursors(key: Uint8Array): Cursors {
         given.length !== expected.length ||
         !timingSafeEqual(given, expected)
       ) {
-        throw invalid({ parameter: 'cursor' }, 'is not a cursor of this list, sort and filter')
+        throw invalid({ parameter: 'cursor', detail: 'is not a cursor of this list, sort and filter' })
       }
       return Position.parse(JSON.parse(Buffer.from(payload, 'base64url').toString()))
     },

@@ -5,10 +5,9 @@ import { z } from '@hono/zod-openapi'
 export const pageQuery = {
   limit: z
     .string()
-    .regex(/^\d{1,3}$/, 'is not a whole number from 1 to 100')
+    .regex(/^(?:[1-9]\d?|100)$/, 'is not a whole number from 1 to 100')
     .default('25')
     .transform(Number)
-    .pipe(z.int().min(1).max(100))
     .openapi({ type: 'integer', minimum: 1, maximum: 100, default: 25, description: 'Items per page', example: 25 }),
   cursor: z.string().max(1_000).optional().openapi({ description: '`page.nextCursor` of the page before' }),
   include: z.literal('total').optional().openapi({ description: '`total`: count all matches too' }),

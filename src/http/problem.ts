@@ -183,9 +183,15 @@ function defaultHeaders(slug: ProblemSlug): Record<string, string> {
   return {}
 }
 
-/** A validation problem about one field of the body, or one parameter. */
-export function invalid(where: { pointer: string } | { parameter: string }, detail: string): ProblemError {
-  return new ProblemError('validation', detail, { errors: [{ ...where, detail }] })
+const maxErrors = 20
+
+/** A validation problem: `detail` tells the first fault, `errors` each one, within reason. */
+export function invalid(...errors: FieldError[]): ProblemError {
+  const [first] = errors
+  // The pointer to the whole body is empty, and so may be the name of a parameter.
+  const at = first?.parameter || first?.pointer
+  const detail = first && at ? `${at}: ${first.detail}` : first?.detail
+  return new ProblemError('validation', detail, { errors: errors.slice(0, maxErrors) })
 }
 
 /** Answers with a problem. @see RFC 9457 section 3 */

@@ -1,17 +1,23 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import type { ZodError } from 'zod'
 import type { Env } from './exchange.ts'
-import { type FieldError, ProblemError } from './problem.ts'
+import { type FieldError, invalid, type ProblemError } from './problem.ts'
 
 type Target = 'json' | 'query' | 'param' | 'header' | 'cookie' | 'form'
 
 /** A router whose validation failures become `validation` problems that name each field or parameter. */
 export function createRouter(): OpenAPIHono<Env> {
   return new OpenAPIHono<Env>({
-    defaultHook: (result) => {
+    defaultHook: (result, c) => {
       if (!result.success) throw validationProblem(result.error, result.target as Target)
+      if (result.target === 'query') assertNamed(new URL(c.req.url).search)
     },
   })
+}
+
+/** A parameter without a name, as in `?=1`, is dropped before any schema sees it. */
+function assertNamed(query: string): void {
+  if (/^\?=|&=/.test(query)) throw invalid({ parameter: '', detail: 'a parameter has no name' })
 }
 
 /** The faults of a schema as a problem: JSON pointers into the body (RFC 6901), names for parameters. */
@@ -22,11 +28,7 @@ export function validationProblem(error: Pick<ZodError, 'issues'>, target: Targe
     }
     return [{ ...place(target, issue.path), detail: issue.message }]
   })
-  const first = errors[0]
-  // The pointer to the whole body is empty.
-  const at = first?.parameter ?? first?.pointer
-  const detail = first && at ? `${at}: ${first.detail}` : first?.detail
-  return new ProblemError('validation', detail, { errors: errors.slice(0, 20) })
+  return invalid(...errors)
 }
 
 function place(target: Target, path: readonly PropertyKey[]): { pointer: string } | { parameter: string } {

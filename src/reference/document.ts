@@ -3,7 +3,7 @@ import type { Env } from '../http/exchange.ts'
 import { type ProblemSlug, problems } from '../http/problem.ts'
 
 type Document = ReturnType<OpenAPIHono<Env>['getOpenAPI31Document']>
-type Operation = { security?: object[]; requestBody?: object; responses?: Record<string, unknown> }
+type Operation = { security?: object[]; responses?: Record<string, unknown> }
 
 const methods = ['get', 'put', 'post', 'delete', 'patch'] as const
 
@@ -55,14 +55,14 @@ const of401: ProblemSlug[] = ['unauthenticated', 'invalid-token', 'token-expired
 
 /** Lists what every operation may answer, so that no route has to repeat it. */
 function addCommonProblems(operation: Operation): void {
-  const hasBody = operation.requestBody !== undefined
   const common = problems(
     'malformed-request',
     ...of401,
     'forbidden',
     'insufficient-scope',
     'csrf',
-    ...(hasBody ? (['payload-too-large', 'unsupported-media-type'] as const) : []),
+    'payload-too-large',
+    'unsupported-media-type',
     'rate-limited',
     'internal',
     'overloaded',

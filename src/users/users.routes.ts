@@ -194,7 +194,8 @@ function found<T>(row: T | undefined): T {
 function assertMayGrant(principal: Principal, roles: Roles, role: string): void {
   if (!principal.permissions.has('users:role'))
     throw new ProblemError('forbidden', 'To give a role you need users:role.')
-  if (!roles.names.includes(role)) throw invalid({ pointer: '/role' }, `is not one of: ${roles.names.join(', ')}`)
+  if (!roles.names.includes(role))
+    throw invalid({ pointer: '/role', detail: `is not one of: ${roles.names.join(', ')}` })
   if (!covers(principal.permissions, roles.scopesOf(role))) {
     throw new ProblemError('forbidden', 'This role has permissions that you do not have.')
   }
@@ -202,13 +203,13 @@ function assertMayGrant(principal: Principal, roles: Roles, role: string): void 
 
 function assertOwnFields(change: object): void {
   for (const field of ['email', 'emailVerified']) {
-    if (field in change) throw invalid({ pointer: `/${field}` }, 'is not known')
+    if (field in change) throw invalid({ pointer: `/${field}`, detail: 'is not known' })
   }
 }
 
 function assertPassword(password: string | undefined, mailer: Mailer): void {
   if (password === undefined && !mailer.canSend) {
-    throw invalid({ pointer: '/password' }, 'is missing, and no invitation can be sent: mail is not configured')
+    throw invalid({ pointer: '/password', detail: 'is missing, and no invitation can be sent: mail is not configured' })
   }
   if (password !== undefined && ([...password].length < 8 || [...password].length > 128))
     throw new ProblemError('weak-password')
