@@ -70,6 +70,19 @@ test('the secret does not sign for one of our keys, nor one of our keys for the 
   expect(await me(service, rs256(key, claims, { kid: undefined }))).toBe('/problems/invalid-token')
 })
 
+test('it is good in the very second in which its user was made, with a password', async () => {
+  const admin = await service.createSignedIn('admin')
+  const json = {
+    email: `${randomBytes(8).toString('hex')}@example.com`,
+    name: 'Ada',
+    password: 'correct horse battery',
+  }
+  const response = await service.request('/api/v1/users', { json, token: admin.token })
+  const user = (await response.json()) as SignedIn
+
+  expect(await me(service, sharedToken(service, user))).toBe(user.id)
+})
+
 test('it is judged by valid_after in whole seconds', async () => {
   const user = await service.createSignedIn()
   const second = nowSeconds() - 100
