@@ -41,17 +41,18 @@ function print(stream: NodeJS.WriteStream, message: string, code: number): numbe
   return code
 }
 
-async function parse([command, email, ...rest]: string[]): Promise<AdminCommand | string> {
-  const [role] = rest
-  const given = {
-    create: { command, email },
-    'reset-password': { command, email },
-    grant: { command, email, role },
-    list: { command },
-  }[command ?? '']
-  const expected =
-    command === 'list' ? email === undefined : email !== undefined && rest.length === (command === 'grant' ? 1 : 0)
-  if (!given || !expected) return usage
+const operands = new Map([
+  ['create', ['email']],
+  ['reset-password', ['email']],
+  ['grant', ['email', 'role']],
+  ['list', []],
+])
+
+/** The command that the arguments mean, or what is wrong with them. */
+async function parse([command = '', ...values]: string[]): Promise<AdminCommand | string> {
+  const names = operands.get(command)
+  if (values.length !== names?.length) return usage
+  const given = { command, ...Object.fromEntries(names.map((name, i) => [name, values[i]])) }
   const needsPassword = command === 'create' || command === 'reset-password'
   const parsed = AdminCommand.safeParse(needsPassword ? { ...given, password: await readPassword() } : given)
   return parsed.success ? parsed.data : parsed.error.issues.map(({ message }) => message).join('\n')
@@ -60,9 +61,10 @@ async function parse([command, email, ...rest]: string[]): Promise<AdminCommand 
 /** The password typed at the terminal, unseen, or the first line of standard input. */
 async function readPassword(): Promise<string> {
   if (!process.stdin.isTTY) return (await text(process.stdin)).split(/\r?\n/)[0] ?? ''
-  process.stderr.write('Password: ')
   const unseen = new Writable({ write: (_chunk, _encoding, done) => done() })
   const terminal = createInterface({ input: process.stdin, output: unseen, terminal: true })
+  // Only now does the terminal show nothing of what is typed.
+  process.stderr.write('Password: ')
   try {
     for await (const line of terminal) return line
     return ''
