@@ -7,7 +7,6 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { createTestDatabase, password, secret, startService } from './harness.ts'
 import { buildService } from './service-process.ts'
 
-const onPostgres = process.env['TEST_DATABASE_URL'] !== undefined && process.env['TEST_DATABASE_URL'] !== ''
 const root = buildService()
 const main = join(root, 'dist/src/main.js')
 
@@ -84,13 +83,14 @@ describe('npm run admin', () => {
     { args: ['grant', 'ada@example.com', 'admin', 'now'] },
   ])('shows its usage and touches nothing: $args', async ({ args }) => {
     const env = await shell()
-    const before = onPostgres ? [] : readdirSync(env['DATA_DIR'] ?? '')
+    const files = () => readdirSync(env['DATA_DIR'] ?? root)
+    const before = files()
 
     const { code, stdout, stderr } = await admin(args, env, password)
 
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
     expect(stderr).toMatch(/^usage: npm run admin -- create <email>/)
-    if (!onPostgres) expect(readdirSync(env['DATA_DIR'] ?? '')).toEqual(before)
+    expect(files()).toEqual(before)
   })
 
   test.each([

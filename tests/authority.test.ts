@@ -162,25 +162,6 @@ test.each(changes)('%s decides what the credentials from before are worth', asyn
   expect(token.status).toBe(worth.cookie === 'alive' ? 200 : 401)
 })
 
-test.each([
-  ['Better-Auth', resetPassword],
-  ['the command line', setPassword],
-])('a first password, set through %s, ends what was started without one', async (_door, setFirst) => {
-  const user = await service.createSignedIn()
-  const before = new Date()
-
-  await setFirst(user)
-
-  expect(await whois({ token: user.token })).toBe('session-ended')
-  expect(await whois({ cookie: user.cookie })).toBe('session-ended')
-  const { valid_after } = await db
-    .selectFrom('user')
-    .select('valid_after')
-    .where('id', '=', user.id)
-    .executeTakeFirstOrThrow()
-  expect(valid_after?.getTime()).toBeGreaterThanOrEqual(before.getTime())
-})
-
 test('who changed their password goes on with the session that the change gave them', async () => {
   const user = await createMember()
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { password, startServiceForFile } from './harness.ts'
+import { password, type SignedIn, startServiceForFile } from './harness.ts'
 
 const service = await startServiceForFile()
 const closed = await startServiceForFile({ env: { SIGN_UP: 'closed' } })
@@ -174,6 +174,22 @@ describe('signing in', () => {
 })
 
 describe('a password', () => {
+  test.each<[string, (user: SignedIn) => Promise<unknown>]>([
+    [
+      'by a reset',
+      async ({ email }) => auth('/reset-password', { token: await resetToken(email), newPassword: password }),
+    ],
+    ['by an operator', ({ id }) => service.services.userAccounts.setPassword(id, password)],
+  ])('set for the first time %s ends the sessions and the other tokens', async (_whose, set) => {
+    const ada = await service.createSignedIn()
+
+    await set(ada)
+
+    expect(await meOf(ada.cookie)).toBe(401)
+    const user = await db.selectFrom('user').select('valid_after').where('id', '=', ada.id).executeTakeFirst()
+    expect(user?.valid_after).not.toBeNull()
+  })
+
   test('is reset once by each mailed token, and ends the sessions and the other tokens', async () => {
     const ada = await signUp()
     const [first, second] = [await resetToken(ada.email), await resetToken(ada.email)]
