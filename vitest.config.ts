@@ -13,7 +13,6 @@ export default defineConfig({
     coverage: {
       include: ['src/**'],
       exclude: ['src/db/schema.ts', 'src/db/codegen.ts', 'src/reference/copy-assets.ts'],
-      thresholds: { lines: 90, branches: 90 },
     },
   },
 })

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { createTestDatabase, password, secret, startService } from './harness.ts'
-import { buildService } from './service-process.ts'
+import { buildService, processEnv } from './service-process.ts'
 
 const root = buildService()
 const main = join(root, 'dist/src/main.js')
@@ -20,7 +20,7 @@ async function shell(): Promise<Record<string, string>> {
 /** Runs a program as an operator does, with `input` on its standard input. */
 async function run(program: string[], env: Record<string, string>, input = '', prompted = false) {
   const [file = '', ...args] = program
-  const child = spawn(file, args, { cwd: root, env: { PATH: process.env['PATH'], ...env } })
+  const child = spawn(file, args, { cwd: root, env: processEnv(env) })
   // What is typed before the prompt, the terminal itself would show.
   if (prompted) await once(child.stdout, 'data')
   child.stdin.end(input)

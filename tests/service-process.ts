@@ -19,10 +19,18 @@ export interface ServiceProcess {
   ready: () => Promise<string>
 }
 
-/** Builds the service into a folder with spaces in its name, for the tests of this file. */
+/** The service, built into a folder with spaces in its name for the tests of this file. */
 export function buildService(): string {
+  const built = process.env['BUILT_SERVICE']
+  if (built) return built
   const root = mkdtempSync(join(tmpdir(), 'latchkey build with spaces '))
   afterAll(() => rmSync(root, { recursive: true, force: true }))
+  buildInto(root)
+  return root
+}
+
+/** Builds the service into a folder, as it is deployed. */
+export function buildInto(root: string): void {
   for (const name of ['node_modules', 'migrations', 'package.json']) symlinkSync(resolve(name), join(root, name))
   const options = [
     '-p',
@@ -36,7 +44,11 @@ export function buildService(): string {
   ]
   execFileSync('node_modules/.bin/tsc', options, { stdio: 'inherit' })
   execFileSync(process.execPath, [join(root, 'dist/src/reference/copy-assets.js')], { stdio: 'inherit' })
-  return root
+}
+
+/** The variables of a process of the service: these and no others, but for those of measuring its coverage. */
+export function processEnv(env: Record<string, string>): Record<string, string | undefined> {
+  return { PATH: process.env['PATH'], NODE_V8_COVERAGE: process.env['CHILD_COVERAGE'], ...env }
 }
 
 /** Starts a built service with these variables and no others, and kills it when the test ends. */
@@ -45,7 +57,7 @@ export function startProcess(root: string, env: Record<string, string>, args: st
   const cwd = mkdtempSync(join(tmpdir(), 'latchkey-cwd-'))
   const child = spawn(process.execPath, [join(root, 'dist/src/main.js'), ...args], {
     cwd,
-    env: { PATH: process.env['PATH'], ...env },
+    env: processEnv(env),
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''
