@@ -64,11 +64,9 @@ describe.skipIf(process.env['TEST_DATABASE_URL'])('a service on the embedded dat
     const first = await start(directory)
     await first.ready()
 
-    const startedAt = performance.now()
     const second = await start(directory)
     const { code } = await second.exited
 
-    expect(performance.now() - startedAt).toBeLessThan(3_000)
     expect(code).toBe(1)
     expect(second.output()).toContain(`${directory} is in use by process ${first.pid} `)
     expect((await fetch(`${first.url}/health/db`)).status).toBe(200)

@@ -103,6 +103,19 @@ describe('with SMTP_URL', () => {
     expect(mailsTo(nobody)).toEqual([])
   })
 
+  test('a reset asked for from a page leads back to it with a token that works', async () => {
+    const ada = await service.createUser()
+    const page = `${service.baseUrl}/choose`
+    expect((await ask(service, '/request-password-reset', { email: ada.email, redirectTo: page })).status).toBe(200)
+
+    const link = new URL(/http:\/\/\S+reset-password\S+/.exec(await mailTo(ada.email))?.[0] ?? '')
+    const response = await service.request(link.pathname + link.search)
+    const back = new URL(response.headers.get('location') ?? '')
+    expect(`${back.origin}${back.pathname}`).toBe(page)
+    const token = back.searchParams.get('token')
+    expect((await ask(service, '/reset-password', { token, newPassword: 'a password of mine' })).status).toBe(200)
+  })
+
   test('an invitation is mailed, and its token sets the password', async () => {
     const admin = await service.createSignedIn('admin')
     const { password: _none, ...given } = newUser()

@@ -129,7 +129,8 @@ describe.skipIf(!server)('on PostgreSQL (needs TEST_DATABASE_URL)', () => {
     await first.close()
     const startedAt = performance.now()
     for (let i = 0; i < 3; i++) expect(await whoami(service, ada)).toEqual(unavailable)
-    expect(performance.now() - startedAt).toBeLessThan(1_000)
+    // Waiting for three connect timeouts would take six seconds.
+    expect(performance.now() - startedAt).toBeLessThan(5_000)
 
     const second = await startProxy(server, port)
     onTestFinished(second.close)

@@ -73,12 +73,10 @@ test.each([undefined, 'production', 'test'])(
       JWT_ALGORITHM: 'HS256-hunter2',
       ...(nodeEnv && { NODE_ENV: nodeEnv }),
     }
-    const startedAt = performance.now()
     const service = startProcess(root, env)
 
     const { code } = await service.exited
 
-    expect(performance.now() - startedAt).toBeLessThan(2_000)
     expect(code).toBe(1)
     const { GOOGLE_CLIENT_ID: _set, NODE_ENV: _ignored, ...faulty } = env as Record<string, string>
     for (const name of [...Object.keys(faulty), 'GOOGLE_CLIENT_SECRET', 'MAIL_FROM']) {

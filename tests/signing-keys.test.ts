@@ -73,6 +73,17 @@ test.each(algorithms)('the private half of a key for %s is stored encrypted and 
   expect(published).toMatchObject({ kid: row?.id, alg: algorithm, use: 'sig' })
 })
 
+test('a service whose keys were all removed makes a new one with the next token', async () => {
+  const service = await start()
+  const ada = await service.createSignedIn()
+  await service.db.deleteFrom('jwks').execute()
+
+  const again = await service.signIn(ada)
+
+  expect(await kids(service)).toEqual([kidOf(again)])
+  expect(kidOf(again)).not.toBe(kidOf(ada))
+})
+
 test('the published keys may be kept for no longer than five minutes', async () => {
   const service = await start()
 

@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest'
+import { defineAuth } from '../src/auth/auth-config.ts'
+import { permissions } from '../src/auth/permissions.ts'
+
+type Settings = Parameters<typeof defineAuth>[0]
+
+const settings: Settings = {
+  roles: { user: [], helper: ['users:read'], admin: 'all' },
+  session: { idleDays: 7 },
+  signingKey: { rotationDays: 90, publishHoursAhead: 24 },
+}
+
+test('each role has its own permissions, and an admin all of them', () => {
+  const { roles } = defineAuth(settings)
+
+  expect([...roles.keys()]).toEqual(['user', 'helper', 'admin'])
+  expect([...(roles.get('helper') ?? [])]).toEqual(['users:read'])
+  expect([...(roles.get('admin') ?? [])]).toEqual([...permissions])
+})
+
+test.each<[string, Partial<Settings>]>([
+  ['"Admin" is not a usable role name', { roles: { ...settings.roles, Admin: [] } }],
+  ['"a,b" is not a usable role name', { roles: { ...settings.roles, 'a,b': [] } }],
+  ['there is no permission "users:eat"', { roles: { ...settings.roles, user: ['users:eat' as 'users:read'] } }],
+  ['session.idleDays must be between', { session: { idleDays: 1 } }],
+  ['session.idleDays must be between', { session: { idleDays: 31 } }],
+  ['session.idleDays must be between', { session: { idleDays: Number.NaN } }],
+  ['signingKey.rotationDays must be between', { signingKey: { rotationDays: 0, publishHoursAhead: 1 } }],
+  ['signingKey.publishHoursAhead must be between', { signingKey: { rotationDays: 1, publishHoursAhead: 13 } }],
+])('is refused: %s', (message, change) => {
+  expect(() => defineAuth({ ...settings, ...change })).toThrow(message)
+})
