@@ -47,7 +47,8 @@ try {
   } else if (command === 'admin') {
     process.exitCode = await runAdmin(rest, config, authConfig)
   } else {
-    throw new Error(`There is no command "${command}": serve, migrate or admin`)
+    process.stderr.write(`There is no command "${command}": serve, migrate or admin\n`)
+    process.exitCode = 2
   }
 } catch (error) {
   fail(error)

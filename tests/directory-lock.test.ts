@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { DirectoryInUseError, lockDirectory } from '../src/db/directory-lock.ts'
 
@@ -61,6 +62,30 @@ test.each(['', 'garbage', '{"pid":', 'null', '[]', '{"pid":"1"}'])(
     expect(await takeOver(directory)).toEqual(taken)
   },
 )
+
+test('a stale lock that another process is taking over is waited for', async () => {
+  const directory = folder()
+  const next = join(directory, 'lock.next')
+  writeFileSync(join(directory, 'lock'), 'stale')
+  writeFileSync(next, JSON.stringify({ pid: 1, host: 'another-host', startedAt: '1' }))
+
+  let isTaken = false
+  const lock = lockDirectory(directory).finally(() => {
+    isTaken = true
+  })
+  await pause(100)
+  expect(isTaken).toBe(false)
+
+  rmSync(next)
+  await (await lock).release()
+})
+
+test('a lock that cannot be read is not taken for none', async () => {
+  const directory = folder()
+  mkdirSync(join(directory, 'lock'))
+
+  await expect(lockDirectory(directory)).rejects.toMatchObject({ code: 'EISDIR' })
+})
 
 test('the lock of another host is respected while it is touched, and taken over once it is silent', async () => {
   const directory = folder()

@@ -3,6 +3,7 @@ import { createConnection } from 'node:net'
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
 import { databaseFailure, isConflict } from '../src/db/failure.ts'
+import { reportOutage, throwOutage } from '../src/db/outage.ts'
 import { startServiceForFile } from './harness.ts'
 import { freePort } from './throwaway-postgres.ts'
 
@@ -59,3 +60,17 @@ test.each([new Error('any'), new AggregateError([]), 'a text', undefined, { code
     expect(isConflict(error)).toBe(false)
   },
 )
+
+test('an outage that work swallowed is thrown, the first one of several', async () => {
+  const [first, second] = [new Error('first'), new Error('second')]
+  const swallow = () => {
+    reportOutage(first)
+    reportOutage(second)
+    return Promise.resolve('nothing found')
+  }
+
+  await expect(throwOutage(swallow)).rejects.toBe(first)
+  expect(await throwOutage(() => Promise.resolve('found'))).toBe('found')
+  // Nobody watches.
+  expect(await swallow()).toBe('nothing found')
+})

@@ -60,33 +60,6 @@ async function occupy(port: number): Promise<void> {
   onTestFinished(() => void server.close())
 }
 
-test.each([undefined, 'production', 'test'])(
-  'a bad configuration ends the process at once, listing every fault and no value, with NODE_ENV=%s',
-  async (nodeEnv) => {
-    const env = {
-      PORT: '70000',
-      BETTER_AUTH_URL: 'http://auth.hunter2.example',
-      BETTER_AUTH_SECRET: 'hunter2',
-      DATABASE_URL: 'mysql://root:hunter2@db/latchkey',
-      GOOGLE_CLIENT_ID: 'hunter2',
-      SMTP_URL: 'https://hunter2',
-      JWT_ALGORITHM: 'HS256-hunter2',
-      ...(nodeEnv && { NODE_ENV: nodeEnv }),
-    }
-    const service = startProcess(root, env)
-
-    const { code } = await service.exited
-
-    expect(code).toBe(1)
-    const { GOOGLE_CLIENT_ID: _set, NODE_ENV: _ignored, ...faulty } = env as Record<string, string>
-    for (const name of [...Object.keys(faulty), 'GOOGLE_CLIENT_SECRET', 'MAIL_FROM']) {
-      expect(service.output()).toMatch(new RegExp(`^ *${name}: `, 'm'))
-    }
-    for (const value of ['hunter2', '70000', 'mysql']) expect(service.output()).not.toContain(value)
-    expect(service.output()).not.toMatch(/^ +at /m)
-  },
-)
-
 test('a port that is taken and was chosen ends the process with one clear line', async () => {
   const port = await freePort()
   await occupy(port)
@@ -224,21 +197,4 @@ test('it runs from a folder with spaces in its name and from another working dir
 
   expect(await statusOf(`${url}/health/db`)).toBe(200)
   expect(await statusOf(new URL(script, url).href)).toBe(200)
-})
-
-test('`migrate` brings the schema up to date and ends', async () => {
-  const { env, remove } = await createTestDatabase()
-  onTestFinished(remove)
-  const settings = { BETTER_AUTH_URL: 'http://localhost:3000', BETTER_AUTH_SECRET: secret }
-  const migration = startProcess(root, { ...settings, ...env }, ['migrate'])
-
-  expect(await migration.exited).toEqual({ code: 0, signal: null })
-  expect(migration.log().at(-1)).toMatchObject({ msg: 'the schema is current' })
-})
-
-test('a command that does not exist ends the process with an error', async () => {
-  const service = startProcess(root, { DATA_DIR: temporaryFolder() }, ['mirgate'])
-
-  expect(await service.exited).toEqual({ code: 1, signal: null })
-  expect(service.output()).toContain('There is no command "mirgate": serve, migrate or admin')
 })

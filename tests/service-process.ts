@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, expect, onTestFinished } from 'vitest'
@@ -52,9 +52,15 @@ export function processEnv(env: Record<string, string>): Record<string, string |
 }
 
 /** Starts a built service with these variables and no others, and kills it when the test ends. */
-export function startProcess(root: string, env: Record<string, string>, args: string[] = []): ServiceProcess {
-  // An empty folder: there is neither a .env nor a .data.
+export function startProcess(
+  root: string,
+  env: Record<string, string>,
+  args: string[] = [],
+  dotenv?: string,
+): ServiceProcess {
+  // An empty folder: there is no .data, and no .env but the one asked for.
   const cwd = mkdtempSync(join(tmpdir(), 'latchkey-cwd-'))
+  if (dotenv !== undefined) writeFileSync(join(cwd, '.env'), dotenv)
   const child = spawn(process.execPath, [join(root, 'dist/src/main.js'), ...args], {
     cwd,
     env: processEnv(env),
@@ -72,7 +78,8 @@ export function startProcess(root: string, env: Record<string, string>, args: st
     signal: signal as NodeJS.Signals | null,
   }))
   onTestFinished(async () => {
-    child.kill('SIGKILL')
+    // Only a process that ends by itself tells what it has reached.
+    child.kill(process.env['CHILD_COVERAGE'] ? 'SIGINT' : 'SIGKILL')
     await exited
     rmSync(cwd, { recursive: true, force: true })
   })

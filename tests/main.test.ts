@@ -1,0 +1,121 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { sql } from 'kysely'
+import { expect, onTestFinished, test } from 'vitest'
+import { openDatabase } from '../src/db/database.ts'
+import { createTestDatabase, secret } from './harness.ts'
+import { buildService, startProcess } from './service-process.ts'
+import { freePort } from './throwaway-postgres.ts'
+
+const root = buildService()
+
+/** The settings of a service on a migrated database, removed after the test. */
+async function settings(): Promise<Record<string, string>> {
+  const { env, remove } = await createTestDatabase()
+  onTestFinished(remove)
+  const port = String(await freePort())
+  return { PORT: port, BETTER_AUTH_URL: `http://localhost:${port}`, BETTER_AUTH_SECRET: secret, ...env }
+}
+
+test.each([undefined, 'production', 'test'])(
+  'a bad configuration ends the process at once, listing every fault and no value, with NODE_ENV=%s',
+  async (nodeEnv) => {
+    const env = {
+      PORT: '70000',
+      BETTER_AUTH_URL: 'http://auth.hunter2.example',
+      BETTER_AUTH_SECRET: 'hunter2',
+      DATABASE_URL: 'mysql://root:hunter2@db/latchkey',
+      GOOGLE_CLIENT_ID: 'hunter2',
+      SMTP_URL: 'https://hunter2',
+      JWT_ALGORITHM: 'HS256-hunter2',
+      ...(nodeEnv && { NODE_ENV: nodeEnv }),
+    }
+    const service = startProcess(root, env)
+
+    const { code } = await service.exited
+
+    expect(code).toBe(1)
+    const { GOOGLE_CLIENT_ID: _set, NODE_ENV: _ignored, ...faulty } = env as Record<string, string>
+    for (const name of [...Object.keys(faulty), 'GOOGLE_CLIENT_SECRET', 'MAIL_FROM']) {
+      expect(service.output()).toMatch(new RegExp(`^ *${name}: `, 'm'))
+    }
+    for (const value of ['hunter2', '70000', 'mysql']) expect(service.output()).not.toContain(value)
+    expect(service.output()).not.toMatch(/^ +at /m)
+  },
+)
+
+test('`migrate` brings the schema up to date and ends', async () => {
+  const migration = startProcess(root, await settings(), ['migrate'])
+
+  expect(await migration.exited).toEqual({ code: 0, signal: null })
+  expect(migration.log().at(-1)).toMatchObject({ msg: 'the schema is current' })
+})
+
+test('a command that does not exist ends the process with an error', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-data-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const service = startProcess(root, { DATA_DIR: folder }, ['mirgate'])
+
+  expect(await service.exited).toEqual({ code: 2, signal: null })
+  expect(service.output()).toBe('There is no command "mirgate": serve, migrate or admin\n')
+})
+
+test('a .env file is read, and gives way to the environment', async () => {
+  const { BETTER_AUTH_SECRET: _moved, ...env } = await settings()
+  const dotenv = `BETTER_AUTH_SECRET='${secret}'\nPORT=1\nLOG_LEVEL=warn\n`
+
+  const service = startProcess(root, env, [], dotenv)
+
+  await expect
+    .poll(async () => (await fetch(`${env['BETTER_AUTH_URL']}/health/ready`).catch(() => undefined))?.status, {
+      timeout: 20_000,
+    })
+    .toBe(200)
+  expect(service.output()).toBe('')
+})
+
+test('a database of a newer version is refused in one line, and left as it is', async () => {
+  const env = await settings()
+  const url = env['DATABASE_URL']
+  const { db, close } = await openDatabase(
+    url
+      ? { kind: 'postgres', url, limits: 'migration', onError: () => {} }
+      : { kind: 'embedded', directory: env['DATA_DIR'] ?? '', onError: () => {} },
+  )
+  await sql`insert into schema_migration (version, name, checksum) values (9999, '9999_later.sql', 'x')`.execute(db)
+  await close()
+
+  for (const command of ['serve', 'migrate']) {
+    const service = startProcess(root, env, [command])
+    expect(await service.exited).toEqual({ code: 1, signal: null })
+    expect(service.output().trim().split('\n').at(-1)).toBe(
+      'The database is newer than this version: it has migration 9999_later.sql. Deploy the newer version.',
+    )
+  }
+})
+
+test.each([
+  ['is thrown', 'throw new Error("unforeseen")'],
+  ['is rejected', 'Promise.reject(new Error("unforeseen"))'],
+])('an error that nobody catches and %s is logged, and ends the process in order', async (_how, statement) => {
+  const env = await settings()
+  // Thrown by code that the service did not load itself, once it is told to.
+  const script = `process.on('SIGUSR2', () => { ${statement} })`
+  const preload = `--import=data:text/javascript,${encodeURIComponent(script)}`
+  const service = startProcess(root, { ...env, NODE_OPTIONS: preload })
+  await service.ready()
+
+  service.kill('SIGUSR2')
+
+  expect(await service.exited).toEqual({ code: 1, signal: null })
+  expect(service.log()).toContainEqual(
+    expect.objectContaining({
+      level: 60,
+      msg: 'unexpected error, stopping',
+      err: expect.objectContaining({ message: 'unforeseen' }),
+    }),
+  )
+  // With PostgreSQL there is no directory to lock.
+  expect(existsSync(join(env['DATA_DIR'] ?? root, 'lock'))).toBe(false)
+})
