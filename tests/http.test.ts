@@ -1,8 +1,11 @@
 import { once } from 'node:events'
 import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
+import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
+import { requestId } from '../src/http/exchange.ts'
 import { problemTypes } from '../src/http/problem.ts'
+import { createRouter } from '../src/http/router.ts'
 import { startServiceForFile } from './harness.ts'
 import { problemOf } from './wire.ts'
 
@@ -58,6 +61,32 @@ describe('what does not exist', () => {
   test('answers 404 under /api/auth in Better-Auth’s way', async () => {
     const response = await request('/api/auth/nothing')
     expect(response.status).toBe(404)
+  })
+})
+
+describe('a request that is no URL', () => {
+  test.each([
+    'GET / HTTP/1.1\r\nHost: [',
+    'GET / HTTP/1.1\r\nHost: a b',
+    'GET / HTTP/1.1\r\nHost: a/b',
+    'GET / HTTP/1.1\r\nHost: user@host',
+    'GET http://[ HTTP/1.1\r\nHost: x',
+    'GET /a\\b HTTP/1.1\r\nHost: x',
+    'OPTIONS * HTTP/1.1\r\nHost: x',
+  ])('is refused with a problem, and is no error of ours: %j', async (head) => {
+    const logged = service.logLines().length
+    const socket = connect(Number(new URL(service.url).port), '127.0.0.1')
+    socket.end(`${head}\r\nConnection: close\r\n\r\n`)
+    const answer = await text(socket)
+
+    expect(answer).toMatch(/^HTTP\/1.1 400 /)
+    const [, id] = /x-request-id: (\S+)/i.exec(answer) ?? []
+    expect(answer).toMatch(new RegExp(`"type":"/problems/malformed-request".*"instance":"${id}"`))
+    const levels = service
+      .logLines()
+      .slice(logged)
+      .map((line) => (JSON.parse(line) as { level: number }).level)
+    expect(levels).toEqual([30])
   })
 })
 
@@ -215,4 +244,14 @@ describe('pages', () => {
     expect([response.status, response.headers.get('cache-control')]).toEqual([200, 'no-store'])
     expect(await response.json()).toEqual({ status: 'ok' })
   })
+})
+
+test('a handler that is asked without createServer says so', async () => {
+  const app = createRouter()
+  app.get('/', (c) => c.text(requestId(c)))
+  app.onError((error, c) => c.text(error.message))
+
+  const response = await app.request('/', {}, { incoming: {} })
+
+  expect(await response.text()).toBe('The request did not come through createServer')
 })

@@ -194,17 +194,25 @@ export function invalid(...errors: FieldError[]): ProblemError {
   return new ProblemError('validation', detail, { errors: errors.slice(0, maxErrors) })
 }
 
-/** Answers with a problem. @see RFC 9457 section 3 */
-export function problemResponse(c: Context, { slug, status, message, headers, errors }: ProblemError): Response {
+export const problemContentType = 'application/problem+json'
+
+/** Answers with a problem. */
+export function problemResponse(c: Context, problem: ProblemError): Response {
+  const headers = { ...problem.headers, 'content-type': problemContentType }
+  return c.body(problemBody(problem, requestId(c)), problem.status, headers)
+}
+
+/** A problem as JSON. @see RFC 9457 section 3 */
+export function problemBody({ slug, status, message, errors }: ProblemError, instance: string): string {
   const body: z.infer<typeof Problem> = {
     type: `/problems/${slug}`,
     title: problemTypes[slug].title,
     status,
     detail: message,
-    instance: requestId(c),
+    instance,
     ...(errors && { errors }),
   }
-  return c.body(JSON.stringify(body), status, { ...headers, 'content-type': 'application/problem+json' })
+  return JSON.stringify(body)
 }
 
 /** The `responses` of an operation for the problems it may answer with. Several with one status are listed together. */

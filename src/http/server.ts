@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { HttpBindings } from '@hono/node-server'
-import { getRequestListener } from '@hono/node-server'
+import { getRequestListener, RequestError } from '@hono/node-server'
 import { type Exchange, openExchange } from './exchange.ts'
+import { ProblemError, problemBody, problemContentType } from './problem.ts'
 
 export type Fetch = (request: Request, env: HttpBindings) => Response | Promise<Response>
 
@@ -28,9 +29,7 @@ export function createServer({ fetch, headers, onExchange, onError }: ServerOpti
     (request, env) => fetch(request, env as HttpBindings),
     {
       errorHandler: (error) => {
-        // Thrown while the request was being read: its URL or its headers are not valid.
-        onError(error, { id: '', startedAt: performance.now() })
-        return new Response(null, { status: 400 })
+        throw error
       },
     },
   )
@@ -51,10 +50,17 @@ export function createServer({ fetch, headers, onExchange, onError }: ServerOpti
       outgoing.setHeader('x-request-id', exchange.id)
       outgoing.once('close', () => onExchange(exchange, incoming, outgoing))
       listener(incoming, outgoing).catch((error: unknown) => {
+        if (error instanceof RequestError) return refuseMalformed(outgoing, exchange)
         onError(error, exchange)
         outgoing.destroy()
       })
     },
   )
   return server
+}
+
+/** Answers a request whose target or Host header is no URL, which no handler can be given. */
+function refuseMalformed(outgoing: ServerResponse, { id }: Exchange): void {
+  const problem = new ProblemError('malformed-request', 'The target of the request or its Host header is not valid.')
+  outgoing.writeHead(problem.status, { 'content-type': problemContentType }).end(problemBody(problem, id))
 }
