@@ -12,7 +12,8 @@ import { createSigningKeys, type SigningKeys } from './auth/signing-keys.ts'
 import { createUserAccounts, type UserAccounts } from './auth/user-accounts.ts'
 import type { Config } from './config.ts'
 import { type Db, openDatabase } from './db/database.ts'
-import { migrate } from './db/migrate.ts'
+import { databaseFailure } from './db/failure.ts'
+import { MigrationError, migrate } from './db/migrate.ts'
 import { type Cursors, createCursors } from './http/cursor.ts'
 import type { Log } from './log.ts'
 import { createMailer, type Mailer } from './mail/mailer.ts'
@@ -103,7 +104,10 @@ export async function createServices(config: Config, authConfig: AuthConfig, log
   }
 }
 
-/** Migrates PostgreSQL past any pooler. */
+/**
+ * Migrates PostgreSQL past any pooler.
+ * @throws MigrationError when waiting does not help, as with a password or a certificate that is refused
+ */
 export async function migrateDirectly(config: Config, roles: Roles, log: Log): Promise<void> {
   if (!config.database) return
   const { url, directUrl } = config.database
@@ -116,6 +120,11 @@ export async function migrateDirectly(config: Config, roles: Roles, log: Log): P
   try {
     const applied = await migrate(db, roles.names)
     if (applied.length > 0) log.info({ applied }, 'migrated')
+  } catch (error) {
+    if (error instanceof MigrationError || databaseFailure(error)?.kind === 'unavailable') throw error
+    throw new MigrationError(`The database cannot be used: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    })
   } finally {
     await close()
   }

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
@@ -19,10 +19,19 @@ type Run = (program: string, args: string[]) => ChildProcess
 const portsToTry = 5
 const startupMs = 30_000
 // Nothing here has to survive a power cut.
-const settings = ['max_connections=300', 'fsync=off', 'full_page_writes=off', 'unix_socket_directories=']
+const commonSettings = ['max_connections=300', 'fsync=off', 'full_page_writes=off', 'unix_socket_directories=']
 
-/** Starts a PostgreSQL of this machine on a fresh cluster in a temporary folder, for callers on this machine only. */
-export async function startPostgres(): Promise<ThrowawayPostgres> {
+/** A certificate of the server and its private key, as PEM. */
+export interface ServerCertificate {
+  certificate: string
+  key: string
+}
+
+/**
+ * Starts a PostgreSQL of this machine on a fresh cluster in a temporary folder, for callers on this machine only.
+ * @param tls makes it speak TLS too
+ */
+export async function startPostgres(tls?: ServerCertificate): Promise<ThrowawayPostgres> {
   const programs = findPrograms()
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-postgres-'))
   const user = ordinaryUser()
@@ -36,7 +45,16 @@ export async function startPostgres(): Promise<ThrowawayPostgres> {
     await finished(
       run('initdb', ['-D', data, '-U', 'postgres', '-E', 'UTF8', '--locale=C.UTF-8', '--auth=trust', '--no-sync']),
     )
-    const { url, server } = await startServer(run, data)
+    if (tls) {
+      for (const [name, pem] of [
+        ['server.crt', tls.certificate],
+        ['server.key', tls.key],
+      ] as const) {
+        writeFileSync(join(data, name), pem, { mode: 0o600 })
+        if (user) chownSync(join(data, name), user.uid, user.gid)
+      }
+    }
+    const { url, server } = await startServer(run, data, [...commonSettings, ...(tls ? ['ssl=on'] : [])])
     return {
       url,
       async stop() {
@@ -50,7 +68,7 @@ export async function startPostgres(): Promise<ThrowawayPostgres> {
   }
 }
 
-async function startServer(run: Run, data: string): Promise<{ url: string; server: ChildProcess }> {
+async function startServer(run: Run, data: string, settings: string[]): Promise<{ url: string; server: ChildProcess }> {
   for (let attempt = 1; ; attempt++) {
     const port = await freePort()
     const options = [...settings, 'listen_addresses=127.0.0.1', `port=${port}`].flatMap((setting) => ['-c', setting])

@@ -41,7 +41,7 @@ const types = {
 
 /**
  * Opens PostgreSQL by URL, or the embedded one in a directory. Both are reached through `pg`, so parsers and
- * error objects are the same. Nothing is migrated; PostgreSQL is first contacted by the first query.
+ * the fields of errors are the same. Nothing is migrated; PostgreSQL is first contacted by the first query.
  * @throws EmbeddedDatabaseError when the directory is in use, corrupt or of another version.
  */
 export async function openDatabase(config: DatabaseConfig): Promise<Database> {
