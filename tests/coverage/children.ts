@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { convert } from 'ast-v8-to-istanbul'
-import type { CoverageMap, FileCoverageData, Range } from 'istanbul-lib-coverage'
+import type { BranchMapping, CoverageMap, FileCoverageData, Range } from 'istanbul-lib-coverage'
 import { parseAstAsync } from 'vitest/node'
 
 /**
@@ -12,14 +12,11 @@ import { parseAstAsync } from 'vitest/node'
  */
 export async function addChildren(map: CoverageMap, root: string, folder: string): Promise<void> {
   const built = join(root, 'dist/src/')
-  const parsed = new Map<string, ReturnType<typeof parse>>()
   for (const name of readdirSync(folder)) {
     const { result } = JSON.parse(readFileSync(join(folder, name), 'utf8')) as { result: Script[] }
     for (const script of result.filter(({ url }) => url.startsWith(pathToFileURL(built).href))) {
       const file = fileURLToPath(script.url)
-      const program = parsed.get(file) ?? parse(file)
-      parsed.set(file, program)
-      for (const [source, data] of Object.entries(await convert({ ...program, coverage: script }))) {
+      for (const [source, data] of Object.entries(await convert(programOf(file, script)))) {
         if (map.files().includes(source)) addHits(map.fileCoverageFor(source).data, data)
       }
     }
@@ -29,10 +26,11 @@ export async function addChildren(map: CoverageMap, root: string, folder: string
 type Script = Parameters<typeof convert>[0]['coverage']
 type SourceMap = NonNullable<Parameters<typeof convert>[0]['sourceMap']>
 
-function parse(file: string) {
+function programOf(file: string, coverage: Script) {
   const code = readFileSync(file, 'utf8')
   const sourceMap = JSON.parse(readFileSync(`${file}.map`, 'utf8')) as SourceMap
-  return { code, sourceMap, ast: parseAstAsync(code) }
+  // Parsed anew each time: a conversion leaves its marks in the tree.
+  return { code, sourceMap, coverage, ast: parseAstAsync(code) }
 }
 
 /** Adds the hits of `other`: of the same source, but of other JavaScript, so that only where a thing begins is the same. */
@@ -45,11 +43,16 @@ function addHits(data: FileCoverageData, other: FileCoverageData): void {
   for (const [place, id] of placesOf(Object.entries(data.fnMap), ({ decl }) => decl)) {
     data.f[id] = (data.f[id] ?? 0) + (other.f[functions.get(place) ?? ''] ?? 0)
   }
-  const branches = placesOf(Object.entries(other.branchMap), ({ loc }) => loc)
-  for (const [place, id] of placesOf(Object.entries(data.branchMap), ({ loc }) => loc)) {
+  const branches = placesOf(Object.entries(other.branchMap), firstPath)
+  for (const [place, id] of placesOf(Object.entries(data.branchMap), firstPath)) {
     const hits = other.b[branches.get(place) ?? '']
     data.b[id] = (data.b[id] ?? []).map((count, i) => count + (hits?.[i] ?? 0))
   }
+}
+
+// Where the branch as a whole begins is told differently for other JavaScript.
+function firstPath({ loc, locations }: BranchMapping): Range {
+  return locations[0] ?? loc
 }
 
 /** The ids of an Istanbul map by where each begins, and which of those that begin there it is. */

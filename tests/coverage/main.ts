@@ -22,7 +22,13 @@ for (const [name, command] of [
   ['postgres', ['tsx', 'tests/run-on-postgres.ts']],
 ] as const) {
   const results = join(folder, name)
-  await run([...command, '--coverage', '--coverage.reporter=json', `--coverage.reportsDirectory=${results}`])
+  await run([
+    ...command,
+    ...process.argv.slice(2),
+    '--coverage',
+    '--coverage.reporter=json',
+    `--coverage.reportsDirectory=${results}`,
+  ])
   map.merge(JSON.parse(readFileSync(join(results, 'coverage-final.json'), 'utf8')) as coverage.CoverageMapData)
 }
 await addChildren(map, root, children)

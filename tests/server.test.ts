@@ -1,0 +1,21 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { expect, onTestFinished, test } from 'vitest'
+import { createServer } from '../src/http/server.ts'
+
+test('an error that no handler caught ends the connection, and is reported with its exchange', async () => {
+  const reported: unknown[] = []
+  const server = createServer({
+    fetch: () => {
+      throw new Error('broken')
+    },
+    headers: {},
+    onExchange: () => {},
+    onError: (error, { id }) => reported.push([error, id]),
+  }).listen(0, '127.0.0.1')
+  onTestFinished(() => void server.close())
+  await once(server, 'listening')
+
+  await expect(fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)).rejects.toThrow('fetch failed')
+  expect(reported).toEqual([[new Error('broken'), expect.stringMatching(/^[\w-]{36}$/)]])
+})
