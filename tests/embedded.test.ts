@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import {
+  chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -7,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs'
@@ -70,6 +72,17 @@ describe.skipIf(process.env['TEST_DATABASE_URL'])('a service on the embedded dat
     expect(code).toBe(1)
     expect(second.output()).toContain(`${directory} is in use by process ${first.pid} `)
     expect((await fetch(`${first.url}/health/db`)).status).toBe(200)
+  })
+
+  test.each([0o755, 0o777])('keeps its files to itself in a folder of mode %o', async (mode) => {
+    const directory = dataDir()
+    chmodSync(directory, mode)
+    chmodSync(join(directory, 'postgres'), mode)
+    const service = await start(directory)
+    await service.ready()
+
+    expect(statSync(join(directory, 'postgres')).mode & 0o777).toBe(0o700)
+    expect(statSync(join(directory, 'admin.sock')).mode & 0o777).toBe(0o600)
   })
 
   test('keeps its data over SIGTERM and over SIGKILL', async () => {

@@ -109,8 +109,8 @@ async function orReport<T>(work: Promise<T>): Promise<T> {
   try {
     return await work
   } catch (error) {
-    const lost = databaseFailure(error)?.kind === 'unavailable' && !isConflict(error)
-    if (lost && error instanceof Error) reportOutage(error)
+    const isExpected = databaseFailure(error)?.kind === 'constraint' || isConflict(error)
+    if (!isExpected && error instanceof Error) reportOutage(error)
     throw error
   }
 }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { createPgConfig } from '@electric-sql/pglite/node-postgres'
@@ -45,6 +45,8 @@ async function closeCluster(pglite: PGlite, lock: DirectoryLock): Promise<void> 
 async function openCluster(cluster: string): Promise<PGlite> {
   if (existsSync(cluster)) await assertOpenable(cluster)
   else await createCluster(cluster)
+  // PGlite makes files that everybody may write, and the folder above may be of the operator's making.
+  await chmod(cluster, 0o700)
   try {
     return await PGlite.create(cluster)
   } catch (cause) {
@@ -71,6 +73,7 @@ async function assertOpenable(cluster: string): Promise<void> {
 async function createCluster(cluster: string): Promise<void> {
   const draft = `${cluster}.new`
   await rm(draft, { recursive: true, force: true })
+  await mkdir(draft, { mode: 0o700 })
   const pglite = await PGlite.create(draft)
   await pglite.close()
   await rename(draft, cluster)

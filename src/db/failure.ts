@@ -6,8 +6,9 @@ import type pg from 'pg'
  */
 export type DatabaseFailure = { kind: 'constraint'; constraint: string } | { kind: 'invalid' } | { kind: 'unavailable' }
 
-// Classes of SQLSTATE: connection, resources, operator intervention, lock and serialization conflicts, read-only.
-const unavailableCodes = /^(08|53|57|55P03|40001|40P01|25006)/
+// Classes of SQLSTATE: connection (not a protocol that is refused), resources, operator intervention, lock and
+// serialization conflicts, read-only.
+const unavailableCodes = /^(08(?!P01)|53|57|55P03|40001|40P01|25006)/
 // Serialization failure, deadlock.
 const conflictCodes = new Set(['40001', '40P01'])
 const invalidCodes = /^(22021|22P05)/

@@ -8,7 +8,7 @@ const watches = new AsyncLocalStorage<Watch>()
 
 /**
  * Runs `work`, and throws the failure of the database that happened in it even if `work` caught it: code that takes a
- * lost connection for "nothing found" would answer wrongly.
+ * lost connection, or a query that was refused, for "nothing found" would answer wrongly.
  */
 export async function throwOutage<T>(work: () => Promise<T>): Promise<T> {
   const watch: Watch = { failure: undefined }
@@ -17,7 +17,7 @@ export async function throwOutage<T>(work: () => Promise<T>): Promise<T> {
   return result
 }
 
-/** Tells whoever watches that the database could not be reached. */
+/** Tells whoever watches that the database did not answer a query. */
 export function reportOutage(failure: Error): void {
   const watch = watches.getStore()
   if (watch) watch.failure ??= failure

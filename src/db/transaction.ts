@@ -10,7 +10,7 @@ const attempts = 3
 export async function inTransaction<T>(db: Db, work: (trx: Tx) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await db.transaction().execute(work)
+      return await db.transaction().setIsolationLevel('read committed').execute(work)
     } catch (error) {
       if (attempt === attempts || !isConflict(error)) throw error
     }
