@@ -56,7 +56,7 @@ const secret = z.string().superRefine((value, context) => {
 
 const origin = z.string().transform((value, context) => {
   const url = URL.canParse(value) ? new URL(value) : undefined
-  if (!url || !/^https?:$/.test(url.protocol) || url.href !== `${url.origin}/` || /\s/.test(value)) {
+  if (!url || !/^https?:$/.test(url.protocol) || url.href !== `${url.origin}/` || /[\s*]/.test(value)) {
     context.addIssue({ code: 'custom', message: 'is not the origin of a web site, such as https://app.example.com' })
     return z.NEVER
   }
