@@ -4,13 +4,13 @@ import { createAccessTokenVerifier } from './auth/access-token.ts'
 import { type Auth, createAuth } from './auth/auth.ts'
 import type { AuthConfig } from './auth/auth-config.ts'
 import { createGuards, type Guards } from './auth/authorize.ts'
-import { keyMint } from './auth/mint-key.ts'
+import { keyMint, opensKey } from './auth/mint-key.ts'
 import { type Authenticate, createAuthenticator } from './auth/principal.ts'
 import { createRoles, type Roles } from './auth/roles.ts'
 import { createSessionCookies, type SessionCookies } from './auth/session-cookie.ts'
 import { createSigningKeys, type SigningKeys } from './auth/signing-keys.ts'
 import { createUserAccounts, type UserAccounts } from './auth/user-accounts.ts'
-import type { Config } from './config.ts'
+import { type Config, ConfigError } from './config.ts'
 import { type Db, openDatabase } from './db/database.ts'
 import { databaseFailure } from './db/failure.ts'
 import { MigrationError, migrate } from './db/migrate.ts'
@@ -60,6 +60,7 @@ export async function createServices(config: Config, authConfig: AuthConfig, log
     })
     const mint = keyMint(config.jwt.algorithm, secret)
     await keys.maintain(mint)
+    await assertSecretFits(keys, secret)
     const upkeep = setInterval(() => {
       keys.maintain(mint).catch((err: unknown) => log.error({ err }, 'signing keys could not be maintained'))
     }, hourMs).unref()
@@ -104,6 +105,16 @@ export async function createServices(config: Config, authConfig: AuthConfig, log
   }
 }
 
+/** With another secret every request for a token would fail, and only that. */
+async function assertSecretFits(keys: SigningKeys, secret: string): Promise<void> {
+  for (const key of await keys.current()) {
+    if (await opensKey(secret, key)) continue
+    throw new ConfigError([
+      'BETTER_AUTH_SECRET: is not the one that this database was used with. Set that one, or, to give it up, delete the rows of the table "jwks"',
+    ])
+  }
+}
+
 /**
  * Migrates PostgreSQL past any pooler.
  * @throws MigrationError when waiting does not help, as with a password or a certificate that is refused
@@ -122,9 +133,9 @@ export async function migrateDirectly(config: Config, roles: Roles, log: Log): P
     if (applied.length > 0) log.info({ applied }, 'migrated')
   } catch (error) {
     if (error instanceof MigrationError || databaseFailure(error)?.kind === 'unavailable') throw error
-    throw new MigrationError(`The database cannot be used: ${error instanceof Error ? error.message : String(error)}`, {
-      cause: error,
-    })
+    const reason = error instanceof Error ? error.message : String(error)
+    const hint = directUrl === undefined && /startup parameter/.test(reason) ? '. Set DIRECT_URL past the pooler' : ''
+    throw new MigrationError(`The database cannot be used: ${reason}${hint}`, { cause: error })
   } finally {
     await close()
   }

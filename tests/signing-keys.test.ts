@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { symmetricDecrypt } from 'better-auth/crypto'
 import { createLocalJWKSet, decodeProtectedHeader, type JSONWebKeySet, jwtVerify } from 'jose'
 import { sql } from 'kysely'
@@ -71,6 +71,19 @@ test.each(algorithms)('the private half of a key for %s is stored encrypted and 
   const members = { RS256: ['e', 'n'], ES256: ['crv', 'x', 'y'], EdDSA: ['crv', 'x'] }[algorithm]
   expect(Object.keys(published ?? {}).sort()).toEqual(['alg', 'kid', 'kty', 'use', ...members].sort())
   expect(published).toMatchObject({ kid: row?.id, alg: algorithm, use: 'sig' })
+})
+
+test('a service does not start with another secret than the one its key was made with', async () => {
+  const database = await createTestDatabase()
+  onTestFinished(database.remove)
+  const first = await startService({ database })
+  await first.stop()
+
+  const env = { BETTER_AUTH_SECRET: randomBytes(32).toString('base64url') }
+  await expect(startService({ database, env })).rejects.toThrow('BETTER_AUTH_SECRET: is not the one')
+
+  const again = await startService({ database })
+  await again.stop()
 })
 
 test('a service whose keys were all removed makes a new one with the next token', async () => {

@@ -1,5 +1,5 @@
-import { symmetricEncrypt } from 'better-auth/crypto'
-import { generateExportedKeyPair } from 'better-auth/plugins/jwt'
+import { symmetricDecrypt, symmetricEncrypt } from 'better-auth/crypto'
+import { generateExportedKeyPair, type Jwk } from 'better-auth/plugins/jwt'
 import type { JwtAlgorithm, MintKey } from './signing-keys.ts'
 
 /** Makes key pairs as Better-Auth's jwt plugin does: the private half encrypted with the service's secret. */
@@ -13,6 +13,16 @@ export function keyMint(algorithm: JwtAlgorithm, secret: string): MintKey {
       alg: algorithm,
       ...(pair.publicWebKey.crv && { crv: pair.publicWebKey.crv as 'Ed25519' | 'P-256' }),
     }
+  }
+}
+
+/** Whether `secret` is the one that the private half of a key was encrypted with. */
+export async function opensKey(secret: string, { privateKey }: Pick<Jwk, 'privateKey'>): Promise<boolean> {
+  try {
+    await symmetricDecrypt({ key: secret, data: JSON.parse(privateKey) as string })
+    return true
+  } catch {
+    return false
   }
 }
 
