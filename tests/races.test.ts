@@ -213,6 +213,27 @@ describe.skipIf(!isPostgres)('on PostgreSQL', async () => {
     expect(accounts).toHaveLength(1)
   })
 
+  test('an admin whose ban is under way makes no other admin while their request waits', async () => {
+    const [admin] = await twoAdmins()
+    const email = `${randomUUID()}@example.com`
+    let ban = () => {}
+    const banned = new Promise<void>((resolve) => {
+      ban = resolve
+    })
+    const banning = db.transaction().execute(async (trx) => {
+      await trx.updateTable('user').set({ banned: true }).where('id', '=', admin.id).execute()
+      await banned
+    })
+
+    const making = v1(admin, 'POST', '/users', { email, name: 'Eve', password, role: 'admin' })
+    await vi.waitUntil(() => isAnyoneWaiting(db), { timeout: 10_000 })
+    ban()
+    await banning
+
+    expect(await making).toMatchObject({ status: 401, refusal: 'banned' })
+    expect(await db.selectFrom('user').select('id').where('email', '=', email).execute()).toEqual([])
+  })
+
   test('two instances that start on a new database make one signing key', async () => {
     const database = await createTestDatabase()
     const started = await Promise.all([startService({ database }), startService({ database })])

@@ -18,11 +18,14 @@ export function findAuthority(
   userId: string,
   sessionId: string | undefined,
 ): Promise<AuthorityRow | undefined> {
+  return authorityOf(db, userId, sessionId ?? null).executeTakeFirst()
+}
+
+function authorityOf(db: Db, userId: string, sessionId: string | null) {
   return selectAuthority(db)
     .leftJoin('session', (join) => join.onRef('session.user_id', '=', 'user.id').on('session.id', '=', sessionId ?? ''))
     .select(sessionColumns)
     .where('user.id', '=', userId)
-    .executeTakeFirst()
 }
 
 /** The authority of the user to whom a session token belongs. */
@@ -44,6 +47,11 @@ const sessionColumns = [
 
 function selectAuthority(db: Db) {
   return db.selectFrom('user').select(userColumns).select('user.valid_after').select(isBanned)
+}
+
+/** The same as `findAuthority`, and nobody can change or ban the user until the transaction ends. */
+export function holdAuthority(trx: Db, userId: string, sessionId: string | null): Promise<AuthorityRow | undefined> {
+  return authorityOf(trx, userId, sessionId).forShare('user').executeTakeFirst()
 }
 
 /** Selects the effective ban: one that has expired is none. */
@@ -85,6 +93,12 @@ export async function endTokens(db: Db, userId: string): Promise<void> {
 export async function findSessionOwner(db: Db, token: string): Promise<string | undefined> {
   const session = await db.selectFrom('session').select('user_id').where('token', '=', token).executeTakeFirst()
   return session?.user_id
+}
+
+/** Whether this is the address that a user has already. */
+export async function hasEmail(db: Db, userId: string, email: string): Promise<boolean> {
+  const user = await db.selectFrom('user').select('email').where('id', '=', userId).executeTakeFirst()
+  return user?.email === email
 }
 
 export async function userExists(db: Db, userId: string): Promise<boolean> {

@@ -1,10 +1,10 @@
-import type { Db } from '../db/database.ts'
+import type { Db, Tx } from '../db/database.ts'
 import { ProblemError } from '../http/problem.ts'
 import type { UserRow } from '../resources/user.ts'
 import type { VerifyAccessToken } from './access-token.ts'
-import { type AuthorityRow, findAuthority, findAuthorityByToken } from './authority.queries.ts'
+import { type AuthorityRow, findAuthority, findAuthorityByToken, holdAuthority } from './authority.queries.ts'
 import type { Claims } from './jwt.ts'
-import { accountScopes, type Scope } from './permissions.ts'
+import { covers, type Scope } from './permissions.ts'
 import type { Roles } from './roles.ts'
 import type { SessionCookies } from './session-cookie.ts'
 
@@ -85,6 +85,22 @@ export function createAuthenticator({
     credential.kind === 'bearer' ? authenticateToken(credential.token) : authenticateCookie(credential.value)
 }
 
+/**
+ * Asks again, within a transaction, whether a principal still has the authority it was let in with, and keeps it so
+ * until the transaction ends: time may have passed, waiting for a lock or hashing a password.
+ * @throws ProblemError with status 401, or `forbidden` when a permission is gone
+ */
+export async function assertStillAuthorized(
+  trx: Tx,
+  roles: Roles,
+  { principal, claims }: Authenticated,
+): Promise<void> {
+  const user = assertActive(await holdAuthority(trx, principal.subject, principal.sessionId))
+  if (principal.sessionId === null) assertIssuedAfter(claims, user)
+  else assertLive(user)
+  if (!covers(toPrincipal(user, roles).permissions, principal.permissions)) throw new ProblemError('forbidden')
+}
+
 function assertActive(user: AuthorityRow | undefined): AuthorityRow {
   if (!user) throw new ProblemError('session-ended')
   if (user.banned) throw new ProblemError('banned')
@@ -102,7 +118,7 @@ function assertLive(user: AuthorityRow): LiveRow {
 }
 
 // `iat` counts whole seconds, so a token of the very second may be from before the change: it is dead.
-function assertIssuedAfter({ iat }: Claims, { valid_after }: AuthorityRow): void {
+function assertIssuedAfter({ iat }: Pick<Claims, 'iat'>, { valid_after }: AuthorityRow): void {
   if (valid_after && iat <= seconds(valid_after)) throw new ProblemError('session-ended')
 }
 
@@ -113,8 +129,8 @@ function toPrincipal(user: AuthorityRow, roles: Roles): Principal {
     sessionId: user.session_id,
     clientId: null,
     role: user.role,
-    // Acting as somebody gives their account, never their power over others.
-    permissions: user.impersonated_by === null ? roles.scopesOf(user.role) : new Set<Scope>(accountScopes),
+    // Acting as somebody is for looking at their account: it gives no power over it, nor theirs over others.
+    permissions: user.impersonated_by === null ? roles.scopesOf(user.role) : new Set<Scope>(['account:read']),
     impersonatedBy: user.impersonated_by,
   }
 }

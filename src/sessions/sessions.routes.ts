@@ -107,7 +107,9 @@ export function sessionsRoutes({ db, requires, cursors, actOnUser }: Dependencie
         const { principal } = c.var
         const userId = resolveId(c.req.valid('param').id, principal)
         const spared = c.req.valid('query').keepCurrent ? principal.sessionId : null
-        const revoked = await actOnUser(principal, userId, (trx) => revokeSessions(trx, userId, spared))
+        const revoked = await actOnUser(c.var.authenticated, userId, (trx) => revokeSessions(trx, userId, spared), {
+          changesAuthority: false,
+        })
         return c.json({ revoked }, 200)
       },
     )
@@ -126,7 +128,9 @@ export function sessionsRoutes({ db, requires, cursors, actOnUser }: Dependencie
         const { principal } = c.var
         const { id, sid } = c.req.valid('param')
         const userId = resolveId(id, principal)
-        const revoked = await actOnUser(principal, userId, (trx) => revokeSession(trx, userId, sid))
+        const revoked = await actOnUser(c.var.authenticated, userId, (trx) => revokeSession(trx, userId, sid), {
+          changesAuthority: false,
+        })
         if (!revoked) throw new ProblemError('not-found', 'This user has no session with this id.')
         return c.body(null, 204)
       },

@@ -35,7 +35,7 @@ export function bansRoutes({ requires, actOnUser }: Dependencies) {
         const id = resolveId(c.req.valid('param').id, principal)
         const { reason = null, expiresAt = null } = c.req.valid('json')
         if (id === principal.subject) throw new ProblemError('self-action', 'You cannot ban yourself.')
-        const user = await actOnUser(principal, id, (trx) => banUser(trx, id, reason, expiresAt))
+        const user = await actOnUser(c.var.authenticated, id, (trx) => banUser(trx, id, reason, expiresAt))
         if (!user) throw new ProblemError('not-found')
         return c.json(toUser(user), 200)
       },
@@ -57,7 +57,7 @@ export function bansRoutes({ requires, actOnUser }: Dependencies) {
       async (c) => {
         const { principal } = c.var
         const id = resolveId(c.req.valid('param').id, principal)
-        const user = await actOnUser(principal, id, (trx) => unbanUser(trx, id))
+        const user = await actOnUser(c.var.authenticated, id, (trx) => unbanUser(trx, id))
         if (!user) throw new ProblemError('not-found')
         return c.json(toUser(user), 200)
       },

@@ -2,7 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import type { ActOnUser } from '../auth/act-on-user.ts'
 import type { Requires } from '../auth/authorize.ts'
 import { covers } from '../auth/permissions.ts'
-import type { Principal } from '../auth/principal.ts'
+import { assertStillAuthorized, type Principal } from '../auth/principal.ts'
 import type { Roles } from '../auth/roles.ts'
 import type { UserAccounts } from '../auth/user-accounts.ts'
 import type { Db } from '../db/database.ts'
@@ -98,7 +98,9 @@ export function usersRoutes({ db, requires, roles, cursors, actOnUser, userAccou
         const { password, role = 'user', ...user } = c.req.valid('json')
         if (role !== 'user') assertMayGrant(c.var.principal, roles, role)
         assertPassword(password, mailer)
-        const id = await userAccounts.create({ ...user, role, password })
+        const id = await userAccounts.create({ ...user, role, password }, (trx) =>
+          assertStillAuthorized(trx, roles, c.var.authenticated),
+        )
         c.header('location', `/api/v1/users/${id}`)
         return c.json(await getUser(db, id), 201)
       },
@@ -136,7 +138,16 @@ export function usersRoutes({ db, requires, roles, cursors, actOnUser, userAccou
         const id = resolveId(c.req.valid('param').id, principal)
         const change = c.req.valid('json')
         if (!principal.permissions.has('users:write')) assertOwnFields(change)
-        return c.json(toUser(found(await actOnUser(principal, id, (trx) => updateUser(trx, id, change)))), 200)
+        return c.json(
+          toUser(
+            found(
+              await actOnUser(c.var.authenticated, id, (trx) => updateUser(trx, id, change), {
+                changesAuthority: false,
+              }),
+            ),
+          ),
+          200,
+        )
       },
     )
     .openapi(
@@ -157,7 +168,7 @@ export function usersRoutes({ db, requires, roles, cursors, actOnUser, userAccou
         const { principal } = c.var
         const id = resolveId(c.req.valid('param').id, principal)
         if (id === principal.subject) throw new ProblemError('self-action', 'You cannot delete yourself here.')
-        await actOnUser(principal, id, (trx) => deleteUser(trx, id))
+        await actOnUser(c.var.authenticated, id, (trx) => deleteUser(trx, id))
         return c.body(null, 204)
       },
     )
@@ -177,7 +188,7 @@ export function usersRoutes({ db, requires, roles, cursors, actOnUser, userAccou
         const id = resolveId(c.req.valid('param').id, principal)
         const { role } = c.req.valid('json')
         assertMayGrant(principal, roles, role)
-        return c.json(toUser(found(await actOnUser(principal, id, (trx) => setRole(trx, id, role)))), 200)
+        return c.json(toUser(found(await actOnUser(c.var.authenticated, id, (trx) => setRole(trx, id, role)))), 200)
       },
     )
 }
