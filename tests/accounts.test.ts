@@ -92,3 +92,18 @@ test('the accounts of others are for who may read users', async () => {
   expect(await get('a%20b', admin.token)).toEqual(invalidAt('id'))
   expect(await get('me')).toMatchObject({ status: 401, slug: 'unauthenticated' })
 })
+
+test('two sign-in methods that are unlinked at once leave one', async () => {
+  for (let round = 0; round < 10; round++) {
+    const user = await service.createUser()
+    const linked = [await link(user, 'google', null), await link(user, 'github', null)]
+    const { cookie } = await service.signIn(user)
+
+    const answers = await Promise.all(
+      linked.map(({ id }) => request('/api/auth/unlink-account', { cookie, json: { accountId: id } })),
+    )
+
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 400])
+    expect(await db.selectFrom('account').select('id').where('user_id', '=', user.id).execute()).toHaveLength(1)
+  }
+})

@@ -33,6 +33,8 @@ test.each<[string, object, string]>([
   ['a name that is empty', { name: '' }, 'INVALID_NAME'],
   ['a picture that is not on https', { image: 'javascript:alert(1)' }, 'INVALID_IMAGE'],
   ['a number for emailVerified', { emailVerified: 1 }, 'INVALID_FIELD'],
+  ['nothing for emailVerified', { emailVerified: null }, 'INVALID_FIELD'],
+  ['a list of addresses', { email: ['ada@example.com'] }, 'INVALID_EMAIL'],
   ['a ban', { banned: true }, 'UNKNOWN_FIELD'],
   ['two roles', { role: ['user', 'admin'] }, 'INVALID_ROLE'],
   ['a role that is not a text', { role: 1 }, 'INVALID_ROLE'],
@@ -62,14 +64,51 @@ test.each<[string, object, string]>([
   expect(await rowsOf(user.id)).toEqual(before)
 })
 
-test.each(['sortBy=password', 'sortBy=banReason', 'searchField=x', 'filterField=valid_after&filterValue=1'])(
-  "Better-Auth's /admin/list-users refuses ?%s",
-  async (query) => {
-    const response = await service.request(`/api/auth/admin/list-users?${query}`, { cookie: admin.cookie })
+test.each([
+  'sortBy=password',
+  'sortBy=banReason',
+  'searchField=x',
+  'filterField=valid_after&filterValue=1',
+  'searchValue=%00',
+  'filterField=name&filterValue=a%00',
+  'filterField=createdAt&filterValue=abc',
+  'filterField=createdAt&filterValue=',
+  'limit=-1',
+  'limit=1.5',
+  'offset=99999999999999999999999',
+])("Better-Auth's /admin/list-users refuses ?%s", async (query) => {
+  const response = await service.request(`/api/auth/admin/list-users?${query}`, { cookie: admin.cookie })
 
-    expect(response.status).toBe(400)
-  },
-)
+  expect(response.status).toBe(400)
+})
+
+test.each([
+  '',
+  'limit=2&offset=1&sortBy=email&sortDirection=desc',
+  'searchField=name&searchValue=Ad&searchOperator=contains',
+  'filterField=createdAt&filterValue=2020-01-01T00:00:00Z&filterOperator=gt',
+  'filterField=role&filterValue=admin',
+])("Better-Auth's /admin/list-users answers ?%s with users", async (query) => {
+  await auth(admin, '/admin/create-user', newUser())
+  const response = await service.request(`/api/auth/admin/list-users?${query}`, { cookie: admin.cookie })
+
+  const { users } = (await response.json()) as { users: unknown[] }
+  expect(users).not.toEqual([])
+})
+
+test('a new address given by Better-Auth counts as unverified, the old one stays what it was', async () => {
+  const user = await service.createUser()
+  const verified = async () =>
+    (await rowsOf(user.id)).user.map((row) => (row as { email_verified: boolean }).email_verified)
+  const update = (data: object) => auth(admin, '/admin/update-user', { userId: user.id, data })
+
+  await update({ email: user.email.toUpperCase() })
+  expect(await verified()).toEqual([true])
+  await update({ email: newUser().email })
+  expect(await verified()).toEqual([false])
+  await update({ email: newUser().email, emailVerified: true })
+  expect(await verified()).toEqual([true])
+})
 
 test('what the rules let through is written', async () => {
   const answer = await auth(admin, '/admin/create-user', {

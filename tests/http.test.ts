@@ -1,11 +1,10 @@
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
-import { requestId } from '../src/http/exchange.ts'
 import { problemTypes } from '../src/http/problem.ts'
-import { createRouter } from '../src/http/router.ts'
 import { startServiceForFile } from './harness.ts'
 import { problemOf } from './wire.ts'
 
@@ -57,6 +56,14 @@ describe('what does not exist', () => {
   ])('answers 404 at %s', async (path) => {
     expect(await problemOf(await request(path))).toEqual({ status: 404, slug: 'not-found', at: [] })
   })
+
+  test.each(['', 'callback/', 'reset-password/'])(
+    'answers 404 at a path under /api/auth/%s that is too long',
+    async (at) => {
+      const path = randomBytes(3_000).toString('hex')
+      expect((await request(`/api/auth/${at}${path}?callbackURL=/x`)).status).toBe(404)
+    },
+  )
 
   test('answers 404 under /api/auth in Better-Auth’s way', async () => {
     const response = await request('/api/auth/nothing')
@@ -244,14 +251,4 @@ describe('pages', () => {
     expect([response.status, response.headers.get('cache-control')]).toEqual([200, 'no-store'])
     expect(await response.json()).toEqual({ status: 'ok' })
   })
-})
-
-test('a handler that is asked without createServer says so', async () => {
-  const app = createRouter()
-  app.get('/', (c) => c.text(requestId(c)))
-  app.onError((error, c) => c.text(error.message))
-
-  const response = await app.request('/', {}, { incoming: {} })
-
-  expect(await response.text()).toBe('The request did not come through createServer')
 })

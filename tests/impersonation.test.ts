@@ -1,3 +1,4 @@
+import { decodeJwt } from 'jose'
 import { describe, expect, test } from 'vitest'
 import { createDoors, sessionCookieIn } from './doors.ts'
 import { password, type SignedIn, startServiceForFile } from './harness.ts'
@@ -68,6 +69,8 @@ describe('while one acts as a user', () => {
     ],
     ['delete the account', (acting) => auth(acting, '/delete-user', { password })],
     ['delete the account without the password', (acting) => auth(acting, '/delete-user')],
+    ['change the profile', (acting) => auth(acting, '/update-user', { name: 'Eve' })],
+    ['revoke one session', (acting) => auth(acting, '/revoke-session', { token: 'any' })],
     ['revoke all sessions', (acting) => auth(acting, '/revoke-sessions')],
     ['revoke the other sessions', (acting) => auth(acting, '/revoke-other-sessions')],
     ["read a provider's token", (acting) => auth(acting, '/get-access-token', { accountId: 'any' })],
@@ -94,6 +97,26 @@ describe('while one acts as a user', () => {
       expect(await db.selectFrom('account').select('user_id').where('user_id', '=', user.id).execute()).toHaveLength(1)
     }
   })
+})
+
+test.each<[string, string, object?]>([
+  ['PATCH', '/users/me', { name: 'Eve' }],
+  ['DELETE', '/users/me/sessions'],
+  ['DELETE', '/users/me/sessions?keepCurrent=true'],
+  ['DELETE', '/users/me'],
+])('while one acts as a user, %s %s is refused', async (method, path, json) => {
+  const { user, acting } = await impersonation()
+
+  expect(await v1(acting, method, path, json)).toMatchObject({ status: 403, refusal: 'forbidden' })
+  expect(await whois({ token: user.token })).toBe(user.id)
+})
+
+test('the JWT of an impersonated session says who acts, and lends no role', async () => {
+  const { admin, user, acting } = await impersonation('admin')
+
+  expect(decodeJwt(acting.token)).toMatchObject({ sub: user.id, role: 'user', act: { sub: admin.id } })
+  expect(decodeJwt(user.token)).toMatchObject({ sub: user.id, role: 'admin' })
+  expect(decodeJwt(user.token)).not.toHaveProperty('act')
 })
 
 test.each<[string, (admin: SignedIn) => Promise<unknown>]>([

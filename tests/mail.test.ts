@@ -88,6 +88,18 @@ describe('with SMTP_URL', () => {
     expect(rows.map(({ id }) => id)).not.toContain(body.user.id)
   })
 
+  test.each<[string, object]>([
+    ['an empty name', { name: '' }],
+    ['a picture that is not on https', { image: 'http://example.com/a.png' }],
+  ])('signing up with %s fails alike for an address that is taken', async (_what, change) => {
+    const ada = newUser()
+    await ask(service, '/sign-up/email', ada)
+
+    for (const given of [ada, newUser()]) {
+      expect((await ask(service, '/sign-up/email', { ...given, ...change })).status).toBe(400)
+    }
+  })
+
   test('a reset looks the same for an address that is not known, which gets no mail', async () => {
     const ada = await service.createUser()
     const nobody = `${randomUUID()}@example.com`
@@ -119,8 +131,7 @@ describe('with SMTP_URL', () => {
   test('an invitation is mailed, and its token sets the password', async () => {
     const admin = await service.createSignedIn('admin')
     const { password: _none, ...given } = newUser()
-    const json = { ...given, emailVerified: true }
-    await bodyOf(await service.request('/api/v1/users', { token: admin.token, json }), WireUser, 201)
+    await bodyOf(await service.request('/api/v1/users', { token: admin.token, json: given }), WireUser, 201)
 
     const token = /"token": "([^"]+)"/.exec(await mailTo(given.email))?.[1]
     expect((await ask(service, '/reset-password', { token, newPassword: 'a password of mine' })).status).toBe(200)

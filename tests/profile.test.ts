@@ -41,15 +41,23 @@ test('Google and GitHub are offered only where they are configured, and map what
     GITHUB_CLIENT_ID: 'id',
     GITHUB_CLIENT_SECRET: 'secret',
     SIGN_UP: 'closed',
+    SMTP_URL: 'smtp://localhost',
+    MAIL_FROM: 'auth@example.com',
   })
   const { google, github } = socialProviders(config)
   if (!google || typeof google === 'function' || !github || typeof github === 'function') throw new Error('not offered')
 
-  const fromGoogle = await google.mapProfileToUser?.({ name: '', email, picture: 'http://x' } as never)
+  const fromGoogle = await google.mapProfileToUser?.({
+    name: '',
+    email,
+    email_verified: 'false',
+    picture: 'http://x',
+  } as never)
   const fromGitHub = await github.mapProfileToUser?.({ name: null, login: 'ada', email: null, avatar_url: '' } as never)
 
   expect(socialProviders(parseConfig({}))).toEqual({})
   expect([google.disableSignUp, github.disableSignUp]).toEqual([true, true])
-  expect(fromGoogle).toEqual({ name: 'ada', image: null })
+  expect([google.requireEmailVerification, github.requireEmailVerification]).toEqual([true, true])
+  expect(fromGoogle).toEqual({ name: 'ada', image: null, emailVerified: false })
   expect(fromGitHub).toEqual({ name: 'ada', image: null })
 })

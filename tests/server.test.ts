@@ -1,6 +1,8 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
+import { requestId } from '../src/http/exchange.ts'
+import { createRouter } from '../src/http/router.ts'
 import { createServer } from '../src/http/server.ts'
 
 test('an error that no handler caught ends the connection, and is reported with its exchange', async () => {
@@ -18,4 +20,14 @@ test('an error that no handler caught ends the connection, and is reported with 
 
   await expect(fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)).rejects.toThrow('fetch failed')
   expect(reported).toEqual([[new Error('broken'), expect.stringMatching(/^[\w-]{36}$/)]])
+})
+
+test('a handler that is asked without createServer says so', async () => {
+  const app = createRouter()
+  app.get('/', (c) => c.text(requestId(c)))
+  app.onError((error, c) => c.text(error.message))
+
+  const response = await app.request('/', {}, { incoming: {} })
+
+  expect(await response.text()).toBe('The request did not come through createServer')
 })

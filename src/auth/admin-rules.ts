@@ -1,5 +1,7 @@
-import { Image, Name } from '../resources/profile.ts'
-import { endTokens, findSessionOwner, lockRole } from './authority.queries.ts'
+import { APIError } from 'better-auth/api'
+import { z } from 'zod'
+import { Email, Image, Name } from '../resources/profile.ts'
+import { endTokens, findSessionOwner, hasEmail, holdAuthority, lockRole } from './authority.queries.ts'
 import { type DoorCall, notImpersonating, type Rule, refused } from './doors.ts'
 import { covers } from './permissions.ts'
 import type { Roles } from './roles.ts'
@@ -32,11 +34,17 @@ export function createAdminRules(roles: Roles): Record<string, { rules: Rule[]; 
   const changes = (...rules: Rule[]) => ({ rules: [notImpersonating, ...rules], changesAuthority: true })
   return {
     getUser: reads(),
-    listUsers: reads(knownColumns),
-    listUserSessions: reads(),
+    listUsers: reads(listQuery),
+    listUserSessions: reads(onUser),
     setRole: changes(onUser, grantsRole),
-    createUser: changes(grantsRole, knownData('role', 'image', 'emailVerified'), profile, password),
-    adminUpdateUser: changes(onUser, grantsRole, knownData('role', 'name', 'image', 'email', 'emailVerified'), profile),
+    createUser: reads(actorStays, grantsRole, knownData('role', 'image', 'emailVerified'), profile, password),
+    adminUpdateUser: changes(
+      onUser,
+      grantsRole,
+      knownData('role', 'name', 'image', 'email', 'emailVerified'),
+      profile,
+      newAddress,
+    ),
     banUser: changes(onUser, ban),
     unbanUser: changes(onUser),
     impersonateUser: changes(onUser),
@@ -54,16 +62,35 @@ async function roleOfSession({ db, body }: DoorCall): Promise<string | undefined
   return owner && lockRole(db, owner)
 }
 
-const columns = new Set(['id', 'name', 'email', 'emailVerified', 'image', 'role', 'banned', 'createdAt', 'updatedAt'])
+const column = z
+  .enum(['id', 'name', 'email', 'emailVerified', 'image', 'role', 'banned', 'createdAt', 'updatedAt'])
+  .optional()
+const count = z
+  .string()
+  .regex(/^\d{1,9}$/)
+  .optional()
+const text = z.string().regex(/^\P{Cc}*$/u)
+const ListQuery = z
+  .looseObject({
+    sortBy: column,
+    searchField: column,
+    filterField: column,
+    limit: count,
+    offset: count,
+    searchValue: text.optional(),
+    filterValue: z.union([text, z.array(text)]).optional(),
+  })
+  .refine(
+    ({ filterField, filterValue }) =>
+      !(filterField === 'createdAt' || filterField === 'updatedAt') ||
+      [filterValue ?? ''].flat().every((value) => !Number.isNaN(Date.parse(value))),
+    { path: ['filterValue'] },
+  )
 
-/** Better-Auth answers with an empty list when the database refuses a column. */
-const knownColumns: Rule = ({ query }) => {
-  for (const parameter of ['sortBy', 'searchField', 'filterField']) {
-    const column = query[parameter]
-    if (column !== undefined && !(typeof column === 'string' && columns.has(column))) {
-      throw refused('UNKNOWN_FIELD', `"${parameter}" is not the name of a field`, 'BAD_REQUEST')
-    }
-  }
+/** Refuses what the database would refuse too, with an error that Better-Auth answers by an empty list. */
+const listQuery: Rule = ({ query }) => {
+  const { error } = ListQuery.safeParse(query)
+  if (error) throw refused('INVALID_QUERY', `"${String(error.issues[0]?.path[0])}" cannot be used`, 'BAD_REQUEST')
 }
 
 function knownData(...known: string[]): Rule {
@@ -81,8 +108,27 @@ const profile: Rule = ({ body }) => {
   const image = data['image'] ?? null
   if (image !== null && !Image.safeParse(image).success)
     throw refused('INVALID_IMAGE', 'The image is not an https URL', 'BAD_REQUEST')
-  const verified = data['emailVerified'] ?? false
-  if (typeof verified !== 'boolean') throw refused('INVALID_FIELD', '"emailVerified" is true or false', 'BAD_REQUEST')
+  const email = data['email']
+  if (email !== undefined && !Email.safeParse(email).success)
+    throw refused('INVALID_EMAIL', 'The address is not valid', 'BAD_REQUEST')
+  const verified = data['emailVerified']
+  if (verified !== undefined && typeof verified !== 'boolean')
+    throw refused('INVALID_FIELD', '"emailVerified" is true or false', 'BAD_REQUEST')
+}
+
+// A user is made once their password is hashed; until then whoever makes them could be banned or demoted.
+const actorStays: Rule = async ({ db, actor }) => {
+  const now = await holdAuthority(db, actor.id, actor.session_id)
+  if (!now?.session_id || now.banned || now.role !== actor.role) throw new APIError('UNAUTHORIZED')
+}
+
+/** A new address counts as unverified unless it is said to be verified. */
+const newAddress: Rule = async ({ db, body }) => {
+  const data = body['data'] as Record<string, unknown>
+  if (typeof data['email'] !== 'string' || data['emailVerified'] !== undefined) return
+  if (!(await hasEmail(db, String(body['userId']), data['email'].toLowerCase()))) {
+    body['data'] = { ...data, emailVerified: false }
+  }
 }
 
 const password: Rule = ({ body }) => {

@@ -2,6 +2,7 @@ import { Hono } from 'hono'
 import { throwOutage } from '../db/outage.ts'
 import { clientAddressHeader } from '../http/client-address.ts'
 import { type Env, exchangeOf } from '../http/exchange.ts'
+import { ProblemError } from '../http/problem.ts'
 import type { Auth } from './auth.ts'
 import type { SigningKeys } from './signing-keys.ts'
 
@@ -14,6 +15,9 @@ interface Dependencies {
 // By these a client could choose its own address or host.
 const forwarded = ['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip', 'forwarded']
 
+// The longest has a provider or a token in it. A path is a key of Better-Auth's limiter too, in an index.
+const maxPathLength = 512
+
 /** `/api/auth/*`: Better-Auth, told the true address of the client, and the JWKS. */
 export function authHandler({ auth, keys, clientAddress }: Dependencies) {
   const endpoints = new Set(Object.values(auth.api).map(({ path }) => `/api/auth${path}`))
@@ -22,6 +26,7 @@ export function authHandler({ auth, keys, clientAddress }: Dependencies) {
       c.json(await keys.published(), 200, { 'cache-control': 'public, max-age=60, stale-while-revalidate=60' }),
     )
     .on(['GET', 'POST'], '/api/auth/*', async (c) => {
+      if (c.req.path.length > maxPathLength) throw new ProblemError('not-found')
       // Only a path without parameters is its own pattern; the others may hold a token.
       if (endpoints.has(c.req.path)) exchangeOf(c).route = c.req.path
       const headers = new Headers(c.req.raw.headers)

@@ -4,6 +4,17 @@ import type { BetterAuthOptions } from 'better-auth'
 import type { Db, Tx } from '../db/database.ts'
 import { inTransaction } from '../db/transaction.ts'
 
+/** Counts the address of a user as theirs, in the transaction under way: they used what was mailed to it. */
+export async function markEmailVerified(userId: string): Promise<void> {
+  const current = (await getCurrentDBAdapterAsyncLocalStorage()).getStore()
+  if (!current) throw new Error('There is no transaction under way')
+  await current.adapter.update({
+    model: 'user',
+    where: [{ field: 'id', value: userId }],
+    update: { emailVerified: true },
+  })
+}
+
 /**
  * Runs `work` in one transaction of ours in which Better-Auth's own reads and writes take part: both or neither are kept.
  * Its `after` hooks run once the transaction is committed.

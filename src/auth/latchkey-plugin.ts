@@ -10,16 +10,19 @@ import {
   refreshToken,
   resetPassword,
   revokeOtherSessions,
+  revokeSession,
   revokeSessions,
   unlinkAccount,
+  updateUser,
 } from 'better-auth/api'
 import { setSessionCookie } from 'better-auth/cookies'
 import type { Db } from '../db/database.ts'
 import { clientAddressHeader } from '../http/client-address.ts'
 import { type Log, scrub } from '../log.ts'
 import type { Mailer } from '../mail/mailer.ts'
-import { endTokens, findAuthority, slideSession } from './authority.queries.ts'
+import { endTokens, findAuthority, lockRole, slideSession } from './authority.queries.ts'
 import { type Guarded, notImpersonating, type Rule } from './doors.ts'
+import { assertProfile } from './profile-hooks.ts'
 import type { SessionCookies } from './session-cookie.ts'
 
 interface PluginDependencies {
@@ -41,13 +44,23 @@ export function latchkeyPlugin({ db, guarded, sessionCookies, mailer, log }: Plu
       revokeSessions: guarded(revokeSessions, { rules: [notImpersonating, endsTokens] }),
       revokeOtherSessions: guarded(revokeOtherSessions, { rules: [notImpersonating, endsTokens] }),
       linkSocialAccount: guarded(linkSocialAccount, asksProvider),
-      unlinkAccount: guarded(unlinkAccount, { rules: [notImpersonating] }),
+      unlinkAccount: guarded(unlinkAccount, { rules: [notImpersonating, oneAtATime] }),
+      updateUser: guarded(updateUser(), { rules: [notImpersonating] }),
+      revokeSession: guarded(revokeSession, { rules: [notImpersonating] }),
       getAccessToken: guarded(getAccessToken, asksProvider),
       refreshToken: guarded(refreshToken, asksProvider),
       accountInfo: guarded(accountInfo, asksProvider),
     },
     hooks: {
       before: [
+        {
+          matcher: ({ path }) => path === '/sign-up/email',
+          // Before it is looked up whether the address is taken, which the answer must not tell.
+          handler: createAuthMiddleware(({ body }) => {
+            assertProfile((body ?? {}) as object)
+            return Promise.resolve()
+          }),
+        },
         {
           matcher: ({ path }) => path === '/request-password-reset' || path === '/send-verification-email',
           // Said to everybody alike: it tells nothing of the address.
@@ -74,6 +87,11 @@ const asksProvider = { rules: [notImpersonating], inTransaction: false }
 // A password is changed when it may be known to somebody else: their sessions must not survive it.
 const endsOtherSessions: Rule = ({ body }) => {
   body['revokeOtherSessions'] = true
+}
+
+// Two at once would each leave the sign-in method that the other removes.
+const oneAtATime: Rule = async ({ db, actor }) => {
+  await lockRole(db, actor.id)
 }
 
 const endsTokens: Rule = ({ db, actor }) => endTokens(db, actor.id)

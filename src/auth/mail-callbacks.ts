@@ -1,5 +1,6 @@
 import type { BetterAuthOptions } from 'better-auth'
 import type { Mailer } from '../mail/mailer.ts'
+import { markEmailVerified } from './auth-transaction.ts'
 import { type ResetWay, resetMessage, verificationMessage } from '../mail/messages.ts'
 
 /** Better-Auth's requests to mail something, handed to the mailer. Nothing is waited for: timing would tell who exists. */
@@ -10,6 +11,9 @@ export function mailCallbacks(mailer: Mailer, baseUrl: string) {
         mailer.send(resetMessage(user, resetWay(baseUrl, url, token)))
         return Promise.resolve()
       },
+      onPasswordReset: async ({ user }) => {
+        if (mailer.isReal) await markEmailVerified(user.id)
+      },
     },
     emailVerification: {
       sendVerificationEmail: ({ user, url }) => {
@@ -18,7 +22,7 @@ export function mailCallbacks(mailer: Mailer, baseUrl: string) {
       },
     },
   } satisfies {
-    emailAndPassword: Pick<NonNullable<BetterAuthOptions['emailAndPassword']>, 'sendResetPassword'>
+    emailAndPassword: Pick<NonNullable<BetterAuthOptions['emailAndPassword']>, 'sendResetPassword' | 'onPasswordReset'>
     emailVerification: BetterAuthOptions['emailVerification']
   }
 }

@@ -21,7 +21,8 @@ export const profileHooks = {
   },
 } satisfies BetterAuthOptions['databaseHooks']
 
-function assertProfile({ name, email, image }: { name?: unknown; email?: unknown; image?: unknown }): void {
+/** @throws APIError for what `/api/v1` would refuse of a profile */
+export function assertProfile({ name, email, image }: { name?: unknown; email?: unknown; image?: unknown }): void {
   if (name !== undefined && !Name.safeParse(name).success) {
     throw refused(
       'INVALID_NAME',
@@ -42,20 +43,26 @@ export function socialProviders({
   google,
   github,
   signUpOpen,
+  smtp,
 }: Config): NonNullable<BetterAuthOptions['socialProviders']> {
-  const disableSignUp = !signUpOpen
+  // An address that the provider has not verified must be verified here before anybody is signed in with it.
+  const common = { disableSignUp: !signUpOpen, requireEmailVerification: smtp !== undefined }
   return {
     ...(google && {
       google: {
         ...google,
-        disableSignUp,
-        mapProfileToUser: ({ name, picture, email }) => fitProfile(name, email, picture),
+        ...common,
+        // Only a plain true: some providers write it as a text, in which `"false"` would count as true.
+        mapProfileToUser: ({ name, picture, email, email_verified }) => ({
+          ...fitProfile(name, email, picture),
+          emailVerified: email_verified === true,
+        }),
       },
     }),
     ...(github && {
       github: {
         ...github,
-        disableSignUp,
+        ...common,
         mapProfileToUser: ({ name, login, avatar_url, email }) => fitProfile(name || login, email ?? '', avatar_url),
       },
     }),
