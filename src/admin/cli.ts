@@ -55,7 +55,9 @@ async function parse([command = '', ...values]: string[]): Promise<AdminCommand 
   const given = { command, ...Object.fromEntries(names.map((name, i) => [name, values[i]])) }
   const needsPassword = command === 'create' || command === 'reset-password'
   const parsed = AdminCommand.safeParse(needsPassword ? { ...given, password: await readPassword() } : given)
-  return parsed.success ? parsed.data : parsed.error.issues.map(({ message }) => message).join('\n')
+  return parsed.success
+    ? parsed.data
+    : parsed.error.issues.map(({ path, message }) => `The ${path.join('.')} ${message}`).join('\n')
 }
 
 /** The password typed at the terminal, unseen, or the first line of standard input. */

@@ -1,21 +1,17 @@
 import { z } from 'zod'
 import { lockAuthority } from '../auth/authority.queries.ts'
 import { inTransaction } from '../db/transaction.ts'
-import { Email } from '../resources/profile.ts'
+import { Email, Password } from '../resources/profile.ts'
 import type { Services } from '../services.ts'
 import { findByEmail, grantRole, listAdmins } from './admin.queries.ts'
 
-const Password = z
-  .string()
-  .min(8, 'The password needs at least 8 characters')
-  .max(128, 'The password has at most 128 characters')
-const email = Email
+const fields = { email: Email, password: Password }
 
 /** What the command line can ask for. */
 export const AdminCommand = z.discriminatedUnion('command', [
-  z.strictObject({ command: z.literal('create'), email, password: Password }),
-  z.strictObject({ command: z.literal('reset-password'), email, password: Password }),
-  z.strictObject({ command: z.literal('grant'), email, role: z.string() }),
+  z.strictObject({ command: z.literal('create'), ...fields }),
+  z.strictObject({ command: z.literal('reset-password'), ...fields }),
+  z.strictObject({ command: z.literal('grant'), email: Email, role: z.string() }),
   z.strictObject({ command: z.literal('list') }),
 ])
 export type AdminCommand = z.infer<typeof AdminCommand>

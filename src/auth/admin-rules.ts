@@ -4,6 +4,7 @@ import { Email, Image, Name } from '../resources/profile.ts'
 import { endTokens, findSessionOwner, hasEmail, holdAuthority, lockRole } from './authority.queries.ts'
 import { type DoorCall, notImpersonating, type Rule, refused } from './doors.ts'
 import { covers } from './permissions.ts'
+import { assertPassword } from './profile-hooks.ts'
 import type { Roles } from './roles.ts'
 
 const maxReasonChars = 500
@@ -132,10 +133,7 @@ const newAddress: Rule = async ({ db, body }) => {
 }
 
 const password: Rule = ({ body }) => {
-  const given = body['password']
-  if (typeof given === 'string' && [...given].length < 8) {
-    throw refused('PASSWORD_TOO_SHORT', 'Password too short', 'BAD_REQUEST')
-  }
+  assertPassword(body['password'])
 }
 
 const ban: Rule = ({ body }) => {

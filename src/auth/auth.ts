@@ -94,8 +94,9 @@ export function createAuth(dependencies: AuthDependencies) {
       enabled: true,
       disableSignUp: !config.signUpOpen,
       requireEmailVerification: mailer.isReal,
+      // Counted in UTF-16 units: `assertPassword` counts characters, of which each has one or two.
       minPasswordLength: 8,
-      maxPasswordLength: 128,
+      maxPasswordLength: 256,
       revokeSessionsOnPasswordReset: true,
       // The answer for an address that is taken must not differ from a real sign-up.
       customSyntheticUser: ({ coreFields, additionalFields, id }) => ({

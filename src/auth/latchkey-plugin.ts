@@ -22,7 +22,7 @@ import { type Log, scrub } from '../log.ts'
 import type { Mailer } from '../mail/mailer.ts'
 import { endTokens, findAuthority, lockRole, slideSession } from './authority.queries.ts'
 import { type Guarded, notImpersonating, type Rule } from './doors.ts'
-import { assertProfile } from './profile-hooks.ts'
+import { assertPassword, assertProfile } from './profile-hooks.ts'
 import type { SessionCookies } from './session-cookie.ts'
 
 interface PluginDependencies {
@@ -57,7 +57,16 @@ export function latchkeyPlugin({ db, guarded, sessionCookies, mailer, log }: Plu
           matcher: ({ path }) => path === '/sign-up/email',
           // Before it is looked up whether the address is taken, which the answer must not tell.
           handler: createAuthMiddleware(({ body }) => {
-            assertProfile((body ?? {}) as object)
+            const given = (body ?? {}) as { name?: unknown; password?: unknown }
+            assertProfile(given)
+            assertPassword(given.password)
+            return Promise.resolve()
+          }),
+        },
+        {
+          matcher: ({ path }) => path === '/change-password' || path === '/reset-password',
+          handler: createAuthMiddleware(({ body }) => {
+            assertPassword(((body ?? {}) as { newPassword?: unknown }).newPassword)
             return Promise.resolve()
           }),
         },

@@ -1,6 +1,6 @@
 import type { BetterAuthOptions } from 'better-auth'
 import type { Config } from '../config.ts'
-import { Email, Image, imageFrom, Name, nameFrom } from '../resources/profile.ts'
+import { Email, Image, imageFrom, Name, nameFrom, passwordFault } from '../resources/profile.ts'
 import { refused } from './doors.ts'
 
 /** Holds every user that Better-Auth writes to the rules of `/api/v1`. */
@@ -36,6 +36,12 @@ export function assertProfile({ name, email, image }: { name?: unknown; email?: 
   if (image !== undefined && image !== null && !Image.safeParse(image).success) {
     throw refused('INVALID_IMAGE', 'The image must be an https URL', 'BAD_REQUEST')
   }
+}
+
+/** @throws APIError for a password that nobody may choose */
+export function assertPassword(password: unknown): void {
+  const fault = typeof password === 'string' ? passwordFault(password) : undefined
+  if (fault) throw refused(fault.code, `The password ${fault.detail}`, 'BAD_REQUEST')
 }
 
 /** Google and GitHub, where they are configured. A sign-in never fails for a name or a picture that we would refuse. */

@@ -11,6 +11,7 @@ import { linkNext, pageOf } from '../http/page.ts'
 import { invalid, ProblemError, problems } from '../http/problem.ts'
 import { createRouter } from '../http/router.ts'
 import type { Mailer } from '../mail/mailer.ts'
+import { passwordFault } from '../resources/profile.ts'
 import { resolveId, UserPath } from '../resources/parameters.ts'
 import { toUser, User } from '../resources/user.ts'
 import { countUsers, deleteUser, findUser, listUsers, positionOf, setRole, updateUser } from './users.queries.ts'
@@ -222,6 +223,6 @@ function assertPassword(password: string | undefined, mailer: Mailer): void {
   if (password === undefined && !mailer.canSend) {
     throw invalid({ pointer: '/password', detail: 'is missing, and no invitation can be sent: mail is not configured' })
   }
-  if (password !== undefined && ([...password].length < 8 || [...password].length > 128))
-    throw new ProblemError('weak-password')
+  const fault = password === undefined ? undefined : passwordFault(password)
+  if (fault) throw new ProblemError('weak-password', `The password ${fault.detail}.`)
 }
