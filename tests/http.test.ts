@@ -215,6 +215,8 @@ describe('credentials', () => {
     ['two different Authorization headers', { authorization: [authorization, `Bearer ${admin.token}`] }],
     ['a Bearer and a Basic one', { authorization: [authorization, 'Basic YTpi'] }],
     ['two in one line', { authorization: `${authorization}, Bearer ${admin.token}` }],
+    ['a good one and a word', { authorization: [authorization, 'x'] }],
+    ['a good one and an empty one', { authorization: [authorization, ''] }],
   ])('%s are refused', async (_, headers) => {
     for (const method of ['GET', 'PATCH']) {
       expect(await raw('/api/v1/users/me', { method, headers })).toMatchObject({

@@ -23,7 +23,10 @@ export function authHandler({ auth, keys, clientAddress }: Dependencies) {
   const endpoints = new Set(Object.values(auth.api).map(({ path }) => `/api/auth${path}`))
   return new Hono<Env>()
     .get('/api/auth/jwks', async (c) =>
-      c.json(await keys.published(), 200, { 'cache-control': 'public, max-age=60, stale-while-revalidate=60' }),
+      c.json(await keys.published(), 200, {
+        'cache-control': 'public, max-age=60, stale-while-revalidate=60',
+        vary: 'Origin',
+      }),
     )
     .on(['GET', 'POST'], '/api/auth/*', async (c) => {
       if (c.req.path.length > maxPathLength) throw new ProblemError('not-found')
@@ -32,6 +35,18 @@ export function authHandler({ auth, keys, clientAddress }: Dependencies) {
       const headers = new Headers(c.req.raw.headers)
       for (const name of forwarded) headers.delete(name)
       headers.set(clientAddressHeader, clientAddress(c.env.incoming))
-      return throwOutage(() => auth.handler(new Request(c.req.raw, { headers })))
+      return explained(await throwOutage(() => auth.handler(new Request(c.req.raw, { headers }))))
     })
+}
+
+/** Better-Auth says nothing of a path that it does not know, and tells when to try again in a header of its own. */
+function explained(response: Response): Response {
+  if (response.status === 404 && !response.headers.get('content-type')?.startsWith('application/json')) {
+    throw new ProblemError('not-found')
+  }
+  if (response.status === 429) {
+    const retryAfter = response.headers.get('x-retry-after') ?? '60'
+    throw new ProblemError('rate-limited', undefined, { headers: { 'retry-after': retryAfter } })
+  }
+  return response
 }

@@ -114,17 +114,23 @@ function refusal({ clientId }: Principal, scope: Scope): ProblemError {
 /** The one credential of a request. A bearer token wins over a cookie, good or bad. */
 function credentialOf(c: Context, cookieName: string): Credential | undefined {
   const authorization = c.req.header('authorization')
+  // In one line too: no token holds a comma.
+  if (isRepeated(c, 'authorization') || /,\s*\S+\s+\S/.test(authorization ?? '')) {
+    throw new ProblemError('malformed-request', 'There are two Authorization headers.')
+  }
   if (authorization !== undefined) return { kind: 'bearer', token: bearerToken(authorization) }
   const value = getCookie(c, cookieName)
   return value === undefined ? undefined : { kind: 'cookie', value }
 }
 
+// Node keeps the first of some headers and joins others.
+function isRepeated(c: Context, name: string): boolean {
+  const { rawHeaders } = (c.env as Env['Bindings']).incoming
+  return rawHeaders.filter((text, i) => i % 2 === 0 && text.toLowerCase() === name).length > 1
+}
+
 /** @see RFC 6750 section 2.1 */
 function bearerToken(authorization: string): string {
-  // Node joins repeated headers with a comma, which no token contains.
-  if (/,\s*\S+\s+\S/.test(authorization)) {
-    throw new ProblemError('malformed-request', 'There are two Authorization headers.')
-  }
   const token = /^bearer ([^\s,]+)$/i.exec(authorization)?.[1]
   if (token === undefined) throw new ProblemError('invalid-token')
   return token

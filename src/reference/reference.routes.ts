@@ -17,7 +17,7 @@ export async function referenceRoutes({ document, authDocument }: Dependencies) 
   const auth = JSON.stringify(authDocument)
   const page = await renderPage()
   const asset = createScalarAsset()
-  const json = { 'content-type': 'application/json', 'cache-control': 'public, max-age=60' }
+  const json = { 'content-type': 'application/json', 'cache-control': 'public, max-age=60', vary: 'Origin' }
   const html = {
     'content-type': 'text/html; charset=utf-8',
     'content-security-policy': contentSecurityPolicy(page),
