@@ -33,6 +33,7 @@ const noticeMs = 2_000
 const idleGraceMs = 1_000
 const drainMs = 5_000
 const retryMs = 1_000
+const attemptsToMigrate = 30
 const portsToTry = 20
 
 /**
@@ -95,9 +96,13 @@ export async function serve(
   }
 }
 
-/** Brings the schema up to date and ends. */
+/**
+ * Brings the schema up to date and ends.
+ * @throws what the database answers, or how it cannot be reached for half a minute
+ */
 export async function runMigrate(config: Config, authConfig: AuthConfig, log: Log): Promise<void> {
-  if (config.database) await whenDatabaseIsUp(log, () => migrateDirectly(config, createRoles(authConfig), log))
+  if (config.database)
+    await whenDatabaseIsUp(log, () => migrateDirectly(config, createRoles(authConfig), log), attemptsToMigrate)
   else await (await createServices(config, authConfig, log)).close()
   log.info('the schema is current')
 }
@@ -128,12 +133,12 @@ function startingApp(log: Log): Fetch {
   return (request, env) => app.fetch(request, env)
 }
 
-async function whenDatabaseIsUp<T>(log: Log, start: () => Promise<T>): Promise<T> {
-  for (;;) {
+async function whenDatabaseIsUp<T>(log: Log, start: () => Promise<T>, attempts = Infinity): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
     try {
       return await start()
     } catch (error) {
-      if (databaseFailure(error)?.kind !== 'unavailable') throw error
+      if (databaseFailure(error)?.kind !== 'unavailable' || attempt === attempts) throw error
       log.warn({ err: error }, `the database is not available, trying again in ${retryMs} ms`)
       await pause(retryMs)
     }

@@ -20,7 +20,6 @@ const networkCodes = new Set([
   'EPIPE',
   'ETIMEDOUT',
   'EHOSTUNREACH',
-  'ENOENT',
 ])
 const driverMessages =
   /Connection terminated|Query read timeout|timeout exceeded when trying to connect|pool after calling end|Client has encountered a connection error/
@@ -33,9 +32,15 @@ export function databaseFailure(error: unknown): DatabaseFailure | undefined {
     if (invalidCodes.test(error.code ?? '')) return { kind: 'invalid' }
     return unavailableCodes.test(error.code ?? '') ? { kind: 'unavailable' } : undefined
   }
-  if ('syscall' in error && 'code' in error && networkCodes.has(String(error.code))) return { kind: 'unavailable' }
+  if (isOfNetwork(error)) return { kind: 'unavailable' }
   if (driverMessages.test(error.message)) return { kind: 'unavailable' }
   return error instanceof AggregateError ? databaseFailure(error.errors[0]) : undefined
+}
+
+// A file or a folder that is missing stays missing; a socket may appear.
+function isOfNetwork(error: Error & { code?: unknown; syscall?: unknown }): boolean {
+  if (error.code === 'ENOENT') return error.syscall === 'connect' || error.syscall === 'getaddrinfo'
+  return error.syscall !== undefined && networkCodes.has(String(error.code))
 }
 
 /** Whether the database resolved a conflict of two transactions against this one, so that it may be tried again. */

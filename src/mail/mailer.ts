@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { createTransport } from 'nodemailer'
 import type { Log } from '../log.ts'
 
@@ -15,7 +16,7 @@ export interface Mailer {
   isReal: boolean
   /** Hands a message over; what becomes of it is logged, and never fails or slows the caller. */
   send: (message: Message) => void
-  /** Waits for messages under way. */
+  /** Waits a moment for messages under way. */
   close: () => Promise<void>
 }
 
@@ -27,6 +28,8 @@ interface MailerOptions {
 }
 
 const smtpTimeoutMs = 10_000
+// A process that drains for eight seconds must end within ten.
+const closeMs = 1_000
 
 /** Mail over SMTP; without it, in the log where only the person at this machine reads it. */
 export function createMailer({ smtp, logLinks, log }: MailerOptions): Mailer {
@@ -45,7 +48,9 @@ export function createMailer({ smtp, logLinks, log }: MailerOptions): Mailer {
       pending.add(sending)
     },
     async close() {
-      await Promise.all(pending)
+      await Promise.race([Promise.all(pending), pause(closeMs, undefined, { ref: false })])
+      if (pending.size > 0)
+        log.error({ messages: pending.size }, 'mail was not sent: its server did not answer in time')
     },
   }
 }
