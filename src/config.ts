@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { parseRange } from './http/client-address.ts'
+import { Password } from './resources/profile.ts'
 import { secretWeakness } from './secret.ts'
 
 /** Every variable that the service reads, as text. `.env.example` lists the same ones. */
@@ -29,6 +30,7 @@ export const variables = [
   'SIGN_UP',
   'RATE_LIMIT',
   'LOG_LEVEL',
+  'WEB_CONCURRENCY',
 ] as const
 type Variable = (typeof variables)[number]
 
@@ -147,11 +149,7 @@ const EnvSchema = z.object({
     .regex(/^[^\r\n]*@[^\r\n]+$/, 'is not a mail address')
     .optional(),
   ADMIN_EMAIL: z.email('is not a mail address').max(254).toLowerCase().optional(),
-  ADMIN_PASSWORD: z
-    .string()
-    .min(8, 'must have at least 8 characters')
-    .max(128, 'must have at most 128 characters')
-    .optional(),
+  ADMIN_PASSWORD: Password.optional(),
   SIGN_UP: oneOf('open', 'closed').default('open'),
   RATE_LIMIT: z
     .string()
@@ -159,6 +157,7 @@ const EnvSchema = z.object({
     .transform(Number)
     .default(6_000),
   LOG_LEVEL: oneOf('trace', 'debug', 'info', 'warn', 'error', 'silent').default('info'),
+  WEB_CONCURRENCY: z.literal('1', 'must be 1: for more, start several instances').optional(),
 } satisfies Record<Variable, z.ZodType>)
 
 type Settings = z.infer<typeof EnvSchema>

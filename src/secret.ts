@@ -5,7 +5,7 @@ import { join } from 'node:path'
 const minBytes = 32
 const minBits = 96
 const wordsOfExamples =
-  /secret|password|change.?me|example|your[-_ ]|better-?auth|latchkey|qwerty|letmein|12345678|abcdefgh/i
+  /secret|password|change.?me|example|your[-_ ]|better-?auth|latchkey|qwerty|letmein|12345678|abcdefgh|openssl|generate|correct.?horse|battery.?staple|[<>]/i
 
 /** Why a secret must not be used, in words that fit after its name; undefined when it may. */
 export function secretWeakness(secret: string): string | undefined {

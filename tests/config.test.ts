@@ -129,6 +129,8 @@ const bad: [name: string, value: string][] = [
   ['TRUSTED_ORIGINS', 'http://192.168.*'],
   ['TRUSTED_ORIGINS', 'https://a?.example.com'],
   ['TRUSTED_ORIGINS', 'null'],
+  ['WEB_CONCURRENCY', '4'],
+  ['ADMIN_PASSWORD', 'passwo\u0000rd1'],
   ['FRONTEND_URL', 'https://a.example.com/app'],
   ['TRUSTED_PROXIES', '999.1.1.1'],
   ['TRUSTED_PROXIES', '10.0.0.0/33'],

@@ -47,7 +47,10 @@ test.each([
   ['kX9/3Qe7+ZrTfW1mB5uYc0LpN8sVhJ', 'must have at least 32 bytes'],
   ['this-is-my-very-secret-password-for-it', 'looks like an example'],
   ['0101010101010101010101010101010101010101', 'is too easy to guess'],
-  ['correcthorsecorrecthorsecorrecthorse', 'is too easy to guess'],
+  ['wronghorsewronghorsewronghorsewronghorse', 'is too easy to guess'],
+  ['<generate with openssl rand -base64 32>', 'looks like an example'],
+  ['openssl rand -base64 32 openssl rand', 'looks like an example'],
+  ['correct horse battery staple correct', 'looks like an example'],
 ])('of "%s" is said: %s', (secret, weakness) => {
   expect(secretWeakness(secret)).toBe(weakness)
 })
