@@ -9,7 +9,7 @@ export const pageQuery = {
     .default('25')
     .transform(Number)
     .openapi({ type: 'integer', minimum: 1, maximum: 100, default: 25, description: 'Items per page', example: 25 }),
-  cursor: z.string().max(1_000).optional().openapi({ description: '`page.nextCursor` of the page before' }),
+  cursor: z.string().max(4_096).optional().openapi({ description: '`page.nextCursor` of the page before' }),
   include: z.literal('total').optional().openapi({ description: '`total`: count all matches too' }),
 }
 
