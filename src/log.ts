@@ -8,6 +8,7 @@ export type Log = ReturnType<typeof createLog>
 // What must not reach a log even inside a message: JWTs, signed cookies, mailed tokens, password hashes, addresses.
 const secrets: [RegExp, string][] = [
   [/eyJ[\w-]+\.[\w-]*\.?[\w-]*/g, '[jwt]'],
+  [/((?:token|code|state|password|secret)["']?\s*[=:]\s*)"(?:[^"\\]|\\.)*"/gi, '$1"[redacted]"'],
   [/((?:token|code|state|password|secret|session_token)["']?\s*[=:]\s*["']?)[^\s"'&;,)}]+/gi, '$1[redacted]'],
   [/(reset-password\/)[^\s?/"']+/g, '$1[redacted]'],
   [/(bearer|basic)\s+[\w.~+/%=-]+/gi, '$1 [redacted]'],

@@ -224,6 +224,7 @@ test.each([
   ['a mailed token in a URL', 'GET /x?token=s3cr3t-token&y=1', 's3cr3t'],
   ['a mailed token in a path', 'GET /api/auth/reset-password/s3cr3t-token?x', 's3cr3t'],
   ['a password in JSON', '{"password": "s3cr3t value", "x": 1}', 's3cr3t'],
+  ['the rest of a password in JSON', '{"newPassword": "correct \\"horse\\" s3cr3t", "x": 1}', 's3cr3t'],
   ['an Authorization header', 'authorization: Bearer s3cr3t.token~+/=', 's3cr3t'],
   ['a database URL', 'connecting to postgres://app:s3cr3t@db:5432/x', 's3cr3t'],
   ['a password hash', `${'0a'.repeat(16)}:${'0b'.repeat(64)}`, '0a0a'],

@@ -7,11 +7,7 @@ import { createTestDatabase, password, type SignedIn, startService, startService
 
 const isPostgres = process.env['TEST_DATABASE_URL'] !== undefined
 
-test.skipIf(!isPostgres)('races need more than the one connection of the embedded database: TEST_DATABASE_URL', () => {
-  expect(isPostgres).toBe(true)
-})
-
-describe.skipIf(!isPostgres)('on PostgreSQL', async () => {
+describe.skipIf(!isPostgres)('on PostgreSQL (the embedded database has one connection)', async () => {
   if (!isPostgres) return
   const service = await startServiceForFile()
   const { db } = service

@@ -107,6 +107,11 @@ test.each<[string, (user: SignedIn) => Promise<unknown>, string]>([
     'session-ended',
   ],
   [
+    'the other sessions of the user are revoked through Better-Auth',
+    ({ cookie }) => service.request('/api/auth/revoke-other-sessions', { method: 'POST', cookie, json: {} }),
+    'session-ended',
+  ],
+  [
     'all sessions of the user are revoked through Better-Auth',
     ({ cookie }) => service.request('/api/auth/revoke-sessions', { method: 'POST', cookie, json: {} }),
     'session-ended',
