@@ -17,7 +17,7 @@ app.get('/staff', requiresRole('moderator', 'admin'), (c) => c.text('in'))
 
 /** What a team's own route behind a guard answers. */
 async function get(path: string, headers: Record<string, string> = {}): Promise<[number, string]> {
-  const incoming = {} as IncomingMessage
+  const incoming = { rawHeaders: [] as string[] } as IncomingMessage
   openExchange(incoming, { id: 'an-id', startedAt: 0 })
   const response = await app.request(path, { headers }, { incoming })
   const text = await response.text()

@@ -37,7 +37,7 @@ async function answer(changes: Partial<Principal>, scopes: Scope[]) {
   app.get('/users/:id', requires('users:read', { orSelf: true }).middleware, (c) => c.text('in'))
   app.patch('/users/:id', requires('users:write', { orSelf: true }).middleware, (c) => c.text('in'))
   return async (method: string, id: string) => {
-    const incoming = {} as IncomingMessage
+    const incoming = { rawHeaders: [] as string[] } as IncomingMessage
     openExchange(incoming, { id: 'an-id', startedAt: 0 })
     const headers = { authorization: 'Bearer token' }
     const response = await app.request(`/users/${id}`, { method, headers }, { incoming })
