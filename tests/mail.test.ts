@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { SMTPServer } from 'smtp-server'
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
+import { markEmailVerified } from '../src/auth/auth-transaction.ts'
 import { password, startService, startServiceForFile, type TestService } from './harness.ts'
 import { freePort } from './throwaway-postgres.ts'
 import { bodyOf, invalidAt, problemOf, WireUser } from './wire.ts'
@@ -180,4 +181,8 @@ test('without SMTP_URL, away from this machine, mail is said not to be configure
   expect((await ask(public_, '/sign-up/email', newUser())).status).toBe(200)
   expect(public_.logLines().filter((line) => line.includes('"mail"') || line.includes('token='))).toEqual([])
   expect(await public_.db.selectFrom('verification').selectAll().execute()).toEqual([])
+})
+
+test('an address is marked as verified within a transaction only', async () => {
+  await expect(markEmailVerified('any')).rejects.toThrow('There is no transaction under way')
 })
