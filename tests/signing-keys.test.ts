@@ -5,7 +5,7 @@ import { sql } from 'kysely'
 import { expect, onTestFinished, test } from 'vitest'
 import { keyMint } from '../src/auth/mint-key.ts'
 import { createSigningKeys, type JwtAlgorithm } from '../src/auth/signing-keys.ts'
-import { createTestDatabase, secret, startService, type SignedIn, type TestService } from './harness.ts'
+import { createTestDatabase, type SignedIn, secret, startService, type TestService } from './harness.ts'
 
 const hourMs = 3_600_000
 const algorithms: JwtAlgorithm[] = ['RS256', 'ES256', 'EdDSA']

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { type SignedIn, startServiceForFile, type TestUser } from './harness.ts'
+import { mailedToken } from './mails.ts'
 import { bodyOf, invalidAt, problemOf, WireUser } from './wire.ts'
 
 const service = await startServiceForFile()
@@ -11,15 +12,6 @@ const change = (id: string, { token }: SignedIn, json: object) =>
   request(`/api/v1/users/${id}`, { method: 'PATCH', token, json })
 
 const rowOf = ({ id }: TestUser) => db.selectFrom('user').selectAll().where('id', '=', id).executeTakeFirst()
-
-/** The token in the last mail to an address; empty when there is none. */
-function mailedToken(email: string): string {
-  const mails = service
-    .logLines()
-    .map((line) => (JSON.parse(line) as { mail?: { to: string; text: string } }).mail)
-    .filter((mail) => mail?.to === email)
-  return /"token": "([^"]+)"/.exec(mails.at(-1)?.text ?? '')?.[1] ?? ''
-}
 
 describe('PATCH /users/{id}', () => {
   test('lets users change their own name and picture, and nobody else', async () => {
@@ -175,11 +167,11 @@ describe('a change of the e-mail address', () => {
     const ada = await service.createSignedIn()
     const headers = { origin: service.baseUrl }
     await request('/api/auth/request-password-reset', { json: { email: ada.email }, headers })
-    await expect.poll(() => mailedToken(ada.email)).not.toBe('')
+    await expect.poll(() => mailedToken(service, ada.email)).not.toBe('')
 
     await change(ada.id, admin, { email: `${randomUUID()}@example.com` })
 
-    const json = { token: mailedToken(ada.email), newPassword: 'a password of mine' }
+    const json = { token: mailedToken(service, ada.email), newPassword: 'a password of mine' }
     expect((await request('/api/auth/reset-password', { json, headers })).status).toBe(400)
   })
 })

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { password, startServiceForFile } from './harness.ts'
+import { mailedToken } from './mails.ts'
 import { bodyOf, invalidAt, problemOf, WireUser } from './wire.ts'
 
 const service = await startServiceForFile()
@@ -11,15 +12,6 @@ const create = (json: object, token = admin.token) => request('/api/v1/users', {
 const newUser = () => ({ email: `${randomUUID()}@example.com`, name: 'Ada Lovelace', password })
 const signIn = (email: string, secret: string) =>
   request('/api/auth/sign-in/email', { json: { email, password: secret }, headers: { origin: service.baseUrl } })
-
-/** The token in the last mail to an address. */
-function mailedToken(email: string): string {
-  const mails = service
-    .logLines()
-    .map((line) => (JSON.parse(line) as { mail?: { to: string; text: string } }).mail)
-    .filter((mail) => mail?.to === email)
-  return /"token": "([^"]+)"/.exec(mails.at(-1)?.text ?? '')?.[1] ?? ''
-}
 
 function resetPassword(token: string, newPassword: string) {
   return request('/api/auth/reset-password', { json: { token, newPassword }, headers: { origin: service.baseUrl } })
@@ -158,7 +150,7 @@ describe('an invitation', () => {
   test('lets the user set a password with the mailed token, once', async () => {
     const { password: _none, ...given } = newUser()
     const user = await bodyOf(await create(given), WireUser, 201)
-    const token = mailedToken(given.email)
+    const token = mailedToken(service, given.email)
 
     expect((await resetPassword(token, 'a password of mine')).status).toBe(200)
     expect((await resetPassword(token, 'a password of theirs')).status).toBe(400)
@@ -180,19 +172,19 @@ describe('an invitation', () => {
     expect(days).toBeLessThanOrEqual(7)
 
     await db.updateTable('verification').set({ expires_at: new Date() }).where('value', '=', id).execute()
-    expect((await resetPassword(mailedToken(given.email), 'a password of mine')).status).toBe(400)
+    expect((await resetPassword(mailedToken(service, given.email), 'a password of mine')).status).toBe(400)
   })
 
   test('is sent again as a reset mail', async () => {
     const { password: _none, ...given } = newUser()
     await create(given)
-    const invitation = mailedToken(given.email)
+    const invitation = mailedToken(service, given.email)
 
     const json = { email: given.email }
     await request('/api/auth/request-password-reset', { json, headers: { origin: service.baseUrl } })
-    await expect.poll(() => mailedToken(given.email)).not.toBe(invitation)
+    await expect.poll(() => mailedToken(service, given.email)).not.toBe(invitation)
 
-    expect((await resetPassword(mailedToken(given.email), 'a password of mine')).status).toBe(200)
+    expect((await resetPassword(mailedToken(service, given.email), 'a password of mine')).status).toBe(200)
     expect((await resetPassword(invitation, 'a password of theirs')).status).toBe(400)
     expect((await signIn(given.email, 'a password of mine')).status).toBe(200)
   })
@@ -201,7 +193,7 @@ describe('an invitation', () => {
     const { password: _none, ...given } = newUser()
     await create(given)
 
-    expect((await resetPassword(mailedToken(given.email), 'short')).status).toBe(400)
-    expect((await resetPassword(mailedToken(given.email), 'a password of mine')).status).toBe(200)
+    expect((await resetPassword(mailedToken(service, given.email), 'short')).status).toBe(400)
+    expect((await resetPassword(mailedToken(service, given.email), 'a password of mine')).status).toBe(200)
   })
 })
