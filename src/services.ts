@@ -1,6 +1,6 @@
 import { hkdfSync } from 'node:crypto'
-import { type ActOnUser, createActOnUser } from './auth/act-on-user.ts'
 import { createAccessTokenVerifier } from './auth/access-token.ts'
+import { type ActOnUser, createActOnUser } from './auth/act-on-user.ts'
 import { type Auth, createAuth } from './auth/auth.ts'
 import type { AuthConfig } from './auth/auth-config.ts'
 import { createGuards, type Guards } from './auth/authorize.ts'

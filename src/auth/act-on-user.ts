@@ -3,7 +3,7 @@ import { inTransaction } from '../db/transaction.ts'
 import { ProblemError } from '../http/problem.ts'
 import { lockAuthority, lockRole } from './authority.queries.ts'
 import { covers } from './permissions.ts'
-import { assertStillAuthorized, type Authenticated } from './principal.ts'
+import { type Authenticated, assertStillAuthorized } from './principal.ts'
 import type { Roles } from './roles.ts'
 
 interface ActOptions {

@@ -1,7 +1,7 @@
 import type { BetterAuthPlugin } from 'better-auth'
 import {
-  accountInfo,
   APIError,
+  accountInfo,
   changePassword,
   createAuthMiddleware,
   deleteUser,

@@ -1,7 +1,7 @@
 import type { BetterAuthOptions } from 'better-auth'
 import type { Mailer } from '../mail/mailer.ts'
-import { markEmailVerified } from './auth-transaction.ts'
 import { type ResetWay, resetMessage, verificationMessage } from '../mail/messages.ts'
+import { markEmailVerified } from './auth-transaction.ts'
 
 /** Better-Auth's requests to mail something, handed to the mailer. Nothing is waited for: timing would tell who exists. */
 export function mailCallbacks(mailer: Mailer, baseUrl: string) {

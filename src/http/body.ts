@@ -1,6 +1,6 @@
-import { createMiddleware } from 'hono/factory'
 import type { Context } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
+import { createMiddleware } from 'hono/factory'
 import type { Env } from './exchange.ts'
 import { ProblemError } from './problem.ts'
 

@@ -1,5 +1,5 @@
-import type { Context } from 'hono'
 import { z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
 
 /** The query parameters every list takes. */
 export const pageQuery = {

@@ -1,4 +1,4 @@
-import { problemTypes, type ProblemSlug } from '../http/problem.ts'
+import { type ProblemSlug, problemTypes } from '../http/problem.ts'
 
 /** What a problem type means and what to do: the page behind its URI. */
 export function ProblemPage({ slug }: { slug: ProblemSlug }) {

@@ -36,7 +36,6 @@ export function bansRoutes({ requires, actOnUser }: Dependencies) {
         const { reason = null, expiresAt = null } = c.req.valid('json')
         if (id === principal.subject) throw new ProblemError('self-action', 'You cannot ban yourself.')
         const user = await actOnUser(c.var.authenticated, id, (trx) => banUser(trx, id, reason, expiresAt))
-        if (!user) throw new ProblemError('not-found')
         return c.json(toUser(user), 200)
       },
     )
@@ -58,7 +57,6 @@ export function bansRoutes({ requires, actOnUser }: Dependencies) {
         const { principal } = c.var
         const id = resolveId(c.req.valid('param').id, principal)
         const user = await actOnUser(c.var.authenticated, id, (trx) => unbanUser(trx, id))
-        if (!user) throw new ProblemError('not-found')
         return c.json(toUser(user), 200)
       },
     )

@@ -11,8 +11,8 @@ import { linkNext, pageOf } from '../http/page.ts'
 import { invalid, ProblemError, problems } from '../http/problem.ts'
 import { createRouter } from '../http/router.ts'
 import type { Mailer } from '../mail/mailer.ts'
-import { passwordFault } from '../resources/profile.ts'
 import { resolveId, UserPath } from '../resources/parameters.ts'
+import { passwordFault } from '../resources/profile.ts'
 import { toUser, User } from '../resources/user.ts'
 import { countUsers, deleteUser, findUser, listUsers, positionOf, setRole, updateUser } from './users.queries.ts'
 import { ListUsers, NewUserBody, RoleBody, UserChangeBody } from './users.schemas.ts'
@@ -139,16 +139,10 @@ export function usersRoutes({ db, requires, roles, cursors, actOnUser, userAccou
         const id = resolveId(c.req.valid('param').id, principal)
         const change = c.req.valid('json')
         if (!principal.permissions.has('users:write')) assertOwnFields(change)
-        return c.json(
-          toUser(
-            found(
-              await actOnUser(c.var.authenticated, id, (trx) => updateUser(trx, id, change), {
-                changesAuthority: false,
-              }),
-            ),
-          ),
-          200,
-        )
+        const user = await actOnUser(c.var.authenticated, id, (trx) => updateUser(trx, id, change), {
+          changesAuthority: false,
+        })
+        return c.json(toUser(user), 200)
       },
     )
     .openapi(
@@ -189,18 +183,15 @@ export function usersRoutes({ db, requires, roles, cursors, actOnUser, userAccou
         const id = resolveId(c.req.valid('param').id, principal)
         const { role } = c.req.valid('json')
         assertMayGrant(principal, roles, role)
-        return c.json(toUser(found(await actOnUser(c.var.authenticated, id, (trx) => setRole(trx, id, role)))), 200)
+        return c.json(toUser(await actOnUser(c.var.authenticated, id, (trx) => setRole(trx, id, role))), 200)
       },
     )
 }
 
 async function getUser(db: Db, id: string): Promise<z.infer<typeof User>> {
-  return toUser(found(await findUser(db, id)))
-}
-
-function found<T>(row: T | undefined): T {
-  if (row === undefined) throw new ProblemError('not-found', 'There is no user with this id.')
-  return row
+  const user = await findUser(db, id)
+  if (!user) throw new ProblemError('not-found', 'There is no user with this id.')
+  return toUser(user)
 }
 
 function assertMayGrant(principal: Principal, roles: Roles, role: string): void {
