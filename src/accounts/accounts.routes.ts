@@ -2,9 +2,10 @@ import { createRoute, z } from '@hono/zod-openapi'
 import { userExists } from '../auth/authority.queries.ts'
 import type { Requires } from '../auth/authorize.ts'
 import type { Db } from '../db/database.ts'
-import { ProblemError, problems } from '../http/problem.ts'
+import { problems } from '../http/problem.ts'
 import { createRouter } from '../http/router.ts'
 import { resolveId, UserPath } from '../resources/parameters.ts'
+import { noSuchUser } from '../resources/user.ts'
 import { listAccounts } from './accounts.queries.ts'
 
 interface Dependencies {
@@ -53,7 +54,7 @@ export function accountsRoutes({ db, requires }: Dependencies) {
       }),
       async (c) => {
         const userId = resolveId(c.req.valid('param').id, c.var.principal)
-        if (!(await userExists(db, userId))) throw new ProblemError('not-found', 'There is no user with this id.')
+        if (!(await userExists(db, userId))) throw noSuchUser()
         return c.json({ data: await accountsOf(db, userId) }, 200)
       },
     )

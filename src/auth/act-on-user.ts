@@ -1,6 +1,7 @@
 import type { Db, Tx } from '../db/database.ts'
 import { inTransaction } from '../db/transaction.ts'
 import { ProblemError } from '../http/problem.ts'
+import { noSuchUser } from '../resources/user.ts'
 import { lockAuthority, lockRole } from './authority.queries.ts'
 import { covers } from './permissions.ts'
 import { type Authenticated, assertStillAuthorized } from './principal.ts'
@@ -30,7 +31,7 @@ export function createActOnUser(db: Db, roles: Roles): ActOnUser {
       const isSelf = userId === principal.subject
       if (changesAuthority || !isSelf) await lockAuthority(trx)
       const role = await lockRole(trx, userId)
-      if (role === undefined) throw new ProblemError('not-found', 'There is no user with this id.')
+      if (role === undefined) throw noSuchUser()
       await assertStillAuthorized(trx, roles, authenticated)
       if (!isSelf && !covers(principal.permissions, roles.scopesOf(role))) {
         throw new ProblemError('forbidden', 'This user has permissions that you do not have.')

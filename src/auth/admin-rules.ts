@@ -1,10 +1,9 @@
 import { APIError } from 'better-auth/api'
 import { z } from 'zod'
-import { Email, Image, Name } from '../resources/profile.ts'
 import { endTokens, findSessionOwner, hasEmail, holdAuthority, lockRole } from './authority.queries.ts'
 import { type DoorCall, notImpersonating, type Rule, refused } from './doors.ts'
 import { covers } from './permissions.ts'
-import { assertPassword } from './profile-hooks.ts'
+import { assertPassword, assertProfile } from './profile-hooks.ts'
 import type { Roles } from './roles.ts'
 
 const maxReasonChars = 500
@@ -103,15 +102,7 @@ function knownData(...known: string[]): Rule {
 
 const profile: Rule = ({ body }) => {
   const data = (body['data'] ?? {}) as Record<string, unknown>
-  const name = data['name'] ?? body['name']
-  if (name !== undefined && !Name.safeParse(name).success)
-    throw refused('INVALID_NAME', 'The name is not valid', 'BAD_REQUEST')
-  const image = data['image'] ?? null
-  if (image !== null && !Image.safeParse(image).success)
-    throw refused('INVALID_IMAGE', 'The image is not an https URL', 'BAD_REQUEST')
-  const email = data['email']
-  if (email !== undefined && !Email.safeParse(email).success)
-    throw refused('INVALID_EMAIL', 'The address is not valid', 'BAD_REQUEST')
+  assertProfile({ ...data, name: data['name'] ?? body['name'] })
   const verified = data['emailVerified']
   if (verified !== undefined && typeof verified !== 'boolean')
     throw refused('INVALID_FIELD', '"emailVerified" is true or false', 'BAD_REQUEST')

@@ -25,10 +25,18 @@ export function pageOf<T extends z.ZodType>(item: T) {
   })
 }
 
-/** Points to the next page. @see RFC 8288 */
-export function linkNext(c: Context, cursor: string | null): void {
-  if (cursor === null) return
-  const query = new URLSearchParams(c.req.query())
-  query.set('cursor', cursor)
-  c.header('link', `<${c.req.path}?${query.toString()}>; rel="next"`)
+/**
+ * A page of `rows`, of which one more than `limit` was asked for: whether it came tells whether the list goes on, which
+ * the `Link` header says too (RFC 8288).
+ * @param cursorAfter the cursor of the page that follows a row
+ */
+export function cutPage<Row>(c: Context, rows: Row[], limit: number, cursorAfter: (last: Row) => string) {
+  const data = rows.slice(0, limit)
+  const last = data.at(-1)
+  const nextCursor = last !== undefined && rows.length > limit ? cursorAfter(last) : null
+  if (nextCursor !== null) {
+    const query = new URLSearchParams({ ...c.req.query(), cursor: nextCursor })
+    c.header('link', `<${c.req.path}?${query.toString()}>; rel="next"`)
+  }
+  return { data, page: { limit, nextCursor } }
 }

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import type { Row } from '../db/database.ts'
+import { ProblemError } from '../http/problem.ts'
 
 /** The wire form of a user. */
 export const User = z
@@ -36,6 +37,7 @@ export const userColumns = [
 
 export type UserRow = Omit<Row<'user'>, 'valid_after'>
 
+/** A user as callers see them. */
 export function toUser(row: UserRow): z.infer<typeof User> {
   return {
     id: row.id,
@@ -50,4 +52,9 @@ export function toUser(row: UserRow): z.infer<typeof User> {
     createdAt: row.created_at.toISOString(),
     updatedAt: row.updated_at.toISOString(),
   }
+}
+
+/** What to throw for an id that no user has. */
+export function noSuchUser(): ProblemError {
+  return new ProblemError('not-found', 'There is no user with this id.')
 }

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { endTokens } from '../auth/authority.queries.ts'
 import type { Db } from '../db/database.ts'
 import type { Position } from '../http/cursor.ts'
 import { type SessionRow, sessionColumns } from '../resources/session.ts'
@@ -65,7 +66,7 @@ export async function revokeSessions(db: Db, userId: string, spared: string | nu
     .where('id', '!=', spared ?? '')
     .returning('expires_at')
     .execute()
+  await endTokens(db, userId)
   const now = new Date()
-  await db.updateTable('user').set({ valid_after: now }).where('id', '=', userId).execute()
   return revoked.filter(({ expires_at }) => expires_at > now).length
 }

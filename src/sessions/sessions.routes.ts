@@ -4,12 +4,12 @@ import { userExists } from '../auth/authority.queries.ts'
 import type { Requires } from '../auth/authorize.ts'
 import type { Db } from '../db/database.ts'
 import type { Cursors } from '../http/cursor.ts'
-import { linkNext, pageOf, pageQuery } from '../http/page.ts'
+import { cutPage, pageOf, pageQuery } from '../http/page.ts'
 import { ProblemError, problems } from '../http/problem.ts'
 import { createRouter } from '../http/router.ts'
 import { resolveId, SessionPath, UserPath } from '../resources/parameters.ts'
 import { Session, toSession } from '../resources/session.ts'
-import { toUser, User } from '../resources/user.ts'
+import { noSuchUser, toUser, User } from '../resources/user.ts'
 import {
   countSessions,
   findSession,
@@ -78,15 +78,11 @@ export function sessionsRoutes({ db, requires, cursors, actOnUser }: Dependencie
         const { limit, cursor, include } = c.req.valid('query')
         const query = { sessionsOf: userId }
         const after = cursor === undefined ? undefined : cursors.decode(cursor, query)
-        if (!(await userExists(db, userId))) throw new ProblemError('not-found', 'There is no user with this id.')
+        if (!(await userExists(db, userId))) throw noSuchUser()
         const rows = await listSessions(db, userId, { after, limit: limit + 1 })
         const total = include === 'total' ? { total: await countSessions(db, userId) } : {}
-        const data = rows.slice(0, limit)
-        const last = data.at(-1)
-        const nextCursor = last && rows.length > limit ? cursors.encode(positionOf(last), query) : null
-        linkNext(c, nextCursor)
-        const sessions = data.map((row) => toSession(row, principal.sessionId))
-        return c.json({ data: sessions, page: { limit, nextCursor }, ...total }, 200)
+        const { data, page } = cutPage(c, rows, limit, (last) => cursors.encode(positionOf(last), query))
+        return c.json({ data: data.map((row) => toSession(row, principal.sessionId)), page, ...total }, 200)
       },
     )
     .openapi(

@@ -7,13 +7,13 @@ import type { Roles } from '../auth/roles.ts'
 import type { UserAccounts } from '../auth/user-accounts.ts'
 import type { Db } from '../db/database.ts'
 import type { Cursors } from '../http/cursor.ts'
-import { linkNext, pageOf } from '../http/page.ts'
+import { cutPage, pageOf } from '../http/page.ts'
 import { invalid, ProblemError, problems } from '../http/problem.ts'
 import { createRouter } from '../http/router.ts'
 import type { Mailer } from '../mail/mailer.ts'
 import { resolveId, UserPath } from '../resources/parameters.ts'
 import { passwordFault } from '../resources/profile.ts'
-import { toUser, User } from '../resources/user.ts'
+import { noSuchUser, toUser, User } from '../resources/user.ts'
 import { countUsers, deleteUser, findUser, listUsers, positionOf, setRole, updateUser } from './users.queries.ts'
 import { ListUsers, NewUserBody, RoleBody, UserChangeBody } from './users.schemas.ts'
 
@@ -67,11 +67,8 @@ export function usersRoutes({ db, requires, roles, cursors, actOnUser, userAccou
         const after = cursor === undefined ? undefined : cursors.decode(cursor, query)
         const rows = await listUsers(db, filter, { sort, after, limit: limit + 1 })
         const total = include === 'total' ? { total: await countUsers(db, filter) } : {}
-        const data = rows.slice(0, limit)
-        const last = data.at(-1)
-        const nextCursor = last && rows.length > limit ? cursors.encode(positionOf(last, sort), query) : null
-        linkNext(c, nextCursor)
-        return c.json({ data: data.map(toUser), page: { limit, nextCursor }, ...total }, 200)
+        const { data, page } = cutPage(c, rows, limit, (last) => cursors.encode(positionOf(last, sort), query))
+        return c.json({ data: data.map(toUser), page, ...total }, 200)
       },
     )
     .openapi(
@@ -190,7 +187,7 @@ export function usersRoutes({ db, requires, roles, cursors, actOnUser, userAccou
 
 async function getUser(db: Db, id: string): Promise<z.infer<typeof User>> {
   const user = await findUser(db, id)
-  if (!user) throw new ProblemError('not-found', 'There is no user with this id.')
+  if (!user) throw noSuchUser()
   return toUser(user)
 }
 
