@@ -7,12 +7,12 @@ import { openExchange } from '../src/http/exchange.ts'
 import { startServiceForFile } from './harness.ts'
 
 const { services, createSignedIn, db } = await startServiceForFile()
-const { authenticated, optionallyAuthenticated, requiresRole } = services.guards
+const { authenticate, optionalAuthenticate, requiresRole } = services.guards
 
 const app = new Hono<{ Variables: { principal: Principal | undefined } }>()
 app.onError(errorHandler(services.log))
-app.get('/own', authenticated, (c) => c.text(c.var.principal.subject))
-app.get('/public', optionallyAuthenticated, (c) => c.text(c.var.principal?.subject ?? 'nobody'))
+app.get('/own', authenticate, (c) => c.text(c.var.principal.subject))
+app.get('/public', optionalAuthenticate, (c) => c.text(c.var.principal?.subject ?? 'nobody'))
 app.get('/staff', requiresRole('moderator', 'admin'), (c) => c.text('in'))
 
 /** What a team's own route behind a guard answers. */

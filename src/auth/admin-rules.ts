@@ -1,7 +1,7 @@
 import { APIError } from 'better-auth/api'
 import { z } from 'zod'
 import { endTokens, findSessionOwner, hasEmail, holdAuthority, lockRole } from './authority.queries.ts'
-import { type DoorCall, notImpersonating, type Rule, refused } from './doors.ts'
+import { type EndpointCall, notImpersonating, type Rule, refused } from './endpoint-guard.ts'
 import { covers } from './permissions.ts'
 import { assertPassword, assertProfile } from './profile-hooks.ts'
 import type { Roles } from './roles.ts'
@@ -13,7 +13,7 @@ const maxReasonChars = 500
  * Nobody acts on, or grants, more than their own permissions; nobody acts while impersonating.
  */
 export function createAdminRules(roles: Roles): Record<string, { rules: Rule[]; changesAuthority: boolean }> {
-  const mayActOn = ({ actor }: DoorCall, role: string | undefined) => {
+  const mayActOn = ({ actor }: EndpointCall, role: string | undefined) => {
     if (role !== undefined && !covers(roles.scopesOf(actor.role), roles.scopesOf(role))) {
       throw refused('INSUFFICIENT_PERMISSIONS', 'This user or role has permissions that you do not have')
     }
@@ -57,7 +57,7 @@ export function createAdminRules(roles: Roles): Record<string, { rules: Rule[]; 
 /** With all sessions of a user end their tokens that have none. */
 const tokensEnd: Rule = ({ db, body }) => endTokens(db, String(body['userId']))
 
-async function roleOfSession({ db, body }: DoorCall): Promise<string | undefined> {
+async function roleOfSession({ db, body }: EndpointCall): Promise<string | undefined> {
   const owner = await findSessionOwner(db, String(body['sessionToken']))
   return owner && lockRole(db, owner)
 }

@@ -23,13 +23,18 @@ type PrincipalEnv = Env & { Variables: { principal: Principal; authenticated: Au
 export type Guards = ReturnType<typeof createGuards>
 export type Requires = Guards['requires']
 
-export function createGuards({ db, authenticate, sessionCookies, trustedOrigins }: GuardOptions) {
+export function createGuards({
+  db,
+  authenticate: authenticateCredential,
+  sessionCookies,
+  trustedOrigins,
+}: GuardOptions) {
   /** Who makes the request, if anybody does. A credential that is presented must be good. */
   async function identify(c: Context<PrincipalEnv>): Promise<Principal | undefined> {
     const credential = credentialOf(c, sessionCookies.name)
     if (!credential) return undefined
     if (credential.kind === 'cookie') assertSameSite(c, trustedOrigins)
-    const authenticated = await authenticate(credential)
+    const authenticated = await authenticateCredential(credential)
     const { principal, slide } = authenticated
     c.set('principal', principal)
     c.set('authenticated', authenticated)
@@ -48,14 +53,14 @@ export function createGuards({ db, authenticate, sessionCookies, trustedOrigins 
   }
 
   /** Lets signed-in callers through, and sets `c.var.principal`. */
-  const authenticated = createMiddleware<PrincipalEnv>(async function authenticated(c, next) {
+  const authenticate = createMiddleware<PrincipalEnv>(async function authenticate(c, next) {
     await identified(c)
     await next()
   })
 
   /** Lets everybody through; `c.var.principal` is undefined for who presents no credential, or a cookie that is over. */
-  const optionallyAuthenticated = createMiddleware<Env & { Variables: { principal: Principal | undefined } }>(
-    async function optionallyAuthenticated(c, next) {
+  const optionalAuthenticate = createMiddleware<Env & { Variables: { principal: Principal | undefined } }>(
+    async function optionalAuthenticate(c, next) {
       try {
         await identify(c as unknown as Context<PrincipalEnv>)
       } catch (error) {
@@ -96,7 +101,7 @@ export function createGuards({ db, authenticate, sessionCookies, trustedOrigins 
     }
   }
 
-  return { authenticated, optionallyAuthenticated, requires, requiresRole }
+  return { authenticate, optionalAuthenticate, requires, requiresRole }
 }
 
 function isOwn(principal: Principal, id: string | undefined): boolean {

@@ -21,35 +21,35 @@ import { clientAddressHeader } from '../http/client-address.ts'
 import { type Log, scrub } from '../log.ts'
 import type { Mailer } from '../mail/mailer.ts'
 import { endTokens, findAuthority, lockRole, slideSession } from './authority.queries.ts'
-import { type Guarded, notImpersonating, type Rule } from './doors.ts'
+import { type GuardEndpoint, notImpersonating, type Rule } from './endpoint-guard.ts'
 import { assertPassword, assertProfile } from './profile-hooks.ts'
 import type { SessionCookies } from './session-cookie.ts'
 
 interface PluginDependencies {
   db: Db
-  guarded: Guarded
+  guard: GuardEndpoint
   sessionCookies: SessionCookies
   mailer: Mailer
   log: Log
 }
 
 /** What this service changes in Better-Auth's own endpoints. An endpoint here replaces the one of the same name there. */
-export function latchkeyPlugin({ db, guarded, sessionCookies, mailer, log }: PluginDependencies) {
+export function latchkeyPlugin({ db, guard, sessionCookies, mailer, log }: PluginDependencies) {
   return {
     id: 'latchkey',
     endpoints: {
-      changePassword: guarded(changePassword, { rules: [notImpersonating, endsOtherSessions] }),
-      resetPassword: guarded(resetPassword),
-      deleteUser: guarded(deleteUser, { rules: [notImpersonating] }),
-      revokeSessions: guarded(revokeSessions, { rules: [notImpersonating, endsTokens] }),
-      revokeOtherSessions: guarded(revokeOtherSessions, { rules: [notImpersonating, endsTokens] }),
-      linkSocialAccount: guarded(linkSocialAccount, asksProvider),
-      unlinkAccount: guarded(unlinkAccount, { rules: [notImpersonating, oneAtATime] }),
-      updateUser: guarded(updateUser(), { rules: [notImpersonating] }),
-      revokeSession: guarded(revokeSession, { rules: [notImpersonating] }),
-      getAccessToken: guarded(getAccessToken, asksProvider),
-      refreshToken: guarded(refreshToken, asksProvider),
-      accountInfo: guarded(accountInfo, asksProvider),
+      changePassword: guard(changePassword, { rules: [notImpersonating, endsOtherSessions] }),
+      resetPassword: guard(resetPassword),
+      deleteUser: guard(deleteUser, { rules: [notImpersonating] }),
+      revokeSessions: guard(revokeSessions, { rules: [notImpersonating, endsTokens] }),
+      revokeOtherSessions: guard(revokeOtherSessions, { rules: [notImpersonating, endsTokens] }),
+      linkSocialAccount: guard(linkSocialAccount, asksProvider),
+      unlinkAccount: guard(unlinkAccount, { rules: [notImpersonating, oneAtATime] }),
+      updateUser: guard(updateUser(), { rules: [notImpersonating] }),
+      revokeSession: guard(revokeSession, { rules: [notImpersonating] }),
+      getAccessToken: guard(getAccessToken, asksProvider),
+      refreshToken: guard(refreshToken, asksProvider),
+      accountInfo: guard(accountInfo, asksProvider),
     },
     hooks: {
       before: [
@@ -105,16 +105,13 @@ const oneAtATime: Rule = async ({ db, actor }) => {
 
 const endsTokens: Rule = ({ db, actor }) => endTokens(db, actor.id)
 
-const never = new Date(8.64e15)
-
 /** Prolongs a session that is used, as `/api/v1` does for a cookie. */
 function slide(db: Db, sessionCookies: SessionCookies) {
   return createAuthMiddleware(async (ctx) => {
     const current = ctx.context.session
     if (!current) return
     const { session, user } = current
-    const life = { session_created_at: session.createdAt, session_expires_at: session.expiresAt }
-    if (!sessionCookies.isDue({ ...life, session_not_after: never })) return
+    if (!sessionCookies.isOld(session.expiresAt)) return
     // Better-Auth does not hand out the absolute end of a session, which may forbid it.
     const row = await findAuthority(db, user.id, session.id)
     if (!row || !sessionCookies.isDue(row)) return

@@ -1,7 +1,7 @@
 import type { BetterAuthOptions } from 'better-auth'
 import type { Config } from '../config.ts'
 import { Email, Image, imageFrom, Name, nameFrom, passwordFault } from '../resources/profile.ts'
-import { refused } from './doors.ts'
+import { refused } from './endpoint-guard.ts'
 
 /** Holds every user that Better-Auth writes to the rules of `/api/v1`. */
 export const profileHooks = {

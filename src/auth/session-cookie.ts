@@ -11,7 +11,9 @@ export interface SessionCookies {
   name: string
   /** The session token in a cookie's value; undefined when we did not sign it. */
   open: (value: string) => string | undefined
-  /** Whether a session is used often enough, and far enough from its absolute end, to be prolonged now. */
+  /** Whether a session that ends so was last prolonged a day ago or more. */
+  isOld: (expiresAt: Date) => boolean
+  /** Whether a session is to be prolonged now: it is old, and its absolute end allows it. */
   isDue: (session: {
     session_expires_at: Date | null
     session_not_after: Date | null
@@ -29,8 +31,10 @@ const shortestSlidingMs = 2 * slideEveryMs
 /** Cookies `token.signature`, HMAC-SHA256 with the service's secret: the format of better-call's signed cookies. */
 export function createSessionCookies({ secret, secure, idleMs }: SessionCookieOptions): SessionCookies {
   const name = `${secure ? '__Secure-' : ''}better-auth.session_token`
+  const isOld = (expiresAt: Date) => expiresAt.getTime() - Date.now() <= idleMs - slideEveryMs
   return {
     name,
+    isOld,
     open(value) {
       const at = value.lastIndexOf('.')
       const token = value.slice(0, at)
@@ -41,8 +45,7 @@ export function createSessionCookies({ secret, secure, idleMs }: SessionCookieOp
     isDue({ session_expires_at: expires, session_not_after: end, session_created_at: created }) {
       // Impersonated and unremembered sessions end within a day or an hour and do not slide.
       if (!expires || !end || !created || end.getTime() - created.getTime() < shortestSlidingMs) return false
-      const untilIdle = expires.getTime() - Date.now()
-      return untilIdle <= idleMs - slideEveryMs && expires < end
+      return isOld(expires) && expires < end
     },
     slideTo: () => new Date(Date.now() + idleMs),
     renew(value) {

@@ -6,7 +6,7 @@ import { inAuthTransaction } from './auth-transaction.ts'
 import { type AuthorityRow, findAuthorityByToken, lockAuthority } from './authority.queries.ts'
 
 /** What a rule is asked about: one call of one of Better-Auth's endpoints, within its transaction. */
-export interface DoorCall {
+export interface EndpointCall {
   db: Db
   /** Whose session the call presents. */
   actor: AuthorityRow
@@ -16,7 +16,7 @@ export interface DoorCall {
 }
 
 /** Throws an APIError for what must not happen; may change the body. */
-export type Rule = (call: DoorCall) => Promise<void> | void
+export type Rule = (call: EndpointCall) => Promise<void> | void
 
 interface Endpoint {
   (context: EndpointContext): Promise<unknown>
@@ -30,7 +30,7 @@ interface EndpointContext {
   context: { options: BetterAuthOptions }
 }
 
-interface DoorOptions {
+interface GuardOptions {
   rules?: Rule[]
   /** Whether the call may change somebody's authority, and so must queue with every other that does. */
   changesAuthority?: boolean
@@ -39,9 +39,9 @@ interface DoorOptions {
 }
 
 /** Puts rules, and a transaction around all its writes, to an endpoint of Better-Auth that has neither. */
-export type Guarded = <E>(endpoint: E, options?: DoorOptions) => E
+export type GuardEndpoint = <E>(endpoint: E, options?: GuardOptions) => E
 
-export function createDoors(db: Db): Guarded {
+export function createEndpointGuard(db: Db): GuardEndpoint {
   return (endpoint, { rules = [], changesAuthority = false, inTransaction = true } = {}) => {
     const original = endpoint as unknown as Endpoint
     const run = async (current: Db, context: EndpointContext) =>
@@ -60,7 +60,7 @@ export function createDoors(db: Db): Guarded {
       const body = options.body ? options.body.safeParse(context.body) : { success: true as const, data: {} }
       // With a body it does not know the endpoint itself refuses.
       if (!body.success) return context
-      const call: DoorCall = {
+      const call: EndpointCall = {
         db: current,
         actor,
         body: { ...(body.data as Record<string, unknown>) },

@@ -1,0 +1,101 @@
+import { randomUUID } from 'node:crypto'
+import { admin, bearer, jwt, openAPI } from 'better-auth/plugins'
+import type { Config } from '../config.ts'
+import type { Db } from '../db/database.ts'
+import type { Log } from '../log.ts'
+import type { Mailer } from '../mail/mailer.ts'
+import { createAdminRules } from './admin-rules.ts'
+import { adminSchema, jwtSchema } from './columns.ts'
+import { createEndpointGuard, type GuardEndpoint } from './endpoint-guard.ts'
+import { latchkeyPlugin } from './latchkey-plugin.ts'
+import { keyPairConfig } from './mint-key.ts'
+import type { Roles } from './roles.ts'
+import type { SessionCookies } from './session-cookie.ts'
+import type { SigningKeys } from './signing-keys.ts'
+
+export interface PluginDependencies {
+  config: Config
+  db: Db
+  roles: Roles
+  keys: SigningKeys
+  sessionCookies: SessionCookies
+  mailer: Mailer
+  log: Log
+}
+
+/** What Better-Auth is extended with, each plugin with the settings and the rules of this service. */
+export function authPlugins({ config, db, roles, keys, sessionCookies, mailer, log }: PluginDependencies) {
+  const guard = createEndpointGuard(db)
+  return [
+    tokens({ config, keys }),
+    guardedAdmin(roles, guard),
+    bearer({ requireSignature: true }),
+    openAPI({ disableDefaultReference: true }),
+    latchkeyPlugin({ db, guard, sessionCookies, mailer, log }),
+  ]
+}
+
+/** Session JWTs, signed with the keys of the `jwks` table. */
+function tokens({ config, keys }: Pick<PluginDependencies, 'config' | 'keys'>) {
+  return jwt({
+    jwks: { keyPairConfig: keyPairConfig(config.jwt.algorithm) },
+    jwt: {
+      issuer: `${config.baseUrl}/api/auth`,
+      audience: `${config.baseUrl}/api/v1`,
+      definePayload: ({ user, session }) => sessionClaims(user, session, config.jwt.ttlSeconds),
+    },
+    adapter: {
+      getJwks: () => keys.current(),
+      createJwk: async (key) => {
+        await keys.maintain(() => Promise.resolve(key))
+        const [current] = await keys.current()
+        if (!current) throw new Error('There is no signing key')
+        return current
+      },
+    },
+    // It mints tokens for sessions that have expired.
+    disableSettingJwtHeader: true,
+    schema: jwtSchema,
+  })
+}
+
+/**
+ * The claims of a session JWT beside `sub`, `iss` and `aud`; its end is never past the session's own. `act` names the
+ * admin who impersonates the user. @see RFC 8693 section 4.1
+ */
+function sessionClaims(
+  user: { email: string; role?: string | null },
+  session: { id: string; expiresAt: Date; impersonatedBy?: string | null },
+  ttlSeconds: number,
+) {
+  const iat = Math.floor(Date.now() / 1_000)
+  const exp = Math.min(iat + ttlSeconds, Math.floor(session.expiresAt.getTime() / 1_000))
+  const { impersonatedBy } = session
+  return {
+    jti: randomUUID(),
+    sid: session.id,
+    // Whoever trusts the role of a token must not take the admin who looks for the user.
+    role: impersonatedBy ? 'user' : (user.role ?? 'user'),
+    ...(impersonatedBy && { act: { sub: impersonatedBy } }),
+    email: user.email,
+    iat,
+    exp,
+  }
+}
+
+/** The admin plugin, its endpoints held to the rules of `/api/v1`. */
+function guardedAdmin(roles: Roles, guard: GuardEndpoint) {
+  const plugin = admin({
+    defaultRole: 'user',
+    adminRoles: ['admin'],
+    schema: adminSchema,
+    ac: roles.accessControl.ac,
+    roles: roles.accessControl.roles,
+  })
+  const rules = createAdminRules(roles)
+  const endpoints = Object.entries(plugin.endpoints).map(([name, endpoint]) => {
+    const options = rules[name]
+    return [name, options ? guard(endpoint, options) : endpoint]
+  })
+  return { ...plugin, endpoints: Object.fromEntries(endpoints) as typeof plugin.endpoints }
+}
