@@ -1,13 +1,12 @@
 import { cors } from 'hono/cors'
 import { createMiddleware } from 'hono/factory'
-import { routePath } from 'hono/route'
 import { accountsRoutes } from './accounts/accounts.routes.ts'
 import { authHandler } from './auth/auth-handler.ts'
 import { errorHandler } from './failures.ts'
 import { healthRoutes } from './health/health.routes.ts'
 import { limitedBody } from './http/body.ts'
 import { clientAddressFinder } from './http/client-address.ts'
-import { type Env, exchangeOf } from './http/exchange.ts'
+import { type Env, noteRoute } from './http/exchange.ts'
 import { rateLimited } from './http/limits.ts'
 import { allowedMethods } from './http/methods.ts'
 import { ProblemError } from './http/problem.ts'
@@ -58,12 +57,6 @@ export async function createApp(services: Services, isReady: () => boolean) {
   app.onError(errorHandler(log))
   return app
 }
-
-/** Notes the pattern of the route for the log; the path itself may hold a token. */
-const noteRoute = createMiddleware<Env>(async (c, next) => {
-  await next()
-  exchangeOf(c).route ??= routePath(c, -1)
-})
 
 /** Lets the trusted origins read responses, with credentials. Runs only for requests that name an origin: it is costly. */
 function crossOrigin(trustedOrigins: string[]) {

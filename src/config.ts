@@ -3,37 +3,6 @@ import { parseRange } from './http/client-address.ts'
 import { Password } from './resources/profile.ts'
 import { secretWeakness } from './secret.ts'
 
-/** Every variable that the service reads, as text. `.env.example` lists the same ones. */
-export const variables = [
-  'PORT',
-  'HOST',
-  'BETTER_AUTH_URL',
-  'BETTER_AUTH_SECRET',
-  'DATABASE_URL',
-  'DIRECT_URL',
-  'DATA_DIR',
-  'TRUSTED_ORIGINS',
-  'FRONTEND_URL',
-  'TRUSTED_PROXIES',
-  'JWT_ALGORITHM',
-  'JWT_TTL',
-  'JWT_SHARED_SECRET',
-  'JWT_SHARED_ISSUER',
-  'GOOGLE_CLIENT_ID',
-  'GOOGLE_CLIENT_SECRET',
-  'GITHUB_CLIENT_ID',
-  'GITHUB_CLIENT_SECRET',
-  'SMTP_URL',
-  'MAIL_FROM',
-  'ADMIN_EMAIL',
-  'ADMIN_PASSWORD',
-  'SIGN_UP',
-  'RATE_LIMIT',
-  'LOG_LEVEL',
-  'WEB_CONCURRENCY',
-] as const
-type Variable = (typeof variables)[number]
-
 // Better-Auth reads these by itself, past every check of ours.
 const refused = ['BETTER_AUTH_SECRETS', 'AUTH_SECRET', 'BETTER_AUTH_TRUSTED_ORIGINS', 'BASE_URL']
 
@@ -158,7 +127,11 @@ const EnvSchema = z.object({
     .default(6_000),
   LOG_LEVEL: oneOf('trace', 'debug', 'info', 'warn', 'error', 'silent').default('info'),
   WEB_CONCURRENCY: z.literal('1', 'must be 1: for more, start several instances').optional(),
-} satisfies Record<Variable, z.ZodType>)
+})
+
+/** Every variable that the service reads. `.env.example` lists the same ones. */
+export const variables = EnvSchema.keyof().options
+type Variable = (typeof variables)[number]
 
 type Settings = z.infer<typeof EnvSchema>
 

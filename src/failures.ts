@@ -1,7 +1,7 @@
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { databaseFailure } from './db/failure.ts'
-import { exchangeOf } from './http/exchange.ts'
+import { type Env, exchangeOf } from './http/exchange.ts'
 import { ProblemError, type ProblemSlug, problemResponse } from './http/problem.ts'
 import type { Log } from './log.ts'
 
@@ -39,9 +39,16 @@ export function errorHandler(log: Log) {
   return (error: Error, c: Context): Response => {
     const problem = toProblem(error)
     const { id, route } = exchangeOf(c)
-    if (problem.status >= 500) log.error({ requestId: id, route, err: problem.cause ?? error }, problem.slug)
+    // What was refused on purpose, as while starting, is no failure; nor is a client that goes before it was answered.
+    const isFailure = problem.status >= 500 && (problem !== error || problem.cause !== undefined) && !hasLeft(c)
+    if (isFailure) log.error({ requestId: id, route, err: problem.cause ?? error }, problem.slug)
     return c.req.path.startsWith('/api/auth/') ? authResponse(c, error, problem) : problemResponse(c, problem)
   }
+}
+
+function hasLeft(c: Context): boolean {
+  const { incoming } = c.env as Env['Bindings']
+  return incoming.destroyed && !incoming.complete
 }
 
 function authResponse(c: Context, error: Error, problem: ProblemError): Response {

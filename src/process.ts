@@ -6,10 +6,11 @@ import { serveAdmin } from './admin/socket.ts'
 import { createApp } from './app.ts'
 import type { AuthConfig } from './auth/auth-config.ts'
 import { createRoles } from './auth/roles.ts'
-import type { Config } from './config.ts'
+import { type Config, ConfigError } from './config.ts'
 import { databaseFailure } from './db/failure.ts'
 import { errorHandler } from './failures.ts'
 import { healthRoutes } from './health/health.routes.ts'
+import { noteRoute } from './http/exchange.ts'
 import { ProblemError } from './http/problem.ts'
 import { createRouter } from './http/router.ts'
 import { createServer, type Fetch } from './http/server.ts'
@@ -40,7 +41,7 @@ const portsToTry = 20
  * Starts the service: listens at once, alive but not ready, and takes requests when the database is migrated. A database
  * that is down is waited for.
  * @param withPort the configuration for another port; asked for only when the port is taken and may be changed
- * @throws what `createServices` throws for reasons that waiting does not mend
+ * @throws ConfigError when it cannot listen there, and what `createServices` throws for reasons that waiting does not mend
  */
 export async function serve(
   initial: Config,
@@ -115,16 +116,24 @@ async function listen(server: Server, config: Config): Promise<number> {
       await once(server, 'listening')
       return (server.address() as AddressInfo).port
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') || port === ports.at(-1))
-        throw error
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'EADDRINUSE' && port !== ports.at(-1)) continue
+      throw new ConfigError([listenFault(code, port)])
     }
   }
   throw new Error('unreachable')
 }
 
+function listenFault(code: string | undefined, port: number): string {
+  if (code === 'EADDRINUSE') return `PORT: ${port} is already in use by another process`
+  if (code === 'EACCES') return `PORT: this user may not listen on ${port}`
+  return `HOST: is not an address of this machine (${code})`
+}
+
 /** What answers until the service is ready. */
 function startingApp(log: Log): Fetch {
   const app = createRouter()
+  app.use(noteRoute)
   app.route('/', healthRoutes({ db: undefined, isReady: () => false }))
   app.notFound(() => {
     throw new ProblemError('dependency-unavailable', 'The service is starting.')

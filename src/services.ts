@@ -1,4 +1,6 @@
 import { hkdfSync } from 'node:crypto'
+import { constants } from 'node:fs'
+import { access, mkdir } from 'node:fs/promises'
 import { createAccessTokenVerifier } from './auth/access-token.ts'
 import { type ActOnUser, createActOnUser } from './auth/act-on-user.ts'
 import { type Auth, createAuth } from './auth/auth.ts'
@@ -8,10 +10,10 @@ import { keyMint, opensKey } from './auth/mint-key.ts'
 import { type Authenticate, createAuthenticator } from './auth/principal.ts'
 import { createRoles, type Roles } from './auth/roles.ts'
 import { createSessionCookies, type SessionCookies } from './auth/session-cookie.ts'
-import { createSigningKeys, type SigningKeys } from './auth/signing-keys.ts'
+import { createSigningKeys, type KeyPolicy, type SigningKeys } from './auth/signing-keys.ts'
 import { createUserAccounts, type UserAccounts } from './auth/user-accounts.ts'
 import { type Config, ConfigError } from './config.ts'
-import { type Db, openDatabase } from './db/database.ts'
+import { type DatabaseConfig, type Db, openDatabase } from './db/database.ts'
 import { databaseFailure } from './db/failure.ts'
 import { MigrationError, migrate } from './db/migrate.ts'
 import { type Cursors, createCursors } from './http/cursor.ts'
@@ -45,26 +47,15 @@ const hourMs = 3_600_000
  * @throws what `openDatabase` and `migrate` throw; nothing stays open then
  */
 export async function createServices(config: Config, authConfig: AuthConfig, log: Log): Promise<Services> {
+  if (!config.database) await assertUsable(config.dataDir)
   const secret = config.secret ?? (await keptSecret(config.dataDir))
   const roles = createRoles(authConfig)
   await migrateDirectly(config, roles, log)
   const { db, close: closeDatabase } = await openDatabase(databaseConfig(config, log))
   try {
     if (!config.database) await migrate(db, roles.names)
-    const graceMs = Math.max(hourMs, config.jwt.ttlSeconds * 1_000)
-    const keys = createSigningKeys(db, {
-      algorithm: config.jwt.algorithm,
-      rotationMs: authConfig.signingKey.rotationDays * 24 * hourMs,
-      publishAheadMs: authConfig.signingKey.publishHoursAhead * hourMs,
-      graceMs,
-    })
-    const mint = keyMint(config.jwt.algorithm, secret)
-    await keys.maintain(mint)
-    await assertSecretFits(keys, secret)
-    const upkeep = setInterval(() => {
-      keys.maintain(mint).catch((err: unknown) => log.error({ err }, 'signing keys could not be maintained'))
-    }, hourMs).unref()
-
+    const policy = keyPolicy(config, authConfig)
+    const { keys, stopUpkeep } = await maintainedKeys(db, policy, secret, log)
     const mailer = createMailer({ smtp: config.smtp, logLinks: config.isLoopback, log })
     const sessionCookies = createSessionCookies({
       secret,
@@ -75,7 +66,7 @@ export async function createServices(config: Config, authConfig: AuthConfig, log
     const verifyAccessToken = createAccessTokenVerifier(db, {
       issuer: `${config.baseUrl}/api/auth`,
       audience: `${config.baseUrl}/api/v1`,
-      graceMs,
+      graceMs: policy.graceMs,
       shared: config.jwt.shared,
     })
     const authenticate = createAuthenticator({ db, roles, verifyAccessToken, sessionCookies })
@@ -94,7 +85,7 @@ export async function createServices(config: Config, authConfig: AuthConfig, log
       cursors: createCursors(derivedKey(secret, 'cursor')),
       mailer,
       async close() {
-        clearInterval(upkeep)
+        stopUpkeep()
         await mailer.close()
         await closeDatabase()
       },
@@ -102,6 +93,38 @@ export async function createServices(config: Config, authConfig: AuthConfig, log
   } catch (error) {
     await closeDatabase()
     throw error
+  }
+}
+
+function keyPolicy({ jwt }: Config, { signingKey }: AuthConfig): KeyPolicy {
+  return {
+    algorithm: jwt.algorithm,
+    rotationMs: signingKey.rotationDays * 24 * hourMs,
+    publishAheadMs: signingKey.publishHoursAhead * hourMs,
+    graceMs: Math.max(hourMs, jwt.ttlSeconds * 1_000),
+  }
+}
+
+/** The signing keys, of which there is one now; what becomes due is made and pruned each hour. */
+async function maintainedKeys(db: Db, policy: KeyPolicy, secret: string, log: Log) {
+  const keys = createSigningKeys(db, policy)
+  const mint = keyMint(policy.algorithm, secret)
+  await keys.maintain(mint)
+  await assertSecretFits(keys, secret)
+  const upkeep = setInterval(() => {
+    keys.maintain(mint).catch((err: unknown) => log.error({ err }, 'signing keys could not be maintained'))
+  }, hourMs).unref()
+  return { keys, stopUpkeep: () => clearInterval(upkeep) }
+}
+
+/** Makes the folder of the embedded database where there is none. */
+async function assertUsable(dataDir: string): Promise<void> {
+  try {
+    await mkdir(dataDir, { recursive: true, mode: 0o700 })
+    await access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw new ConfigError([`DATA_DIR: cannot be used as a folder (${code}). Name another, or set DATABASE_URL`])
   }
 }
 
@@ -141,7 +164,7 @@ export async function migrateDirectly(config: Config, roles: Roles, log: Log): P
   }
 }
 
-function databaseConfig(config: Config, log: Log): Parameters<typeof openDatabase>[0] {
+function databaseConfig(config: Config, log: Log): DatabaseConfig {
   const onError = (err: Error) => log.warn({ err }, 'database connection lost')
   if (!config.database) return { kind: 'embedded', directory: config.dataDir, onError }
   const { url, directUrl } = config.database

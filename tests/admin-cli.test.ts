@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { onPostgres } from './database-template.ts'
 import { createTestDatabase, password, secret, startService } from './harness.ts'
 import { buildService, processEnv } from './service-process.ts'
 
@@ -53,6 +55,21 @@ describe('npm run admin', () => {
     const json = { email: 'root@example.com', password }
     const response = await service.request('/api/auth/sign-in/email', { json, headers: { origin: service.baseUrl } })
     expect(response.status).toBe(200)
+  })
+
+  test.skipIf(onPostgres)('makes no database for what is about users that are there (embedded only)', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'latchkey-data-'))
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    const missing = join(folder, 'mistyped')
+
+    for (const args of [['list'], ['grant', 'ada@example.com', 'admin'], ['reset-password', 'ada@example.com']]) {
+      expect(await admin(args, { DATA_DIR: missing }, `${password}\n`)).toEqual({
+        code: 1,
+        stdout: '',
+        stderr: 'There is no database in DATA_DIR.\n',
+      })
+    }
+    expect(existsSync(missing)).toBe(false)
   })
 
   test('works beside a running service', async () => {

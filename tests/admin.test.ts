@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { AdminCommand, AdminCommandError, runAdminCommand } from '../src/admin/commands.ts'
 import { askRunning } from '../src/admin/socket.ts'
+import { onPostgres } from './database-template.ts'
 import { createTestDatabase, password, startService, startServiceForFile, type TestService } from './harness.ts'
 
-const onPostgres = process.env['TEST_DATABASE_URL'] !== undefined && process.env['TEST_DATABASE_URL'] !== ''
 const service = await startServiceForFile()
 const run = (command: AdminCommand) => runAdminCommand(service.services, command)
 const newEmail = () => `${randomUUID()}@example.com`

@@ -14,6 +14,9 @@ declare module 'vitest' {
   }
 }
 
+/** Whether the tests run on PostgreSQL and not on the embedded database. */
+export const onPostgres = Boolean(process.env['TEST_DATABASE_URL'])
+
 /** Makes one migrated database before all tests; each test file works on a copy of it. */
 export default async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
   const server = process.env['TEST_DATABASE_URL']

@@ -18,6 +18,7 @@ import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { authConfig } from '../auth.config.ts'
 import { openDatabase } from '../src/db/database.ts'
 import { migrate } from '../src/db/migrate.ts'
+import { onPostgres } from './database-template.ts'
 import { secret } from './harness.ts'
 import { buildService, type ServiceProcess, startProcess } from './service-process.ts'
 import { freePort } from './throwaway-postgres.ts'
@@ -29,7 +30,7 @@ function folder(): string {
 }
 
 // A run on PostgreSQL would repeat the same.
-describe.skipIf(process.env['TEST_DATABASE_URL'])('a service on the embedded database (not with PostgreSQL)', () => {
+describe.skipIf(onPostgres)('a service on the embedded database (not with PostgreSQL)', () => {
   const root = buildService()
   let template = ''
 

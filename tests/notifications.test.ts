@@ -3,6 +3,7 @@ import { PGlite } from '@electric-sql/pglite'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { readMigrations } from '../src/db/migrate.ts'
+import { onPostgres } from './database-template.ts'
 import { createTestDatabase } from './harness.ts'
 
 interface Database {
@@ -14,7 +15,7 @@ let database: Database
 let heard: string[] = []
 
 beforeAll(async () => {
-  database = process.env['TEST_DATABASE_URL'] ? await listenOnPostgres() : await listenOnEmbedded()
+  database = onPostgres ? await listenOnPostgres() : await listenOnEmbedded()
 })
 afterAll(() => database.close())
 beforeEach(() => database.query(`truncate "user", session, account, verification, jwks`))

@@ -4,13 +4,14 @@ import { Agent, request } from 'node:http'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
+import { onPostgres } from './database-template.ts'
 import { createTestDatabase, secret } from './harness.ts'
 import { buildService, type ServiceProcess, startProcess, statusOf } from './service-process.ts'
 import { startProxy } from './tcp-proxy.ts'
 import { freePort } from './throwaway-postgres.ts'
 
-const onPostgres = process.env['TEST_DATABASE_URL'] !== undefined && process.env['TEST_DATABASE_URL'] !== ''
 const root = buildService()
 
 /** A folder that is removed after the test. */
@@ -60,14 +61,32 @@ async function occupy(port: number): Promise<void> {
   onTestFinished(() => void server.close())
 }
 
-test('a port that is taken and was chosen ends the process with one clear line', async () => {
+test('a port that is taken and was chosen ends the process, which says so', async () => {
   const port = await freePort()
   await occupy(port)
 
   const service = startProcess(root, { PORT: String(port), DATA_DIR: temporaryFolder() })
 
   expect(await service.exited).toEqual({ code: 1, signal: null })
-  expect(service.output().trim().split('\n')).toEqual([expect.stringMatching(`already in use.*${port}`)])
+  expect(service.output()).toBe(
+    `The configuration is not usable:\n  PORT: ${port} is already in use by another process\n`,
+  )
+})
+
+test.each([
+  ['HOST', { HOST: '192.0.2.1' }, 'HOST: is not an address of this machine (EADDRNOTAVAIL)'],
+  [
+    'DATA_DIR',
+    { DATA_DIR: fileURLToPath(import.meta.url) },
+    'DATA_DIR: cannot be used as a folder (EEXIST). Name another, or set DATABASE_URL',
+  ],
+])('a %s that cannot be used ends the process, which names it', async (_name, env, fault) => {
+  const settings = { PORT: String(await freePort()), DATA_DIR: temporaryFolder(), ...env }
+
+  const service = startProcess(root, settings)
+
+  expect(await service.exited).toEqual({ code: 1, signal: null })
+  expect(service.output()).toBe(`The configuration is not usable:\n  ${fault}\n`)
 })
 
 test('a port that is taken and was not chosen gives way to the next one', async () => {

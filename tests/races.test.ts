@@ -2,13 +2,12 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { describe, expect, test, vi } from 'vitest'
 import type { Db, Tx } from '../src/db/database.ts'
+import { onPostgres } from './database-template.ts'
 import { createDoors } from './doors.ts'
 import { createTestDatabase, password, type SignedIn, startService, startServiceForFile } from './harness.ts'
 
-const isPostgres = process.env['TEST_DATABASE_URL'] !== undefined
-
-describe.skipIf(!isPostgres)('on PostgreSQL (the embedded database has one connection)', async () => {
-  if (!isPostgres) return
+describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one connection)', async () => {
+  if (!onPostgres) return
   const service = await startServiceForFile()
   const { db } = service
   const { v1, auth, signInWith, createMember } = await createDoors(service)

@@ -1,9 +1,10 @@
 import { execFileSync, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { afterAll, expect, onTestFinished } from 'vitest'
+import { beforeAll, expect, onTestFinished } from 'vitest'
 
 /** The service as a process of its own. */
 export interface ServiceProcess {
@@ -23,9 +24,13 @@ export interface ServiceProcess {
 export function buildService(): string {
   const built = process.env['BUILT_SERVICE']
   if (built) return built
-  const root = mkdtempSync(join(tmpdir(), 'latchkey build with spaces '))
-  afterAll(() => rmSync(root, { recursive: true, force: true }))
-  buildInto(root)
+  const root = join(tmpdir(), `latchkey build with spaces ${randomUUID()}`)
+  // In a hook: a file whose tests are all skipped runs none of them, and would leave the folder behind.
+  beforeAll(() => {
+    mkdirSync(root)
+    buildInto(root)
+    return () => rmSync(root, { recursive: true, force: true })
+  })
   return root
 }
 

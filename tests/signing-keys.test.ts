@@ -5,6 +5,7 @@ import { sql } from 'kysely'
 import { expect, onTestFinished, test } from 'vitest'
 import { keyMint } from '../src/auth/mint-key.ts'
 import { createSigningKeys, type JwtAlgorithm } from '../src/auth/signing-keys.ts'
+import { onPostgres } from './database-template.ts'
 import { createTestDatabase, type SignedIn, secret, startService, type TestService } from './harness.ts'
 
 const hourMs = 3_600_000
@@ -191,7 +192,7 @@ test('many that find the table of keys empty at once make one key', async () => 
   expect(await db.selectFrom('jwks').select('id').execute()).toHaveLength(1)
 })
 
-test.skipIf(!process.env['TEST_DATABASE_URL'])(
+test.skipIf(!onPostgres)(
   'two services that start at once on an empty table share one key (needs PostgreSQL)',
   async () => {
     const database = await createTestDatabase()

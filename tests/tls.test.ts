@@ -5,11 +5,10 @@ import { join } from 'node:path'
 import { sql } from 'kysely'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { openDatabase } from '../src/db/database.ts'
+import { onPostgres } from './database-template.ts'
 import { secret } from './harness.ts'
 import { buildService, startProcess } from './service-process.ts'
 import { freePort, startPostgres } from './throwaway-postgres.ts'
-
-const onPostgres = process.env['TEST_DATABASE_URL'] !== undefined && process.env['TEST_DATABASE_URL'] !== ''
 
 describe.skipIf(!onPostgres || !hasOpenssl())('a PostgreSQL that speaks TLS (needs PostgreSQL and openssl)', () => {
   const root = buildService()

@@ -3,6 +3,7 @@ import { Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import type { AuthConfig } from '../auth/auth-config.ts'
 import type { Config } from '../config.ts'
+import { hasEmbedded } from '../db/embedded.ts'
 import { toProblem } from '../failures.ts'
 import { createLog } from '../log.ts'
 import { createServices } from '../services.ts'
@@ -24,6 +25,10 @@ export async function runAdmin(args: string[], config: Config, authConfig: AuthC
   if (typeof command === 'string') return print(process.stderr, command, 2)
   const answer = config.database ? undefined : await askRunning(config.dataDir, command)
   if (answer) return print(answer.ok ? process.stdout : process.stderr, answer.output, answer.ok ? 0 : 1)
+  // The first admin may be made before the first start; anything else is about users that are there.
+  if (!config.database && command.command !== 'create' && !hasEmbedded(config.dataDir)) {
+    return print(process.stderr, 'There is no database in DATA_DIR.', 1)
+  }
 
   const services = await createServices(config, authConfig, createLog('silent'))
   try {

@@ -1,5 +1,6 @@
 import { Hono } from 'hono'
 import { throwOutage } from '../db/outage.ts'
+import { announcesBody } from '../http/body.ts'
 import { clientAddressHeader } from '../http/client-address.ts'
 import { type Env, exchangeOf } from '../http/exchange.ts'
 import { ProblemError } from '../http/problem.ts'
@@ -35,7 +36,9 @@ export function authHandler({ auth, keys, clientAddress }: Dependencies) {
       const headers = new Headers(c.req.raw.headers)
       for (const name of forwarded) headers.delete(name)
       headers.set(clientAddressHeader, clientAddress(c.env.incoming))
-      return explained(await throwOutage(() => auth.handler(new Request(c.req.raw, { headers }))))
+      const body = announcesBody((name) => c.req.header(name)) ? await c.req.arrayBuffer() : null
+      const request = new Request(c.req.url, { method: c.req.method, headers, body })
+      return explained(await throwOutage(() => auth.handler(request)))
     })
 }
 

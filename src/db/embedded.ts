@@ -12,6 +12,15 @@ export class EmbeddedDatabaseError extends Error {
   override name = 'EmbeddedDatabaseError'
 }
 
+/** Whether a directory holds an embedded database already. */
+export function hasEmbedded(directory: string): boolean {
+  return existsSync(clusterOf(directory))
+}
+
+function clusterOf(directory: string): string {
+  return join(directory, 'postgres')
+}
+
 interface Embedded {
   clientConfig: ReturnType<typeof createPgConfig>
   close: () => Promise<void>
@@ -26,7 +35,7 @@ export async function openEmbedded(directory: string): Promise<Embedded> {
   await mkdir(directory, { recursive: true, mode: 0o700 })
   const lock = await lockDirectory(directory)
   try {
-    const pglite = await openCluster(join(directory, 'postgres'))
+    const pglite = await openCluster(clusterOf(directory))
     return { clientConfig: createPgConfig(pglite), close: () => closeCluster(pglite, lock) }
   } catch (error) {
     await lock.release()

@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
+import { createMiddleware } from 'hono/factory'
+import { routePath } from 'hono/route'
 
 /** What is known of one request beside the request itself; the source of its log line. */
 export interface Exchange {
@@ -28,6 +30,12 @@ export function exchangeOf(c: Context): Exchange {
   if (!exchange) throw new Error('The request did not come through createServer')
   return exchange
 }
+
+/** Notes the pattern of the route for the log; the path itself may hold a token. */
+export const noteRoute = createMiddleware<Env>(async (c, next) => {
+  await next()
+  exchangeOf(c).route ??= routePath(c, -1)
+})
 
 /** The request id, as in `X-Request-Id` and the log. */
 export function requestId(c: Context): string {

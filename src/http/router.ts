@@ -10,14 +10,29 @@ export function createRouter(): OpenAPIHono<Env> {
   return new OpenAPIHono<Env>({
     defaultHook: (result, c) => {
       if (!result.success) throw validationProblem(result.error, result.target as Target)
-      if (result.target === 'query') assertNamed(new URL(c.req.url).search)
+      if (result.target === 'query') assertReadable(new URL(c.req.url).search)
     },
   })
 }
 
-/** A parameter without a name, as in `?=1`, is dropped before any schema sees it. */
-function assertNamed(query: string): void {
+/** What no schema sees as it was sent: a parameter without a name is dropped, as in `?=1`, and `%FF` is taken for itself. */
+function assertReadable(query: string): void {
   if (/^\?=|&=/.test(query)) throw invalid({ parameter: '', detail: 'a parameter has no name' })
+  for (const [name = '', ...value] of query
+    .slice(1)
+    .split('&')
+    .map((pair) => pair.split('='))) {
+    if (!isDecodable(value.join('='))) throw invalid({ parameter: name, detail: 'is not UTF-8, percent-encoded' })
+  }
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** The faults of a schema as a problem: JSON pointers into the body (RFC 6901), names for parameters. */
