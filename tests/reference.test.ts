@@ -3,60 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { Ajv2020 } from 'ajv/dist/2020.js'
 import { describe, expect, test } from 'vitest'
+import { authUrl, loadDocuments, operationsOf, ownUrl, type Schema } from './document.ts'
 import { type RequestOptions, startServiceForFile } from './harness.ts'
 
-interface Schema {
-  $ref?: string
-  example?: unknown
-  properties?: Record<string, Schema>
-}
-type Content = Record<string, { schema: Schema }>
-interface Operation {
-  operationId?: string
-  summary?: string
-  tags?: string[]
-  security?: object[]
-  parameters?: { in: string; name: string; schema: Schema }[]
-  requestBody?: { content: Content }
-  responses: Record<string, { description: string; content?: Content }>
-}
-interface Document {
-  openapi: string
-  tags: { name: string; description?: string }[]
-  paths: Record<string, Record<string, Operation>>
-  components: { schemas: Record<string, Schema>; securitySchemes: object }
-}
-
 const service = await startServiceForFile()
-const ownUrl = '/api/v1/openapi.json'
-const authUrl = '/api/v1/openapi-auth.json'
-const documents = { [ownUrl]: await load(ownUrl), [authUrl]: await load(authUrl) }
-const own = documents[ownUrl] as Document
-const auth = documents[authUrl] as Document
-
-const ajv = new Ajv2020({ strict: false, allErrors: true })
-ajv.addFormat('date-time', (text) => text.endsWith('Z') && !Number.isNaN(Date.parse(text)))
-ajv.addFormat('email', /^[^@\s]+@[^@\s]+$/)
-ajv.addFormat('uri', (text) => URL.canParse(text))
-ajv.addSchema(own, 'own')
-ajv.addSchema(auth, 'auth')
-
-async function load(path: string): Promise<Document> {
-  return (await (await service.request(path)).json()) as Document
-}
-
-function operationsOf(document: Document) {
-  return Object.entries(document.paths).flatMap(([path, item]) =>
-    Object.entries(item).map(([method, operation]) => ({
-      name: `${method.toUpperCase()} ${path}`,
-      method,
-      path,
-      operation,
-    })),
-  )
-}
+const { own, auth, ajv, faultOf } = await loadDocuments(service)
+const documents = { [ownUrl]: own, [authUrl]: auth }
 
 describe.each(Object.entries(documents))('%s', (url, document) => {
   test('is OpenAPI 3.1 and the same bytes each time', async () => {
@@ -160,7 +113,7 @@ describe('the document of /api/v1', () => {
       for (const [url, options] of targets) {
         const response = await service.request(`/api/v1${url}`, { ...options, method: method.toUpperCase() })
         statuses.push(response.status)
-        faults.push(await faultOf(response, `own#/paths/${escaped(path)}/${method}`, operation))
+        faults.push(await faultOf(response, ['own', path, method]))
       }
       expect(faults.filter(Boolean)).toEqual([])
       expect(statuses.filter((status) => status < 300)).not.toEqual([])
@@ -168,29 +121,17 @@ describe('the document of /api/v1', () => {
     },
   )
 
+  test.each(operationsOf(own))('$name says by which headers a problem is told', ({ operation: { responses } }) => {
+    expect(responses['401']?.headers).toHaveProperty('WWW-Authenticate')
+    for (const status of ['429', '503']) expect(responses[status]?.headers).toHaveProperty('Retry-After')
+  })
+
   test('shows no secret', () => {
     const answers = operationsOf(own).flatMap(({ operation }) => Object.values(operation.responses))
     const shown = JSON.stringify([answers, { ...own.components.schemas, NewUser: null, TokenToVerify: null }])
     expect(shown).not.toMatch(/"(password|token|hash|secret|privateKey|accessToken|refreshToken|idToken)":/i)
   })
 })
-
-/** How an answer differs from what its operation documents. */
-async function faultOf(response: Response, pointer: string, operation: Operation): Promise<string | undefined> {
-  const { status } = response
-  const documented = operation.responses[String(status)]
-  if (!documented) return `${status} is not listed`
-  const mediaType = Object.keys(documented.content ?? {})[0] ?? null
-  if (response.headers.get('content-type') !== mediaType) return `${status} is not ${mediaType}`
-  if (mediaType === null) return undefined
-  const body: unknown = await response.json()
-  const schema = { $ref: `${pointer}/responses/${status}/content/${escaped(mediaType)}/schema` }
-  return ajv.validate(schema, body) ? undefined : `${status} ${JSON.stringify(body)}: ${ajv.errorsText()}`
-}
-
-function escaped(segment: string): string {
-  return encodeURIComponent(segment.replaceAll('~', '~0').replaceAll('/', '~1'))
-}
 
 /** The example of a schema, put together from those of its properties where it has none of its own. */
 function exampleOf(schema: Schema): unknown {
@@ -201,36 +142,3 @@ function exampleOf(schema: Schema): unknown {
   const members = Object.entries(properties).filter(([, property]) => property.example !== undefined)
   return Object.fromEntries(members.map(([name, property]) => [name, property.example]))
 }
-
-describe('the document of /api/auth', () => {
-  test.each(operationsOf(auth))('$name is switched on', async ({ method, path }) => {
-    const { cookie } = await service.createSignedIn('admin')
-    const url = `/api/auth${path.replace(/\{\w+\}/, 'nothing')}`
-    const response = await service.request(url, {
-      method: method.toUpperCase(),
-      cookie,
-      ...(method === 'post' && { json: {} }),
-    })
-    expect(response.status).not.toBe(404)
-    expect(response.status).not.toBe(405)
-  })
-
-  test('has none of the endpoints that are switched off', () => {
-    const off = ['/change-email', '/update-session', ...service.services.auth.options.disabledPaths]
-    expect(Object.keys(auth.paths).filter((path) => off.includes(path))).toEqual([])
-    expect(auth.paths['/get-session']).not.toHaveProperty('post')
-  })
-
-  test('has no sign-up where that is closed', async () => {
-    const closed = await startServiceForFile({ env: { SIGN_UP: 'closed' } })
-    const document = (await (await closed.request(authUrl)).json()) as Document
-    expect(document.paths).not.toHaveProperty('/sign-up/email')
-  })
-
-  test('describes no row that holds a secret', () => {
-    expect(Object.keys(auth.components.schemas).toSorted()).toEqual(['Error', 'Session', 'User'])
-    expect(JSON.stringify(auth.components.schemas)).not.toMatch(
-      /"(password|hash|secret|privateKey|accessToken|refreshToken|idToken)":/i,
-    )
-  })
-})

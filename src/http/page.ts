@@ -13,8 +13,18 @@ export const pageQuery = {
   include: z.literal('total').optional().openapi({ description: '`total`: count all matches too' }),
 }
 
-/** The wire form of a page of `item`. */
-export function pageOf<T extends z.ZodType>(item: T) {
+/** The 200 response of a list: a page of `item`. */
+export function pageResponse<T extends z.ZodType>(description: string, item: T) {
+  return {
+    description,
+    content: { 'application/json': { schema: pageOf(item) } },
+    headers: z.object({
+      link: z.string().optional().openapi({ description: 'The next page, `rel="next"` (RFC 8288)' }),
+    }),
+  }
+}
+
+function pageOf<T extends z.ZodType>(item: T) {
   return z.object({
     data: z.array(item),
     page: z.object({

@@ -23,10 +23,19 @@ const summaries: Record<string, string> = {
   '/token': 'A JWT of the current session',
 }
 
-// Better-Auth documents no success for these.
+// Better-Auth does not document these.
 const successes: Record<string, JsonObject> = {
   '/callback/{id}': { 302: { description: 'Signed in; on to the callback URL, or to the error page' } },
+  '/reset-password/{token}': { 302: { description: 'On to the callback URL, with the token or an error' } },
+  '/verify-email': { 302: { description: 'On to the callback URL, when there is one' } },
+  '/delete-user/callback': { 302: { description: 'On to the callback URL, when there is one' } },
   '/admin/stop-impersonating': { 200: { description: 'One’s own session, with its cookie' } },
+}
+const conflict = { 409: { description: 'There must always be an active admin.' } }
+const anyFailure = { 503: { description: 'The database did not answer in time. Nothing was changed.' } }
+const bodyFailures = {
+  413: { description: 'The body is larger than 64 KiB.' },
+  415: { description: 'The body must be JSON.' },
 }
 
 /**
@@ -86,11 +95,24 @@ const errorSchema = {
 }
 
 function publicSchemas(schemas: JsonObject): JsonObject {
-  const session = schemas['Session'] as { properties: JsonObject }
-  const { notAfter: _, ...properties } = session.properties
+  const { Session: session, ...others } = schemas as Record<string, RowSchema>
+  const { notAfter: _, ...properties } = session?.properties ?? {}
   return Object.fromEntries(
-    Object.entries({ ...schemas, Session: { ...session, properties } }).filter(([name]) => !internalSchemas.test(name)),
+    Object.entries({ ...others, Session: { ...session, properties } })
+      .filter(([name]) => !internalSchemas.test(name))
+      .map(([name, schema]) => [name, withNulls(schema)]),
   )
+}
+
+type RowSchema = { properties: Record<string, JsonObject>; required?: string[] }
+
+/** What a row need not have comes as null, which Better-Auth does not say. */
+function withNulls({ properties, required = [], ...schema }: Partial<RowSchema>): JsonObject {
+  const typed = Object.entries(properties ?? {}).map(([name, property]) => [
+    name,
+    required.includes(name) ? property : { ...property, type: [property['type'] ?? 'string', 'null'] },
+  ])
+  return { ...schema, properties: Object.fromEntries(typed) as JsonObject, required }
 }
 
 function operations(path: string, item: JsonObject): JsonObject {
@@ -102,18 +124,26 @@ function operations(path: string, item: JsonObject): JsonObject {
 }
 
 function completed(method: string, path: string, { description, ...operation }: JsonObject): JsonObject {
+  const isAdmin = path.startsWith('/admin/')
   const isOpen = open.test(path) || openReads.has(path)
   return {
     ...operation,
     operationId: operationId(method, path),
     summary:
       summaries[path] ?? (typeof description === 'string' ? description.replace(/\.$/, '') : words(path).join(' ')),
-    tags: [path.startsWith('/admin/') ? 'Admin' : 'Sign-in'],
+    tags: [isAdmin ? 'Admin' : 'Sign-in'],
     security: isOpen ? [] : [{ cookie: [] }, { bearer: [] }],
     responses: Object.fromEntries(
-      Object.entries({ ...successes[path], ...(operation['responses'] as Record<string, JsonObject>) }).map(
-        ([status, response]) => [status, Number(status) < 400 ? response : withErrorSchema(response as JsonObject)],
-      ),
+      Object.entries({
+        ...successes[path],
+        ...(operation['responses'] as JsonObject),
+        ...(isAdmin && conflict),
+        ...(method === 'post' && bodyFailures),
+        ...anyFailure,
+      }).map(([status, response]) => [
+        status,
+        Number(status) < 400 ? response : withErrorSchema(response as JsonObject),
+      ]),
     ),
   }
 }

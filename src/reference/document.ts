@@ -72,7 +72,23 @@ function addCommonProblems(operation: Operation): void {
   for (const [status, { description: slugs }] of Object.entries(common)) {
     operation.responses = {
       ...operation.responses,
-      [status]: { description: slugs, content: { 'application/problem+json': { schema } } },
+      [status]: { description: slugs, content: { 'application/problem+json': { schema } }, headers: headersOf(status) },
     }
   }
+}
+
+const challenge = {
+  'WWW-Authenticate': {
+    description: 'What credential is needed, or why this one is refused (RFC 6750)',
+    schema: { type: 'string', example: 'Bearer error="invalid_token"' },
+  },
+}
+const patience = {
+  'Retry-After': { description: 'In how many seconds to try again', schema: { type: 'integer', example: 1 } },
+}
+
+/** The headers that say what to do about a problem of this status. */
+function headersOf(status: string): object {
+  if (status === '401' || status === '403') return challenge
+  return status === '429' || status === '503' ? patience : {}
 }

@@ -4,7 +4,7 @@ import { userExists } from '../auth/authority.queries.ts'
 import type { Requires } from '../auth/authorize.ts'
 import type { Db } from '../db/database.ts'
 import type { Cursors } from '../http/cursor.ts'
-import { cutPage, pageOf, pageQuery } from '../http/page.ts'
+import { cutPage, pageQuery, pageResponse } from '../http/page.ts'
 import { ProblemError, problems } from '../http/problem.ts'
 import { createRouter } from '../http/router.ts'
 import { resolveId, SessionPath, UserPath } from '../resources/parameters.ts'
@@ -68,7 +68,7 @@ export function sessionsRoutes({ db, requires, cursors, actOnUser }: Dependencie
         path: '/users/{id}/sessions',
         request: { params: UserPath, query: z.strictObject(pageQuery) },
         responses: {
-          200: { description: 'A page of sessions', content: { 'application/json': { schema: pageOf(Session) } } },
+          200: pageResponse('A page of sessions', Session),
           ...problems('not-found', 'validation'),
         },
       }),

@@ -7,7 +7,7 @@ import type { Roles } from '../auth/roles.ts'
 import type { UserAccounts } from '../auth/user-accounts.ts'
 import type { Db } from '../db/database.ts'
 import type { Cursors } from '../http/cursor.ts'
-import { cutPage, pageOf } from '../http/page.ts'
+import { cutPage, pageResponse } from '../http/page.ts'
 import { invalid, ProblemError, problems } from '../http/problem.ts'
 import { createRouter } from '../http/router.ts'
 import type { Mailer } from '../mail/mailer.ts'
@@ -53,11 +53,7 @@ export function usersRoutes({ db, requires, roles, cursors, actOnUser, userAccou
         path: '/users',
         request: { query: ListUsers },
         responses: {
-          200: {
-            description: 'A page of users',
-            content: { 'application/json': { schema: pageOf(User) } },
-            headers: z.object({ link: z.string().optional().openapi({ description: 'The next page, `rel="next"`' }) }),
-          },
+          200: pageResponse('A page of users', User),
           ...problems('validation'),
         },
       }),
