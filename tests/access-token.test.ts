@@ -64,6 +64,16 @@ test.each<[string, (token: string) => string]>([
   expect(await isActive(alter(token))).toBe(false)
 })
 
+test('a token of more than 8 KiB is refused, however good', async () => {
+  const { token } = await service.createSignedIn()
+  const claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as object
+  const short = await service.signJwt({ ...claims, more: 'x'.repeat(5_000) })
+  const long = await service.signJwt({ ...claims, more: 'x'.repeat(6_500) })
+
+  expect(long.length).toBeGreaterThan(8_192)
+  expect([await isActive(short), await isActive(long)]).toEqual([true, false])
+})
+
 test('a token whose last character differs only in spare bits is another token', async () => {
   const { token } = await service.createSignedIn()
   const [head, last] = [token.slice(0, -1), token.slice(-1)]

@@ -65,12 +65,18 @@ async function emptySchema(): Promise<Schema> {
   }
 }
 
-/** Everything that the catalogue says about the tables, without the names of indexes and constraints. */
-async function factsOf({ db }: Schema): Promise<Set<string>> {
+async function tablesOf({ db }: Schema): Promise<string[]> {
+  const { rows } = await sql<{ relname: string }>`
+    select relname from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'`.execute(db)
+  return rows.map(({ relname }) => relname)
+}
+
+/** Everything that the catalogue says about these tables, without the names of indexes and constraints. */
+async function factsOf({ db }: Schema, tables: string[]): Promise<Set<string>> {
   const { rows } = await sql<{ fact: string }>`
     with t as (
       select oid, relname as name from pg_class
-      where relnamespace = 'public'::regnamespace and relkind = 'r' and relname <> 'schema_migration'
+      where relnamespace = 'public'::regnamespace and relkind = 'r' and relname = any(${tables})
     ), c as (
       select t.oid, t.name as table, a.attname as name, a.attnum, a.attnotnull,
         information_schema._pg_truetypid(a, ty) as type
@@ -110,7 +116,9 @@ test('migrations/ makes what Better-Auth needs, with the listed differences and 
   const [reference, ours] = [await emptySchema(), await emptySchema()]
   await (await getMigrations({ ...options, database: { db: reference.db, type: 'postgres' } })).runMigrations()
   await migrate(ours.db, ['user', 'admin'])
-  const [wanted, made] = [await factsOf(reference), await factsOf(ours)]
+  // Better-Auth's tables and what they refer to; a table that only a slice uses is no business of this test.
+  const tables = [...(await tablesOf(reference)), 'role']
+  const [wanted, made] = [await factsOf(reference, tables), await factsOf(ours, tables)]
   await Promise.all([reference.close(), ours.close()])
 
   const more = [...made].filter((fact) => !wanted.has(fact))

@@ -1,5 +1,9 @@
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import { createConnection } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
 import { databaseFailure, isConflict } from '../src/db/failure.ts'
@@ -43,6 +47,16 @@ test.each([
   ['select 1 / 0', false],
 ])('whether %s is worth another attempt', async (statement, again) => {
   expect(isConflict(await refusal(statement))).toBe(again)
+})
+
+test('a file that is missing stays missing, a socket may appear', async () => {
+  const missing = join(tmpdir(), randomUUID())
+  const [refused] = (await once(createConnection({ path: missing }), 'error')) as [Error]
+  const noFile: unknown = await readFile(missing).catch((error: unknown) => error)
+
+  expect(databaseFailure(refused)).toEqual({ kind: 'unavailable' })
+  expect(noFile).toMatchObject({ code: 'ENOENT' })
+  expect(databaseFailure(noFile)).toBeUndefined()
 })
 
 test('a database that nobody listens for is unavailable, over both families of addresses too', async () => {

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { Agent, request } from 'node:http'
-import { createServer } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -22,7 +22,7 @@ function temporaryFolder(): string {
 }
 
 /** A service on a port of its own and a migrated database, removed after the test. */
-async function startOnDatabase(): Promise<{ service: ServiceProcess; url: string }> {
+async function startOnDatabase(extra: Record<string, string> = {}): Promise<{ service: ServiceProcess; url: string }> {
   const { env, remove } = await createTestDatabase()
   onTestFinished(remove)
   const port = await freePort()
@@ -34,7 +34,7 @@ async function startOnDatabase(): Promise<{ service: ServiceProcess; url: string
     BETTER_AUTH_SECRET: secret,
     RATE_LIMIT: '0',
   }
-  return { service: startProcess(root, { ...settings, ...env }), url }
+  return { service: startProcess(root, { ...settings, ...env, ...extra }), url }
 }
 
 /** A service whose database nobody listens for yet. */
@@ -169,6 +169,38 @@ test.each(['SIGINT', 'SIGTERM'] as const)('%s ends a process that waits for its 
   service.kill(signal)
 
   expect(await service.exited).toEqual({ code: 0, signal: null })
+})
+
+test('`migrate` gives up on a database that does not come up', { timeout: 60_000 }, async () => {
+  const url = `postgres://postgres@127.0.0.1:${await freePort()}/postgres`
+  const env = { BETTER_AUTH_URL: 'http://localhost:3000', BETTER_AUTH_SECRET: secret, DATABASE_URL: url }
+  const migration = startProcess(root, env, ['migrate'])
+
+  expect(await migration.exited).toEqual({ code: 1, signal: null })
+  expect(migration.output().trim().split('\n').at(-1)).toMatch(/^connect ECONNREFUSED /)
+})
+
+test('a mail server that hangs holds the end of the process up for a moment only', async () => {
+  const silent = createServer().listen(0, '127.0.0.1')
+  onTestFinished(() => void silent.close())
+  await once(silent, 'listening')
+  const { port } = silent.address() as AddressInfo
+  const { service, url } = await startOnDatabase({
+    SMTP_URL: `smtp://127.0.0.1:${port}`,
+    MAIL_FROM: 'auth@example.com',
+  })
+  await service.ready()
+  const response = await fetch(`${url}/api/auth/sign-up/email`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', origin: url },
+    body: JSON.stringify({ email: 'ada@example.com', name: 'Ada', password: 'correct horse battery' }),
+  })
+  expect(response.status).toBe(200)
+
+  service.kill('SIGINT')
+
+  expect(await service.exited).toEqual({ code: 0, signal: null })
+  expect(service.log().at(-1)).toMatchObject({ msg: expect.stringContaining('mail was not sent'), messages: 1 })
 })
 
 test('while the database is down the process is alive, not ready, and says so to every request', async () => {

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { expect, onTestFinished, test } from 'vitest'
 import { requestId } from '../src/http/exchange.ts'
 import { createRouter } from '../src/http/router.ts'
@@ -20,6 +21,25 @@ test('an error that no handler caught ends the connection, and is reported with 
 
   await expect(fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)).rejects.toThrow('fetch failed')
   expect(reported).toEqual([[new Error('broken'), expect.stringMatching(/^[\w-]{36}$/)]])
+})
+
+test.each([
+  ['its head', 'GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: '],
+  ['its body', 'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nslow'],
+])('a client that never ends %s is answered 408 and loses its connection', async (_what, sent) => {
+  const server = createServer({
+    fetch: async (request) => new Response(await request.text()),
+    headers: {},
+    onExchange: () => {},
+    onError: () => {},
+  }).listen(0, '127.0.0.1')
+  onTestFinished(() => void server.close())
+  await once(server, 'listening')
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+
+  socket.write(sent)
+
+  expect(await text(socket)).toMatch(/^HTTP\/1.1 408 /)
 })
 
 test('a handler that is asked without createServer says so', async () => {

@@ -66,11 +66,14 @@ export function startProcess(
   // An empty folder: there is no .data, and no .env but the one asked for.
   const cwd = mkdtempSync(join(tmpdir(), 'latchkey-cwd-'))
   if (dotenv !== undefined) writeFileSync(join(cwd, '.env'), dotenv)
-  const child = spawn(process.execPath, [join(root, 'dist/src/main.js'), ...args], {
-    cwd,
-    env: processEnv(env),
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  // Before the process is started: what is to be done last is asked for first.
+  onTestFinished(() => rmSync(cwd, { recursive: true, force: true }))
+  return startProgram([process.execPath, join(root, 'dist/src/main.js'), ...args], env, cwd)
+}
+
+/** Starts a program that is or runs the service, in a folder, and kills it when the test ends. */
+export function startProgram([file = '', ...args]: string[], env: Record<string, string>, cwd: string): ServiceProcess {
+  const child = spawn(file, args, { cwd, env: processEnv(env), stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk: Buffer) => {
@@ -86,7 +89,6 @@ export function startProcess(
     // Only a process that ends by itself tells what it has reached.
     child.kill(process.env['CHILD_COVERAGE'] ? 'SIGINT' : 'SIGKILL')
     await exited
-    rmSync(cwd, { recursive: true, force: true })
   })
   const log = () =>
     output
