@@ -27,6 +27,7 @@ const Accounts = z.object({ data: z.array(Account) })
 
 const response = { description: 'The linked sign-in methods', content: { 'application/json': { schema: Accounts } } }
 
+/** The linked sign-in methods: `/auth/accounts` and `/users/{id}/accounts`. */
 export function accountsRoutes({ db, requires }: Dependencies) {
   return createRouter()
     .openapi(

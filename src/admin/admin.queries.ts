@@ -10,10 +10,12 @@ export function listAdmins(db: Db) {
     .execute()
 }
 
+/** The user with an address, which is stored in lower case; undefined without one. */
 export function findByEmail(db: Db, email: string) {
   return db.selectFrom('user').select(['id', 'role']).where('email', '=', email).executeTakeFirst()
 }
 
+/** Gives a user a role; the database refuses to lose the last admin. */
 export async function grantRole(db: Db, id: string, role: string): Promise<void> {
   await db.updateTable('user').set({ role, updated_at: new Date() }).where('id', '=', id).execute()
 }

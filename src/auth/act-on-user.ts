@@ -24,6 +24,7 @@ export type ActOnUser = <T>(
   options?: ActOptions,
 ) => Promise<T>
 
+/** Makes the one way in which `/api/v1` changes a user. */
 export function createActOnUser(db: Db, roles: Roles): ActOnUser {
   return (authenticated, userId, change, { changesAuthority = true } = {}) =>
     inTransaction(db, async (trx) => {

@@ -101,6 +101,7 @@ export async function hasEmail(db: Db, userId: string, email: string): Promise<b
   return user?.email === email
 }
 
+/** Whether a user has this id. */
 export async function userExists(db: Db, userId: string): Promise<boolean> {
   return (await db.selectFrom('user').select('id').where('id', '=', userId).executeTakeFirst()) !== undefined
 }

@@ -23,6 +23,7 @@ type PrincipalEnv = Env & { Variables: { principal: Principal; authenticated: Au
 export type Guards = ReturnType<typeof createGuards>
 export type Requires = Guards['requires']
 
+/** Makes the guards of one service. */
 export function createGuards({
   db,
   authenticate: authenticateCredential,

@@ -41,6 +41,7 @@ interface GuardOptions {
 /** Puts rules, and a transaction around all its writes, to an endpoint of Better-Auth that has neither. */
 export type GuardEndpoint = <E>(endpoint: E, options?: GuardOptions) => E
 
+/** Makes the guard of the endpoints of one service. */
 export function createEndpointGuard(db: Db): GuardEndpoint {
   return (endpoint, { rules = [], changesAuthority = false, inTransaction = true } = {}) => {
     const original = endpoint as unknown as Endpoint

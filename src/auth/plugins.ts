@@ -13,6 +13,7 @@ import type { Roles } from './roles.ts'
 import type { SessionCookies } from './session-cookie.ts'
 import type { SigningKeys } from './signing-keys.ts'
 
+/** What the plugins work with. */
 export interface PluginDependencies {
   config: Config
   db: Db

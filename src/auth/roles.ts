@@ -11,6 +11,7 @@ export interface Roles {
   accessControl: ReturnType<typeof toAccessControl>
 }
 
+/** Turns the roles of `auth.config.ts` into what the two APIs ask of them. */
 export function createRoles({ roles }: AuthConfig): Roles {
   const scopes = new Map([...roles].map(([role, granted]) => [role, new Set<Scope>([...accountScopes, ...granted])]))
   const none = new Set<Scope>(accountScopes)

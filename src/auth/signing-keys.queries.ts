@@ -26,6 +26,7 @@ export async function lockKeys(trx: Tx): Promise<void> {
   await sql`select pg_advisory_xact_lock(4207849486)`.execute(trx)
 }
 
+/** Adds a key pair, under an id that no other has. */
 export async function insertKey(trx: Tx, key: Omit<Insertable<JwksTable>, 'id' | 'created_at'>): Promise<void> {
   await trx
     .insertInto('jwks')

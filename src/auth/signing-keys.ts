@@ -14,6 +14,7 @@ import {
 
 export type JwtAlgorithm = 'RS256' | 'ES256' | 'EdDSA'
 
+/** Which keys there are and when. Times are in milliseconds. */
 export interface KeyPolicy {
   algorithm: JwtAlgorithm
   rotationMs: number

@@ -7,6 +7,7 @@ import { invitationMessage } from '../mail/messages.ts'
 import type { Auth } from './auth.ts'
 import { inAuthTransaction } from './auth-transaction.ts'
 
+/** A user who is to be made. */
 export interface NewUser {
   email: string
   name: string
@@ -30,6 +31,7 @@ export interface UserAccounts {
 
 const invitationMs = 7 * 24 * 3_600_000
 
+/** Makes the way to users and passwords of one Better-Auth instance. */
 export function createUserAccounts(db: Db, auth: Auth, mailer: Mailer, baseUrl: string): UserAccounts {
   async function invite({ id, email, name }: { id: string; email: string; name: string }): Promise<void> {
     const { internalAdapter } = await auth.$context

@@ -16,6 +16,7 @@ export class DirectoryInUseError extends Error {
   }
 }
 
+/** A directory that is ours until it is released. */
 export interface DirectoryLock {
   release: () => Promise<void>
 }

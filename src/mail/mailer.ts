@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { createTransport } from 'nodemailer'
 import type { Log } from '../log.ts'
 
+/** A mail to one person, as plain text. */
 export interface Message {
   to: string
   subject: string

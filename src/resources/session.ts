@@ -29,6 +29,7 @@ export const sessionColumns = [
 
 export type SessionRow = Omit<Row<'session'>, 'token' | 'not_after'>
 
+/** A session as callers see it; `currentId` is the id of the session that asks. */
 export function toSession(row: SessionRow, currentId: string | null): z.infer<typeof Session> {
   return {
     id: row.id,

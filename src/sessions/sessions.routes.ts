@@ -36,6 +36,7 @@ const RevokeQuery = z.strictObject({
     .openapi({ type: 'boolean', default: false, description: 'Spare the session that asks' }),
 })
 
+/** Sessions: `/auth/session` and `/users/{id}/sessions`. */
 export function sessionsRoutes({ db, requires, cursors, actOnUser }: Dependencies) {
   return createRouter()
     .openapi(

@@ -33,6 +33,7 @@ const Verification = z
   ])
   .openapi('TokenVerification')
 
+/** `/auth/verify`: tells other back ends what a token is worth now. */
 export function tokensRoutes({ requires, authenticate }: Dependencies) {
   return createRouter().openapi(
     createRoute({

@@ -13,6 +13,7 @@ interface Dependencies {
   actOnUser: ActOnUser
 }
 
+/** `/users/{id}/ban`. */
 export function bansRoutes({ requires, actOnUser }: Dependencies) {
   return createRouter()
     .openapi(

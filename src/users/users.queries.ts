@@ -5,6 +5,7 @@ import type { DB } from '../db/schema.ts'
 import type { Position } from '../http/cursor.ts'
 import { type UserRow, userColumns } from '../resources/user.ts'
 
+/** What users must match; what is undefined matches all. */
 export interface UserFilter {
   q?: string | undefined
   email?: string | undefined
@@ -97,6 +98,7 @@ function matching(db: Db, filter: UserFilter): SelectQueryBuilder<DB, 'user', ob
   return query
 }
 
+/** What to change of a user; what is undefined stays. */
 export interface UserChange {
   name?: string | undefined
   image?: string | null | undefined

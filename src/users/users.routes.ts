@@ -29,6 +29,7 @@ interface Dependencies {
 
 const userResponse = (description: string) => ({ description, content: { 'application/json': { schema: User } } })
 
+/** `/auth/me`, `/users`, and the role of a user. */
 export function usersRoutes({ db, requires, roles, cursors, actOnUser, userAccounts, mailer }: Dependencies) {
   return createRouter()
     .openapi(
