@@ -13,6 +13,22 @@ test.each(['/api/auth/nothing', '/api/auth/admin/set-user-password', '/api/auth/
   },
 )
 
+test.each([
+  'GET /list-sessions',
+  'GET /account-info',
+  'GET /admin/list-users',
+  'POST /revoke-sessions',
+  'POST /unlink-account',
+])('who is not signed in is told so in words at %s', async (operation) => {
+  const [method = '', path = ''] = operation.split(' ')
+  const json = { providerId: 'google', accountId: '1' }
+  const headers = { origin: service.baseUrl }
+
+  const response = await service.request(`/api/auth${path}`, { method, headers, ...(method === 'POST' && { json }) })
+
+  expect([response.status, await response.json()]).toMatchObject([401, { code: 'UNAUTHORIZED' }])
+})
+
 test('who tries too many passwords is told when to try again', async () => {
   const attempt = () =>
     limited.request('/api/auth/sign-in/email', {

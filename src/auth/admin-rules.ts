@@ -1,7 +1,6 @@
-import { APIError } from 'better-auth/api'
 import { z } from 'zod'
 import { endTokens, findSessionOwner, hasEmail, holdAuthority, lockRole } from './authority.queries.ts'
-import { type EndpointCall, notImpersonating, type Rule, refused } from './endpoint-guard.ts'
+import { type EndpointCall, notImpersonating, type Rule, refused, unauthorized } from './endpoint-guard.ts'
 import { covers } from './permissions.ts'
 import { assertPassword, assertProfile } from './profile-hooks.ts'
 import type { Roles } from './roles.ts'
@@ -111,7 +110,7 @@ const profile: Rule = ({ body }) => {
 // A user is made once their password is hashed; until then whoever makes them could be banned or demoted.
 const actorStays: Rule = async ({ db, actor }) => {
   const now = await holdAuthority(db, actor.id, actor.session_id)
-  if (!now?.session_id || now.banned || now.role !== actor.role) throw new APIError('UNAUTHORIZED')
+  if (!now?.session_id || now.banned || now.role !== actor.role) throw unauthorized()
 }
 
 /** A new address counts as unverified unless it is said to be verified. */

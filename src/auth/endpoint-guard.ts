@@ -57,7 +57,7 @@ export function createEndpointGuard(db: Db): GuardEndpoint {
 
     async function checked(current: Db, context: EndpointContext, { options }: Endpoint) {
       const actor = await actorOf(current, context)
-      if (!actor) throw new APIError('UNAUTHORIZED')
+      if (!actor) throw unauthorized()
       const body = options.body ? options.body.safeParse(context.body) : { success: true as const, data: {} }
       // With a body it does not know the endpoint itself refuses.
       if (!body.success) return context
@@ -89,6 +89,11 @@ const presentedToken = createAuthMiddleware(({ context, getSignedCookie }) =>
 /** Refuses whoever acts as somebody else: that is for looking, not for taking an account over. */
 export const notImpersonating: Rule = ({ actor }) => {
   if (actor.impersonated_by !== null) throw refused('IMPERSONATING', 'You cannot do this while you impersonate a user')
+}
+
+/** What Better-Auth itself answers to who has no session. */
+export function unauthorized(): APIError {
+  return new APIError('UNAUTHORIZED', { code: 'UNAUTHORIZED', message: 'Unauthorized' })
 }
 
 /** An error in Better-Auth's shape. */
