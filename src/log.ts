@@ -5,21 +5,26 @@ import type { Exchange } from './http/exchange.ts'
 
 export type Log = ReturnType<typeof createLog>
 
-// What must not reach a log even inside a message: JWTs, signed cookies, mailed tokens, password hashes, addresses.
+// What must not reach a log even inside a message. Each pattern begins where a word does, or it would take the square of
+// the length of a text to find nothing: JWTs, signed cookies, mailed tokens, password hashes, addresses.
 const secrets: [RegExp, string][] = [
-  [/eyJ[\w-]+\.[\w-]*\.?[\w-]*/g, '[jwt]'],
+  [/(?<![\w-])eyJ[\w-]+\.[\w-]*\.?[\w-]*/g, '[jwt]'],
   [/((?:token|code|state|password|secret)["']?\s*[=:]\s*)"(?:[^"\\]|\\.)*"/gi, '$1"[redacted]"'],
   [/((?:token|code|state|password|secret|session_token)["']?\s*[=:]\s*["']?)[^\s"'&;,)}]+/gi, '$1[redacted]'],
   [/(reset-password\/)[^\s?/"']+/g, '$1[redacted]'],
   [/(bearer|basic)\s+[\w.~+/%=-]+/gi, '$1 [redacted]'],
-  [/(\w+:\/\/)[^\s/@]+@/g, '$1[redacted]@'],
+  [/(?<!\w)(\w+:\/\/)[^\s/@]+@/g, '$1[redacted]@'],
   [/[0-9a-f]{32}:[0-9a-f]{128}/g, '[hash]'],
-  [/[^\s"'()<>=:,]+@[\w-]+(?:\.[\w-]+)+/g, '[e-mail]'],
+  [/(?<![^\s"'()<>=:,@])[^\s"'()<>=:,@]+@[\w-]+(?:\.[\w-]+)+/g, '[e-mail]'],
 ]
 
-/** Text without the secrets it may hold. */
-export function scrub(text: string): string {
-  return secrets.reduce((scrubbed, [pattern, replacement]) => scrubbed.replaceAll(pattern, replacement), text)
+const maxMessageChars = 2_000
+const maxStackChars = 8_000
+
+/** Text without the secrets it may hold, cut where it is longer than anybody reads: a caller may have written it. */
+export function scrub(text: string, maxChars = maxMessageChars): string {
+  const short = text.length > maxChars ? `${text.slice(0, maxChars)}…` : text
+  return secrets.reduce((scrubbed, [pattern, replacement]) => scrubbed.replaceAll(pattern, replacement), short)
 }
 
 /** The service's logger: JSON lines on standard output, or readable ones on a terminal. */
@@ -42,7 +47,7 @@ function serializeError(error: Error): object {
   return {
     type,
     message: scrub(message),
-    stack: scrub(stack ?? ''),
+    stack: scrub(stack ?? '', maxStackChars),
     ...(typeof code === 'string' && { code }),
     ...(typeof constraint === 'string' && { constraint }),
     ...(error.cause instanceof Error && { cause: serializeError(error.cause) }),

@@ -121,7 +121,8 @@ function refusal({ clientId }: Principal, scope: Scope): ProblemError {
 function credentialOf(c: Context, cookieName: string): Credential | undefined {
   const authorization = c.req.header('authorization')
   // In one line too: no token holds a comma.
-  if (isRepeated(c, 'authorization') || /,\s*\S+\s+\S/.test(authorization ?? '')) {
+  const [, ...more] = authorization?.split(',') ?? []
+  if (isRepeated(c, 'authorization') || more.some((part) => /^\s*\S+\s+\S/.test(part))) {
     throw new ProblemError('malformed-request', 'There are two Authorization headers.')
   }
   if (authorization !== undefined) return { kind: 'bearer', token: bearerToken(authorization) }
