@@ -73,6 +73,13 @@ test.each([
   'filterField=name&filterValue=a%00',
   'filterField=createdAt&filterValue=abc',
   'filterField=createdAt&filterValue=',
+  'filterField=createdAt&filterValue=1&filterOperator=gt',
+  'filterField=createdAt&filterValue=2020-01-01&filterOperator=contains',
+  'filterField=banned&filterValue=x&filterOperator=contains',
+  'filterField=banned&filterValue=abc',
+  'filterField=name&filterValue=a&filterOperator=in',
+  'filterField=name&filterValue=a&filterValue=b',
+  'searchField=banned&searchValue=t',
   'limit=-1',
   'limit=1.5',
   'offset=99999999999999999999999',
@@ -88,6 +95,9 @@ test.each([
   'searchField=name&searchValue=Ad&searchOperator=contains',
   'filterField=createdAt&filterValue=2020-01-01T00:00:00Z&filterOperator=gt',
   'filterField=role&filterValue=admin',
+  'filterField=role&filterOperator=in&filterValue=admin&filterValue=user',
+  'filterField=banned&filterValue=false',
+  'filterField=updatedAt&filterOperator=gt&filterValue=2020-01-01',
 ])("Better-Auth's /admin/list-users answers ?%s with users", async (query) => {
   await auth(admin, '/admin/create-user', newUser())
   const response = await service.request(`/api/auth/admin/list-users?${query}`, { cookie: admin.cookie })

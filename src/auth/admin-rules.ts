@@ -29,27 +29,28 @@ export function createAdminRules(roles: Roles): Record<string, { rules: Rule[]; 
       if (roles.names.includes(name)) mayActOn(call, name)
     }
   }
-  const reads = (...rules: Rule[]) => ({ rules: [notImpersonating, ...rules], changesAuthority: false })
-  const changes = (...rules: Rule[]) => ({ rules: [notImpersonating, ...rules], changesAuthority: true })
+  const alone = (...rules: Rule[]) => ({ rules: [notImpersonating, ...rules], changesAuthority: false })
+  // Queues with every other change of authority.
+  const queued = (...rules: Rule[]) => ({ rules: [notImpersonating, ...rules], changesAuthority: true })
   return {
-    getUser: reads(),
-    listUsers: reads(listQuery),
-    listUserSessions: reads(onUser),
-    setRole: changes(onUser, grantsRole),
-    createUser: reads(actorStays, grantsRole, knownData('role', 'image', 'emailVerified'), profile, password),
-    adminUpdateUser: changes(
+    getUser: alone(),
+    listUsers: alone(listQuery),
+    listUserSessions: alone(onUser),
+    setRole: queued(onUser, grantsRole),
+    createUser: alone(actorStays, grantsRole, knownData('role', 'image', 'emailVerified'), profile, password),
+    adminUpdateUser: queued(
       onUser,
       grantsRole,
       knownData('role', 'name', 'image', 'email', 'emailVerified'),
       profile,
       newAddress,
     ),
-    banUser: changes(onUser, ban),
-    unbanUser: changes(onUser),
-    impersonateUser: changes(onUser),
-    revokeUserSession: changes(onSession),
-    revokeUserSessions: changes(onUser, tokensEnd),
-    removeUser: changes(onUser),
+    banUser: queued(onUser, ban),
+    unbanUser: queued(onUser),
+    impersonateUser: queued(onUser),
+    revokeUserSession: queued(onSession),
+    revokeUserSessions: queued(onUser, tokensEnd),
+    removeUser: queued(onUser),
   }
 }
 
@@ -61,30 +62,48 @@ async function roleOfSession({ db, body }: EndpointCall): Promise<string | undef
   return owner && lockRole(db, owner)
 }
 
-const column = z
-  .enum(['id', 'name', 'email', 'emailVerified', 'image', 'role', 'banned', 'createdAt', 'updatedAt'])
-  .optional()
+const kinds = {
+  id: 'text',
+  name: 'text',
+  email: 'text',
+  emailVerified: 'boolean',
+  image: 'text',
+  role: 'text',
+  banned: 'boolean',
+  createdAt: 'time',
+  updatedAt: 'time',
+} as const
+const columns = z.enum(Object.keys(kinds) as [keyof typeof kinds])
 const count = z
   .string()
   .regex(/^\d{1,9}$/)
   .optional()
 const text = z.string().regex(/^\P{Cc}*$/u)
+// By the kind of a column: how it can be compared, and with what.
+const comparisons = {
+  text: { operators: /^(eq|ne|in|not_in|contains|starts_with|ends_with|lt|lte|gt|gte)$/, value: text },
+  boolean: { operators: /^(eq|ne)$/, value: z.enum(['true', 'false']) },
+  time: { operators: /^(eq|ne|lt|lte|gt|gte)$/, value: z.union([z.iso.datetime({ offset: true }), z.iso.date()]) },
+}
 const ListQuery = z
   .looseObject({
-    sortBy: column,
-    searchField: column,
-    filterField: column,
+    sortBy: columns.optional(),
+    searchField: columns.exclude(['emailVerified', 'banned', 'createdAt', 'updatedAt']).optional(),
+    filterField: columns.default('email'),
+    filterOperator: z.string().default('eq'),
     limit: count,
     offset: count,
     searchValue: text.optional(),
-    filterValue: z.union([text, z.array(text)]).optional(),
+    filterValue: z.union([z.string(), z.array(z.string())]).optional(),
   })
-  .refine(
-    ({ filterField, filterValue }) =>
-      !(filterField === 'createdAt' || filterField === 'updatedAt') ||
-      [filterValue ?? ''].flat().every((value) => !Number.isNaN(Date.parse(value))),
-    { path: ['filterValue'] },
-  )
+  .superRefine(({ filterField, filterOperator, filterValue }, context) => {
+    if (filterValue === undefined) return
+    const { operators, value } = comparisons[kinds[filterField]]
+    const refuse = (path: string) => context.addIssue({ code: 'custom', path: [path] })
+    const isList = filterOperator === 'in' || filterOperator === 'not_in'
+    if (!operators.test(filterOperator) || isList !== Array.isArray(filterValue)) refuse('filterOperator')
+    if (![filterValue].flat().every((one) => value.safeParse(one).success)) refuse('filterValue')
+  })
 
 /** Refuses what the database would refuse too, with an error that Better-Auth answers by an empty list. */
 const listQuery: Rule = ({ query }) => {

@@ -49,7 +49,7 @@ export async function openDatabase(config: DatabaseConfig): Promise<Database> {
   const embedded = await openEmbedded(config.directory)
   const pool = new pg.Pool({ ...embedded.clientConfig, max: 1, idleTimeoutMillis: 0, types })
   pool.on('error', config.onError)
-  const db = new Kysely<DB>({ dialect: new PostgresDialect({ pool }) })
+  const db = new Kysely<DB>({ dialect: new PostgresDialect({ pool: reportsFailures(pool) }) })
   return {
     db,
     async close() {
@@ -74,12 +74,21 @@ function openPostgres({ url, limits, onError }: DatabaseConfig & { kind: 'postgr
   pool.on('error', onError)
   // The same while one is in use, between two of its queries; the next query on it fails, and it is dropped.
   pool.on('connect', (client) => client.on('error', () => {}))
-  const db = new Kysely<DB>({ dialect: new PostgresDialect({ pool: dropsBrokenClients(pool) }) })
+  const db = new Kysely<DB>({ dialect: new PostgresDialect({ pool: reportsFailures(pool, { dropsBroken: true }) }) })
   return { db, close: () => db.destroy() }
 }
 
-/** A client that failed, or whose query timed out and goes on, must not return to the pool; and the failure is reported. */
-function dropsBrokenClients(pool: pg.Pool): { connect: () => Promise<pg.PoolClient>; end: () => Promise<void> } {
+interface KyselyPool {
+  connect: () => Promise<pg.PoolClient>
+  end: () => Promise<void>
+}
+
+/**
+ * Reports every failure of a query to whoever watches.
+ * @param dropsBroken whether a client that failed, or whose query timed out and goes on, must not return to the pool; the
+ *   one client of the embedded database is all there is
+ */
+function reportsFailures(pool: pg.Pool, { dropsBroken = false } = {}): KyselyPool {
   return {
     end: () => pool.end(),
     async connect() {
@@ -98,7 +107,7 @@ function dropsBrokenClients(pool: pg.Pool): { connect: () => Promise<pg.PoolClie
       client.release = () => {
         client.query = query
         client.release = release
-        release.call(client, broken)
+        release.call(client, dropsBroken ? broken : undefined)
       }
       return client
     },
