@@ -117,6 +117,9 @@ test('the JWT of an impersonated session says who acts, and lends no role', asyn
   expect(decodeJwt(acting.token)).toMatchObject({ sub: user.id, role: 'user', act: { sub: admin.id } })
   expect(decodeJwt(user.token)).toMatchObject({ sub: user.id, role: 'admin' })
   expect(decodeJwt(user.token)).not.toHaveProperty('act')
+  const verified = async ({ token }: SignedIn) => (await v1({ token }, 'POST', '/auth/verify', {})).body
+  expect(await verified(acting)).toMatchObject({ role: 'user', act: { sub: admin.id }, scope: 'account:read' })
+  expect(await verified(user)).toMatchObject({ role: 'admin', act: null })
 })
 
 test.each<[string, (admin: SignedIn) => Promise<unknown>]>([

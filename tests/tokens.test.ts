@@ -17,6 +17,7 @@ const Active = z.strictObject({
   role: z.string().nullable(),
   scope: z.string(),
   clientId: z.string().nullable(),
+  act: z.strictObject({ sub: z.string() }).nullable(),
   iss: z.string().nullable(),
   aud: z.string().nullable(),
   iat: z.int(),

@@ -128,7 +128,8 @@ function toPrincipal(user: AuthorityRow, roles: Roles): Principal {
     subject: user.id,
     sessionId: user.session_id,
     clientId: null,
-    role: user.role,
+    // Whoever trusts a role must not take the admin who looks for the user.
+    role: user.impersonated_by === null ? user.role : 'user',
     // Acting as somebody is for looking at their account: it gives no power over it, nor theirs over others.
     permissions: user.impersonated_by === null ? roles.scopesOf(user.role) : new Set<Scope>(['account:read']),
     impersonatedBy: user.impersonated_by,

@@ -21,9 +21,16 @@ const Verification = z
       active: z.literal(true),
       sub: z.string().openapi({ example: 'k3vJ8sQ2mZ7xT1bN5cR9wL4pH6dF0gYa' }),
       sid: z.string().nullable().openapi({ example: 'p0LmX3vB7nQ9zK2cT5yR8wE1aS4dG6hJ' }),
-      role: z.string().nullable().openapi({ description: 'The role that the user has now', example: 'user' }),
+      role: z
+        .string()
+        .nullable()
+        .openapi({ description: 'The role that the user has now; `user` for who acts as them', example: 'user' }),
       scope: z.string().openapi({ example: 'account:read account:write' }),
       clientId: z.string().nullable().openapi({ example: null }),
+      act: z
+        .object({ sub: z.string() })
+        .nullable()
+        .openapi({ description: 'The admin who acts as the user (RFC 8693 section 4.1)', example: null }),
       iss: z.string().nullable().openapi({ example: 'http://localhost:3000/api/auth' }),
       aud: z.string().nullable().openapi({ example: 'http://localhost:3000/api/v1' }),
       iat: z.int().openapi({ description: 'Seconds since the epoch', example: 1769851800 }),
@@ -64,7 +71,7 @@ export function tokensRoutes({ requires, authenticate }: Dependencies) {
 }
 
 function toVerification({ principal, claims }: Authenticated): z.infer<typeof Verification> {
-  const { subject, sessionId, role, permissions, clientId } = principal
+  const { subject, sessionId, role, permissions, clientId, impersonatedBy } = principal
   return {
     active: true,
     sub: subject,
@@ -72,6 +79,7 @@ function toVerification({ principal, claims }: Authenticated): z.infer<typeof Ve
     role,
     scope: [...permissions].join(' '),
     clientId,
+    act: impersonatedBy === null ? null : { sub: impersonatedBy },
     ...claims,
   }
 }
