@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { sql } from 'kysely'
 import { describe, expect, test } from 'vitest'
 import { password, startServiceForFile } from './harness.ts'
 import { mailedToken } from './mails.ts'
@@ -173,6 +174,17 @@ describe('an invitation', () => {
 
     await db.updateTable('verification').set({ expires_at: new Date() }).where('value', '=', id).execute()
     expect((await resetPassword(mailedToken(service, given.email), 'a password of mine')).status).toBe(400)
+  })
+
+  test('is made with its invitation, or not at all', async () => {
+    const { password: _none, ...given } = newUser()
+    await sql`alter table verification rename to elsewhere`.execute(db)
+    const failed = await create(given)
+    await sql`alter table elsewhere rename to verification`.execute(db)
+
+    expect(failed.status).toBe(500)
+    expect(await db.selectFrom('user').select('id').where('email', '=', given.email).execute()).toEqual([])
+    expect((await create(given)).status).toBe(201)
   })
 
   test('is sent again as a reset mail', async () => {

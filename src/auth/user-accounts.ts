@@ -33,22 +33,23 @@ const invitationMs = 7 * 24 * 3_600_000
 
 /** Makes the way to users and passwords of one Better-Auth instance. */
 export function createUserAccounts(db: Db, auth: Auth, mailer: Mailer, baseUrl: string): UserAccounts {
-  async function invite({ id, email, name }: { id: string; email: string; name: string }): Promise<void> {
+  /** Makes what a mailed link is worth, in the transaction under way. */
+  async function inviteToken(userId: string): Promise<string> {
     const { internalAdapter } = await auth.$context
     const token = randomBytes(18).toString('base64url')
     await internalAdapter.createVerificationValue({
       identifier: `reset-password:${token}`,
-      value: id,
+      value: userId,
       expiresAt: new Date(Date.now() + invitationMs),
     })
-    mailer.send(invitationMessage({ email, name }, { endpoint: `${baseUrl}/api/auth/reset-password`, token }))
+    return token
   }
 
   return {
     async create({ password, ...user }, before) {
       const context = await auth.$context
       const hash = password === undefined ? undefined : await context.password.hash(password)
-      const id = await inAuthTransaction(db, context.options, async (trx) => {
+      const { id, token } = await inAuthTransaction(db, context.options, async (trx) => {
         await before?.(trx)
         if (await context.internalAdapter.findUserByEmail(user.email)) throw taken()
         const created = await context.internalAdapter.createUser({ ...user }, { method: 'admin' })
@@ -60,11 +61,13 @@ export function createUserAccounts(db: Db, auth: Auth, mailer: Mailer, baseUrl: 
             password: hash,
           })
         }
-        return created.id
+        return { id: created.id, token: hash === undefined ? await inviteToken(created.id) : undefined }
       }).catch((error: unknown) => {
         throw error instanceof APIError ? new ProblemError('validation', error.message, { cause: error }) : error
       })
-      if (hash === undefined) await invite({ id, ...user })
+      if (token !== undefined) {
+        mailer.send(invitationMessage(user, { endpoint: `${baseUrl}/api/auth/reset-password`, token }))
+      }
       return id
     },
     async setPassword(userId, password) {
