@@ -1,4 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { sql } from 'kysely'
 import { expect, onTestFinished, test } from 'vitest'
 import { type Database, type Db, openDatabase } from '../src/db/database.ts'
@@ -74,6 +77,19 @@ test('a new migration is applied once, and makes the schema current', async () =
 
   expect(await isSchemaCurrent(db, migrations)).toBe(true)
   expect((await sql`select id from next`.execute(db)).rows).toHaveLength(1)
+})
+
+test.each([
+  [['0001_a.sql', '0002_b.sql', '0002_c.sql'], '0002_c.sql has the number of another file'],
+  [['0001_a.sql', '0002_add-b.sql'], '0002_add-b.sql must be named like 0001_name.sql'],
+  [['0001_a.sql', 'b.sql'], 'b.sql must be named like 0001_name.sql'],
+])('of the files %j none is left out in silence', (names, message) => {
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-migrations-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  for (const name of names) writeFileSync(join(folder, name), 'select 1')
+
+  expect(() => readMigrations(folder)).toThrow(MigrationError)
+  expect(() => readMigrations(folder)).toThrow(message)
 })
 
 test('an applied migration that was edited is refused', async () => {

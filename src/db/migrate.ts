@@ -45,20 +45,32 @@ export async function isSchemaCurrent(db: Db, migrations = readMigrations()): Pr
   )
 }
 
-/** The numbered SQL files, in order, found from the package root whether this file runs from `src` or `dist`. */
+/**
+ * The numbered SQL files, in order, found from the package root whether this file runs from `src` or `dist`.
+ * @throws MigrationError for a file whose name says no place in the order
+ */
 export function readMigrations(folder = join(packageRoot(), 'migrations')): Migration[] {
-  return readdirSync(folder)
-    .filter((name) => /^\d{4}_\w+\.sql$/.test(name))
+  const names = readdirSync(folder)
+    .filter((name) => name.endsWith('.sql'))
     .sort()
-    .map((name) => {
-      const text = readFileSync(join(folder, name), 'utf8')
-      return {
-        version: Number(name.slice(0, 4)),
-        name,
-        text,
-        checksum: createHash('sha256').update(text).digest('hex'),
-      }
-    })
+  assertNumbered(names)
+  return names.map((name) => {
+    const text = readFileSync(join(folder, name), 'utf8')
+    return {
+      version: Number(name.slice(0, 4)),
+      name,
+      text,
+      checksum: createHash('sha256').update(text).digest('hex'),
+    }
+  })
+}
+
+/** A file that is left out in silence would be missed where it runs only. */
+function assertNumbered(names: string[]): void {
+  const misnamed = names.find((name) => !/^\d{4}_\w+\.sql$/.test(name))
+  if (misnamed !== undefined) throw new MigrationError(`migrations/${misnamed} must be named like 0001_name.sql.`)
+  const second = names.find((name, i) => name.slice(0, 4) === names[i - 1]?.slice(0, 4))
+  if (second !== undefined) throw new MigrationError(`migrations/${second} has the number of another file.`)
 }
 
 function packageRoot(): string {
