@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { beforeEach, expect, test } from 'vitest'
 import { createDoors } from './doors.ts'
 import { password, type SignedIn, startServiceForFile } from './harness.ts'
@@ -45,6 +46,7 @@ test.each<[string, (last: SignedIn) => Promise<unknown>]>([
   ],
   ['be deleted in SQL', ({ id }) => db.deleteFrom('user').where('id', '=', id).execute()],
   ['be deleted with everybody in SQL', () => db.deleteFrom('user').execute()],
+  ['be truncated in SQL', () => sql`truncate "user" cascade`.execute(db)],
   ['be demoted with everybody in SQL', () => db.updateTable('user').set({ role: 'user' }).execute()],
 ])('the last admin cannot %s', async (_name, attempt) => {
   const last = await lastAdmin()

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
 import { createDoors, sessionCookieIn } from './doors.ts'
@@ -195,6 +196,20 @@ test.each(['not_after', 'created_at', 'user_id', 'impersonated_by'])(
     expect(await all()).toEqual(before)
   },
 )
+
+test('a session that says it begins later ends as if it began now', async () => {
+  const { id } = await service.createUser()
+  const later = new Date(Date.now() + 3_000 * day)
+  const row = { id: randomUUID(), token: randomUUID(), user_id: id, updated_at: later, created_at: later }
+
+  await db
+    .insertInto('session')
+    .values({ ...row, expires_at: later, not_after: later })
+    .execute()
+
+  const made = await db.selectFrom('session').select('not_after').where('id', '=', row.id).executeTakeFirstOrThrow()
+  expect(made.not_after.getTime()).toBeLessThanOrEqual(Date.now() + 30 * day)
+})
 
 test('no update prolongs a session past its absolute end', async () => {
   const session = await signIn(true)

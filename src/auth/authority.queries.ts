@@ -86,7 +86,8 @@ export async function slideSession(db: Db, sessionId: string, expiresAt: Date): 
 
 /** Ends the tokens of a user that have no session. */
 export async function endTokens(db: Db, userId: string): Promise<void> {
-  await db.updateTable('user').set({ valid_after: new Date() }).where('id', '=', userId).execute()
+  const now = sql<Date>`greatest(clock_timestamp(), valid_after)`
+  await db.updateTable('user').set({ valid_after: now }).where('id', '=', userId).execute()
 }
 
 /** The id of the user to whom a session token belongs. */
