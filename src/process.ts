@@ -59,6 +59,7 @@ export async function serve(
     },
     headers: constantHeaders(initial),
     onExchange: (exchange, incoming, outgoing) => logExchange(log, exchange, incoming, outgoing),
+    onRefused: (requestId, status) => log.info({ requestId, status }, 'request refused'),
     onError: (err, { id }) => log.error({ err, requestId: id }, 'request failed'),
   })
   const port = await listen(server, initial)

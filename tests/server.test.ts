@@ -14,6 +14,7 @@ test('an error that no handler caught ends the connection, and is reported with 
     },
     headers: {},
     onExchange: () => {},
+    onRefused: () => {},
     onError: (error, { id }) => reported.push([error, id]),
   }).listen(0, '127.0.0.1')
   onTestFinished(() => void server.close())
@@ -31,6 +32,7 @@ test.each([
     fetch: async (request) => new Response(await request.text()),
     headers: {},
     onExchange: () => {},
+    onRefused: () => {},
     onError: () => {},
   }).listen(0, '127.0.0.1')
   onTestFinished(() => void server.close())
@@ -40,6 +42,36 @@ test.each([
   socket.write(sent)
 
   expect(await text(socket)).toMatch(/^HTTP\/1.1 408 /)
+})
+
+test.each([
+  ['GET / HTTP/1.1\r\nBad Header: x\r\n\r\n', 400, 'malformed-request'],
+  ['garbage\r\n\r\n', 400, 'malformed-request'],
+  ['GET / HTTP/1.1\r\nConnection: close\r\n\r\n', 400, 'malformed-request'],
+  ['GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: tea\r\n\r\n', 400, 'malformed-request'],
+  [`GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(17_000)}\r\n\r\n`, 431, 'headers-too-large'],
+])('what is no request at all is answered with a problem, headers and an id: %j', async (sent, status, slug) => {
+  const told: unknown[] = []
+  const server = createServer({
+    fetch: () => new Response('never'),
+    headers: { 'x-content-type-options': 'nosniff' },
+    onExchange: (exchange, _incoming, outgoing) => told.push([exchange.id, outgoing.statusCode]),
+    onRefused: (id, refused) => told.push([id, refused]),
+    onError: () => {},
+  }).listen(0, '127.0.0.1')
+  onTestFinished(() => void server.close())
+  await once(server, 'listening')
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+
+  socket.write(sent)
+
+  const [head = '', body = ''] = (await text(socket)).split('\r\n\r\n')
+  const id = /x-request-id: (\S+)/i.exec(head)?.[1]
+  expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+  expect(head).toMatch(/x-content-type-options: nosniff/i)
+  expect(head).toMatch(/content-type: application\/problem\+json/i)
+  expect(JSON.parse(body)).toMatchObject({ type: `/problems/${slug}`, status, instance: id })
+  await expect.poll(() => told).toEqual([[id, status]])
 })
 
 test('a handler that is asked without createServer says so', async () => {

@@ -74,6 +74,11 @@ export const problemTypes = {
     title: 'Method not allowed',
     explanation: 'The address exists, but not for this method. The Allow header lists those it takes.',
   },
+  'request-timeout': {
+    status: 408,
+    title: 'Request timeout',
+    explanation: 'The request did not arrive in time. Send its head within 10 seconds, and all of it within 15.',
+  },
   conflict: {
     status: 409,
     title: 'Conflict',
@@ -114,10 +119,15 @@ export const problemTypes = {
     title: 'Too many requests',
     explanation: 'Too many requests came from this address. Retry-After says in how many seconds to try again.',
   },
+  'headers-too-large': {
+    status: 431,
+    title: 'Headers too large',
+    explanation: 'The head of the request is larger than 16 KiB. Often there are too many cookies.',
+  },
   internal: {
     status: 500,
     title: 'Internal error',
-    explanation: 'Something failed on our side. The log has the reason under the request id in "instance".',
+    explanation: 'Something failed on our side. The log has the reason under the request id, which X-Request-Id names.',
   },
   overloaded: {
     status: 503,

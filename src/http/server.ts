@@ -1,9 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http'
 import type { HttpBindings } from '@hono/node-server'
 import { getRequestListener, RequestError } from '@hono/node-server'
 import { type Exchange, openExchange } from './exchange.ts'
-import { ProblemError, problemBody, problemContentType } from './problem.ts'
+import { ProblemError, type ProblemSlug, problemBody, problemContentType } from './problem.ts'
 
 export type Fetch = (request: Request, env: HttpBindings) => Response | Promise<Response>
 
@@ -13,16 +19,23 @@ interface ServerOptions {
   headers: Record<string, string>
   /** Called once per request, when its response is sent or its connection is gone. */
   onExchange: (exchange: Exchange, incoming: IncomingMessage, outgoing: ServerResponse) => void
+  /** Called for what never became a request: its head could not be read, or did not come in time. */
+  onRefused: (id: string, status: number) => void
   onError: (error: unknown, exchange: Exchange) => void
 }
 
-const headersTimeoutMs = 10_000
-const requestTimeoutMs = 15_000
-const keepAliveTimeoutMs = 65_000
-const maxHeaderBytes = 16 * 1024
+const limits = {
+  headersTimeout: 10_000,
+  requestTimeout: 15_000,
+  keepAliveTimeout: 65_000,
+  connectionsCheckingInterval: 1_000,
+  maxHeaderSize: 16 * 1024,
+  // Refused like any other request that is no URL, with a problem.
+  requireHostHeader: false,
+}
 
 /** The HTTP server: constant headers, the request id, time limits, and one exchange per request. It does not listen yet. */
-export function createServer({ fetch, headers, onExchange, onError }: ServerOptions): Server {
+export function createServer({ fetch, headers, onExchange, onRefused, onError }: ServerOptions): Server {
   const constant = Object.entries(headers)
   const listener = getRequestListener(
     // node-server types its callback for HTTP/2 too; this server speaks HTTP/1.1.
@@ -33,34 +46,68 @@ export function createServer({ fetch, headers, onExchange, onError }: ServerOpti
       },
     },
   )
-  const server = createHttpServer(
-    {
-      headersTimeout: headersTimeoutMs,
-      requestTimeout: requestTimeoutMs,
-      keepAliveTimeout: keepAliveTimeoutMs,
-      connectionsCheckingInterval: 1_000,
-      maxHeaderSize: maxHeaderBytes,
-      requireHostHeader: true,
-    },
-    (incoming, outgoing) => {
-      const exchange: Exchange = { id: randomUUID(), startedAt: performance.now() }
-      openExchange(incoming, exchange)
-      // Written here and not by a middleware: touching Hono's response costs a third of the throughput.
-      for (const [name, value] of constant) outgoing.setHeader(name, value)
-      outgoing.setHeader('x-request-id', exchange.id)
-      outgoing.once('close', () => onExchange(exchange, incoming, outgoing))
-      listener(incoming, outgoing).catch((error: unknown) => {
-        if (error instanceof RequestError) return refuseMalformed(outgoing, exchange)
-        onError(error, exchange)
-        outgoing.destroy()
-      })
-    },
-  )
+
+  function open(incoming: IncomingMessage, outgoing: ServerResponse): Exchange {
+    const exchange: Exchange = { id: randomUUID(), startedAt: performance.now() }
+    openExchange(incoming, exchange)
+    // Written here and not by a middleware: touching Hono's response costs a third of the throughput.
+    for (const [name, value] of constant) outgoing.setHeader(name, value)
+    outgoing.setHeader('x-request-id', exchange.id)
+    outgoing.once('close', () => onExchange(exchange, incoming, outgoing))
+    return exchange
+  }
+
+  const server = createHttpServer(limits, (incoming, outgoing) => {
+    const exchange = open(incoming, outgoing)
+    listener(incoming, outgoing).catch((error: unknown) => {
+      if (error instanceof RequestError) return refuse(outgoing, exchange, malformedTarget)
+      onError(error, exchange)
+      outgoing.destroy()
+    })
+  })
+  server.on('checkExpectation', (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    refuse(outgoing, open(incoming, outgoing), 'The Expect header asks for what is not done here.')
+  })
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    // Who has gone is told nothing.
+    if (!socket.writable || error.code === 'ECONNRESET') {
+      socket.destroy()
+      return
+    }
+    const id = randomUUID()
+    const problem = new ProblemError(unparsed.get(error.code) ?? 'malformed-request', 'The request could not be read.')
+    socket.end(rawResponse(problem, id, constant), () => socket.destroy())
+    onRefused(id, problem.status)
+  })
   return server
 }
 
-/** Answers a request whose target or Host header is no URL, which no handler can be given. */
-function refuseMalformed(outgoing: ServerResponse, { id }: Exchange): void {
-  const problem = new ProblemError('malformed-request', 'The target of the request or its Host header is not valid.')
-  outgoing.writeHead(problem.status, { 'content-type': problemContentType }).end(problemBody(problem, id))
+const malformedTarget = 'The target of the request or its Host header is not valid.'
+
+// By Node's codes for what it cannot make a request of.
+const unparsed = new Map<string | undefined, ProblemSlug>([
+  ['HPE_HEADER_OVERFLOW', 'headers-too-large'],
+  ['ERR_HTTP_REQUEST_TIMEOUT', 'request-timeout'],
+])
+
+/** Answers a request that no handler can be given. */
+function refuse(outgoing: ServerResponse, { id }: Exchange, detail: string): void {
+  const problem = new ProblemError('malformed-request', detail)
+  const body = problemBody(problem, id)
+  const length = Buffer.byteLength(body)
+  outgoing.writeHead(problem.status, { 'content-type': problemContentType, 'content-length': length }).end(body)
+}
+
+/** An answer to what never became a request, so that nothing but the socket is there to write to. */
+function rawResponse(problem: ProblemError, id: string, constant: [string, string][]): string {
+  const body = problemBody(problem, id)
+  const headers = [
+    ...constant,
+    ['x-request-id', id],
+    ['content-type', problemContentType],
+    ['content-length', String(Buffer.byteLength(body))],
+    ['connection', 'close'],
+  ]
+  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')
+  return `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n${lines}\r\n${body}`
 }
