@@ -29,6 +29,12 @@ test.each([
   expect([response.status, await response.json()]).toMatchObject([401, { code: 'UNAUTHORIZED' }])
 })
 
+test('HEAD answers as GET does, without a body', async () => {
+  const response = await service.request('/api/auth/get-session', { method: 'HEAD' })
+
+  expect([response.status, await response.text()]).toEqual([200, ''])
+})
+
 test('who tries too many passwords is told when to try again', async () => {
   const attempt = () =>
     limited.request('/api/auth/sign-in/email', {

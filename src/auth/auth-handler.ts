@@ -5,6 +5,7 @@ import { clientAddressHeader } from '../http/client-address.ts'
 import { type Env, exchangeOf } from '../http/exchange.ts'
 import { ProblemError } from '../http/problem.ts'
 import type { Auth } from './auth.ts'
+import { onCaller } from './caller.ts'
 import type { SigningKeys } from './signing-keys.ts'
 
 interface Dependencies {
@@ -37,7 +38,10 @@ export function authHandler({ auth, keys, clientAddress }: Dependencies) {
       for (const name of forwarded) headers.delete(name)
       headers.set(clientAddressHeader, clientAddress(c.env.incoming))
       const body = announcesBody((name) => c.req.header(name)) ? await c.req.arrayBuffer() : null
-      const request = new Request(c.req.url, { method: c.req.method, headers, body })
+      const request = new Request(c.req.url, { method: c.req.method === 'HEAD' ? 'GET' : c.req.method, headers, body })
+      onCaller(request, (userId) => {
+        exchangeOf(c).principal = userId
+      })
       return explained(await throwOutage(() => auth.handler(request)))
     })
 }

@@ -21,6 +21,7 @@ import { clientAddressHeader } from '../http/client-address.ts'
 import { type Log, scrub } from '../log.ts'
 import type { Mailer } from '../mail/mailer.ts'
 import { endTokens, findAuthority, lockRole, slideSession } from './authority.queries.ts'
+import { tellCaller } from './caller.ts'
 import { type GuardEndpoint, notImpersonating, type Rule } from './endpoint-guard.ts'
 import { assertPassword, assertProfile } from './profile-hooks.ts'
 import type { SessionCookies } from './session-cookie.ts'
@@ -83,6 +84,7 @@ export function latchkeyPlugin({ db, guard, sessionCookies, mailer, log }: Plugi
         },
       ],
       after: [
+        { matcher: () => true, handler: noteCaller },
         { matcher: ({ path }) => path === '/get-session', handler: slide(db, sessionCookies) },
         { matcher: ({ path }) => isSignIn(path), handler: logSignIn(log) },
       ],
@@ -122,6 +124,14 @@ function slide(db: Db, sessionCookies: SessionCookies) {
     return ctx.json({ ...returned, session: { ...returned.session, expiresAt } })
   })
 }
+
+/** Lets the log say who asked, or who signed in. */
+const noteCaller = createAuthMiddleware(({ request, context }) => {
+  const { session, newSession } = context
+  const user = newSession?.user ?? session?.user
+  if (user) tellCaller(request, user.id)
+  return Promise.resolve()
+})
 
 function isSignIn(path: string | undefined): boolean {
   return path !== undefined && /^\/(sign-in|sign-up|callback)\//.test(path)
