@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { parseRange } from './http/client-address.ts'
-import { Password } from './resources/profile.ts'
+import { Email, Password } from './resources/profile.ts'
 import { secretWeakness } from './secret.ts'
 
 // Better-Auth reads these by itself, past every check of ours.
@@ -117,7 +117,7 @@ const EnvSchema = z.object({
     .string()
     .regex(/^[^\r\n]*@[^\r\n]+$/, 'is not a mail address')
     .optional(),
-  ADMIN_EMAIL: z.email('is not a mail address').max(254).toLowerCase().optional(),
+  ADMIN_EMAIL: Email.optional(),
   ADMIN_PASSWORD: Password.optional(),
   SIGN_UP: oneOf('open', 'closed').default('open'),
   RATE_LIMIT: z
@@ -163,15 +163,26 @@ export function parseConfig(env: Record<string, string | undefined>) {
   for (const [name, needed] of companions) {
     if (given[name] && !given[needed]) faults.push(`${needed}: is missing, but ${name} is set`)
   }
+  const { JWT_SHARED_SECRET: shared } = given
+  if (shared && shared === given['BETTER_AUTH_SECRET'])
+    faults.push('JWT_SHARED_SECRET: must be another than BETTER_AUTH_SECRET, which nobody else may know')
   const parsed = EnvSchema.safeParse(given)
   if (!parsed.success) faults.push(...parsed.error.issues.map((issue) => `${String(issue.path[0])}: ${issue.message}`))
+  if (parsed.success && parsed.data.JWT_SHARED_ISSUER === `${baseUrlOf(parsed.data)}/api/auth`)
+    faults.push('JWT_SHARED_ISSUER: must not be this service itself')
   if (!parsed.success || faults.length > 0) throw new ConfigError([...new Set(faults)])
   return toConfig(parsed.data)
 }
 
+const defaultPort = 3000
+
+function baseUrlOf({ BETTER_AUTH_URL, PORT = defaultPort }: Settings): string {
+  return BETTER_AUTH_URL ?? `http://localhost:${PORT}`
+}
+
 function toConfig(s: Settings) {
-  const port = s.PORT ?? 3000
-  const baseUrl = s.BETTER_AUTH_URL ?? `http://localhost:${port}`
+  const port = s.PORT ?? defaultPort
+  const baseUrl = baseUrlOf(s)
   return {
     port,
     /** Whether the port may be another one when it is taken. */

@@ -56,6 +56,17 @@ test('trusted origins are collected once each', () => {
   expect(trustedOrigins).toEqual(['http://localhost:3000', 'https://a.example.com', 'https://b.example.com'])
 })
 
+test('a front end is given neither our own secret nor our own name', () => {
+  const env = {
+    ...postgres,
+    JWT_SHARED_SECRET: postgres.BETTER_AUTH_SECRET,
+    JWT_SHARED_ISSUER: 'https://auth.example.com/api/auth',
+  }
+
+  expect(() => parseConfig(env)).toThrow(/JWT_SHARED_SECRET: must be another than BETTER_AUTH_SECRET/)
+  expect(() => parseConfig(env)).toThrow(/JWT_SHARED_ISSUER: must not be this service itself/)
+})
+
 test('an empty value counts as absent', () => {
   expect(parseConfig({ PORT: '', DATABASE_URL: '' })).toMatchObject({ port: 3000, database: undefined })
 })
@@ -234,7 +245,13 @@ describe('.env.example', () => {
     const used = Object.fromEntries(entries)
 
     expect(
-      parseConfig({ ...used, ...postgres, JWT_SHARED_SECRET: secret, ADMIN_EMAIL: '', ADMIN_PASSWORD: '' }),
+      parseConfig({
+        ...used,
+        ...postgres,
+        JWT_SHARED_SECRET: [...secret].reverse().join(''),
+        ADMIN_EMAIL: '',
+        ADMIN_PASSWORD: '',
+      }),
     ).toBeTruthy()
     expect(entries.filter(([name, value]) => /SECRET|PASSWORD/.test(name) && value !== '')).toEqual([])
   })
