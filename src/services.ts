@@ -1,6 +1,7 @@
 import { hkdfSync } from 'node:crypto'
-import { constants } from 'node:fs'
+import { constants, existsSync } from 'node:fs'
 import { access, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { createAccessTokenVerifier } from './auth/access-token.ts'
 import { type ActOnUser, createActOnUser } from './auth/act-on-user.ts'
 import { type Auth, createAuth } from './auth/auth.ts'
@@ -14,6 +15,7 @@ import { createSigningKeys, type KeyPolicy, type SigningKeys } from './auth/sign
 import { createUserAccounts, type UserAccounts } from './auth/user-accounts.ts'
 import { type Config, ConfigError } from './config.ts'
 import { type DatabaseConfig, type Db, openDatabase } from './db/database.ts'
+import { hasEmbedded } from './db/embedded.ts'
 import { databaseFailure } from './db/failure.ts'
 import { MigrationError, migrate } from './db/migrate.ts'
 import { type Cursors, createCursors } from './http/cursor.ts'
@@ -48,6 +50,7 @@ const hourMs = 3_600_000
  */
 export async function createServices(config: Config, authConfig: AuthConfig, log: Log): Promise<Services> {
   if (!config.database) await assertUsable(config.dataDir)
+  if (config.secret === undefined) assertSecretKept(config.dataDir)
   const secret = config.secret ?? (await keptSecret(config.dataDir))
   const roles = createRoles(authConfig)
   await migrateDirectly(config, roles, log)
@@ -126,6 +129,14 @@ async function assertUsable(dataDir: string): Promise<void> {
     const { code } = error as NodeJS.ErrnoException
     throw new ConfigError([`DATA_DIR: cannot be used as a folder (${code}). Name another, or set DATABASE_URL`])
   }
+}
+
+/** A new secret would open nothing in a database that was used with the old one. */
+function assertSecretKept(dataDir: string): void {
+  if (!hasEmbedded(dataDir) || existsSync(join(dataDir, 'secret'))) return
+  throw new ConfigError([
+    'DATA_DIR: has a database, but not the file "secret" that belongs to it. Restore the file, or set BETTER_AUTH_SECRET to what was in it',
+  ])
 }
 
 /** With another secret every request for a token would fail, and only that. */

@@ -88,6 +88,17 @@ describe('POST /users/{id}/ban', () => {
   })
 })
 
+test.each([{}, { 'content-type': 'application/json' }])(
+  'a body that may be left out may be empty, with the headers %j',
+  async (headers) => {
+    const user = await service.createUser()
+
+    const response = await request(`/api/v1/users/${user.id}/ban`, { method: 'POST', token: admin.token, headers })
+
+    expect(response.status).toBe(200)
+  },
+)
+
 describe('DELETE /users/{id}/ban', () => {
   test('lifts a ban, and leaves the tokens from before dead', async () => {
     const ada = await service.createSignedIn()

@@ -86,6 +86,17 @@ describe.skipIf(onPostgres)('a service on the embedded database (not with Postgr
     expect(statSync(join(directory, 'admin.sock')).mode & 0o777).toBe(0o600)
   })
 
+  test('does not begin again without the secret that its database was used with', async () => {
+    const directory = dataDir()
+
+    const service = startProcess(root, { DATA_DIR: directory, PORT: String(await freePort()) })
+    const { code } = await service.exited
+
+    expect(code).toBe(1)
+    expect(service.output()).toMatch(/^ {2}DATA_DIR: has a database, but not the file "secret" that belongs to it/m)
+    expect(existsSync(join(directory, 'secret'))).toBe(false)
+  })
+
   test('keeps its data over SIGTERM and over SIGKILL', async () => {
     const directory = dataDir()
     const email = `${randomUUID()}@example.com`

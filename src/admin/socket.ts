@@ -15,7 +15,7 @@ interface Answer {
 
 /**
  * Takes commands of the operator beside a running service whose embedded database nobody else can open: on a Unix socket
- * in the data directory, which only its owner can enter.
+ * in the data directory, which nobody but its owner may write to.
  * @returns ends it
  */
 export async function serveAdmin(services: Services): Promise<() => Promise<void>> {

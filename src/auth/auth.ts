@@ -48,7 +48,13 @@ export function createAuth(dependencies: AuthDependencies) {
     socialProviders: socialProviders(config),
     databaseHooks: profileHooks,
     // Passwords are reset by their owner or on the command line; nobody chooses one for somebody else.
-    disabledPaths: ['/admin/set-user-password', '/verify-password', '/open-api/generate-schema'],
+    // An account is deleted with its password, never by a mailed link.
+    disabledPaths: [
+      '/admin/set-user-password',
+      '/verify-password',
+      '/delete-user/callback',
+      '/open-api/generate-schema',
+    ],
     plugins: authPlugins(dependencies),
   })
 }

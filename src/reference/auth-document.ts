@@ -28,7 +28,6 @@ const successes: Record<string, JsonObject> = {
   '/callback/{id}': { 302: { description: 'Signed in; on to the callback URL, or to the error page' } },
   '/reset-password/{token}': { 302: { description: 'On to the callback URL, with the token or an error' } },
   '/verify-email': { 302: { description: 'On to the callback URL, when there is one' } },
-  '/delete-user/callback': { 302: { description: 'On to the callback URL, when there is one' } },
   '/admin/stop-impersonating': { 200: { description: 'One’s own session, with its cookie' } },
 }
 const conflict = { 409: { description: 'There must always be an active admin.' } }

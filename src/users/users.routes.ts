@@ -40,7 +40,7 @@ export function usersRoutes({ db, requires, roles, cursors, actOnUser, userAccou
         tags: ['Me'],
         method: 'get',
         path: '/auth/me',
-        responses: { 200: userResponse('The user'), ...problems('invalid-token', 'insufficient-scope') },
+        responses: { 200: userResponse('The user') },
       }),
       (c) => c.json(toUser(c.var.authenticated.user), 200),
     )
