@@ -1,23 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { ConfigError, parseConfig, variables } from '../src/config.ts'
+import { parseConfig } from '../src/config.ts'
+import { faultsOf, postgres } from './config-faults.ts'
 import { secret } from './harness.ts'
-
-const postgres = {
-  DATABASE_URL: 'postgres://localhost/latchkey',
-  BETTER_AUTH_URL: 'https://auth.example.com',
-  BETTER_AUTH_SECRET: secret,
-}
-
-function faultsOf(env: Record<string, string>): readonly string[] {
-  try {
-    parseConfig(env)
-  } catch (error) {
-    if (error instanceof ConfigError) return error.faults
-    throw error
-  }
-  return []
-}
 
 test('without any variable it runs embedded, on this machine only', () => {
   expect(parseConfig({})).toMatchObject({
@@ -229,36 +213,4 @@ test.each(['BETTER_AUTH_SECRETS', 'AUTH_SECRET', 'BETTER_AUTH_TRUSTED_ORIGINS', 
 test.each(['development', 'test', 'production', ''])('NODE_ENV=%s makes no difference', (environment) => {
   expect(faultsOf({ NODE_ENV: environment, BETTER_AUTH_SECRET: 'short' })).toHaveLength(1)
   expect(parseConfig({ NODE_ENV: environment })).toEqual(parseConfig({}))
-})
-
-describe('.env.example', () => {
-  const example = readFileSync(new URL('../.env.example', import.meta.url), 'utf8')
-  const entries = [...example.matchAll(/^#([A-Z_]+)=(.*)$/gm)].map(
-    ([, name = '', value = '']) => [name, value] as const,
-  )
-
-  test('lists every variable, in the order of the schema', () => {
-    expect(entries.map(([name]) => name)).toEqual([...variables])
-  })
-
-  test('holds values that may be used, and no secret', () => {
-    const used = Object.fromEntries(entries)
-
-    expect(
-      parseConfig({
-        ...used,
-        ...postgres,
-        JWT_SHARED_SECRET: [...secret].reverse().join(''),
-        ADMIN_EMAIL: '',
-        ADMIN_PASSWORD: '',
-      }),
-    ).toBeTruthy()
-    expect(entries.filter(([name, value]) => /SECRET|PASSWORD/.test(name) && value !== '')).toEqual([])
-  })
-
-  test('cannot be started with by uncommenting it', () => {
-    const faults = faultsOf(Object.fromEntries(entries))
-
-    expect(faults).toContainEqual(expect.stringMatching(/^BETTER_AUTH_SECRET: is missing/))
-  })
 })
