@@ -16,6 +16,8 @@ let heard: string[] = []
 
 beforeAll(async () => {
   database = onPostgres ? await listenOnPostgres() : await listenOnEmbedded()
+  // Each test begins without anybody, an admin neither.
+  await database.query(`alter table "user" disable trigger user_keep_from_truncate`)
 })
 afterAll(() => database.close())
 beforeEach(() => database.query(`truncate "user", session, account, verification, jwks`))

@@ -96,7 +96,7 @@ test('a port that is taken and was not chosen gives way to the next one', async 
     : await createTestDatabase()
   onTestFinished(remove)
 
-  const service = startProcess(root, env)
+  const service = startProcess(root, { BETTER_AUTH_SECRET: onPostgres ? '' : secret, ...env })
   const url = await service.ready()
 
   const port = Number(new URL(url).port)
