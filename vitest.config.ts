@@ -8,7 +8,8 @@ export default defineConfig({
     globalSetup: 'tests/database-template.ts',
     pool: 'forks',
     maxWorkers: 3,
-    testTimeout: 30_000,
+    // For a machine that has other things to do; a test that waits says for what.
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     coverage: {
       include: ['src/**'],
