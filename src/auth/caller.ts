@@ -6,6 +6,6 @@ export function onCaller(request: Request, listener: (userId: string) => void): 
 }
 
 /** Tells who makes a request. */
-export function tellCaller(request: Request | undefined, userId: string): void {
-  if (request) listeners.get(request)?.(userId)
+export function tellCaller(request: Request, userId: string): void {
+  listeners.get(request)?.(userId)
 }

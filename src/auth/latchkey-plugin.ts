@@ -129,7 +129,7 @@ function slide(db: Db, sessionCookies: SessionCookies) {
 const noteCaller = createAuthMiddleware(({ request, context }) => {
   const { session, newSession } = context
   const user = newSession?.user ?? session?.user
-  if (user) tellCaller(request, user.id)
+  if (user && request) tellCaller(request, user.id)
   return Promise.resolve()
 })
 
