@@ -2,6 +2,9 @@ import { defineAuth } from './src/auth/auth-config.ts'
 
 /** What an operator decides about identity. Secrets and addresses are in the environment: see .env.example. */
 export const authConfig = defineAuth({
+  /** What the pages show. The colours must be readable: on white, and on the dark of the pages. */
+  brand: { name: 'Latchkey', color: { light: '#2b53c4', dark: '#8fb0ff' } },
+
   /**
    * The permissions of each role. Everybody may read and change their own account; `user` is the role of who signs up,
    * `admin` has every permission. Add roles freely; one that users still have cannot be removed.

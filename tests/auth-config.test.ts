@@ -5,6 +5,7 @@ import { permissions } from '../src/auth/permissions.ts'
 type Settings = Parameters<typeof defineAuth>[0]
 
 const settings: Settings = {
+  brand: { name: 'Latchkey', color: { light: '#2b53c4', dark: '#8fb0ff' } },
   roles: { user: [], helper: ['users:read'], admin: 'all' },
   session: { idleDays: 7 },
   signingKey: { rotationDays: 90, publishHoursAhead: 24 },
@@ -22,6 +23,17 @@ test.each<[string, Partial<Settings>]>([
   ['"Admin" is not a usable role name', { roles: { ...settings.roles, Admin: [] } }],
   ['"a,b" is not a usable role name', { roles: { ...settings.roles, 'a,b': [] } }],
   ['there is no permission "users:eat"', { roles: { ...settings.roles, user: ['users:eat' as 'users:read'] } }],
+  ['brand.name must have 1 to 50', { brand: { ...settings.brand, name: '' } }],
+  ['brand.logo is no SVG', { brand: { ...settings.brand, logo: 'logo.png' } }],
+  ['brand.color.light is not like', { brand: { ...settings.brand, color: { light: 'blue', dark: '#8fb0ff' } } }],
+  [
+    'brand.color.light cannot be read well',
+    { brand: { ...settings.brand, color: { light: '#8fb0ff', dark: '#8fb0ff' } } },
+  ],
+  [
+    'brand.color.dark cannot be read well',
+    { brand: { ...settings.brand, color: { light: '#2b53c4', dark: '#2b53c4' } } },
+  ],
   ['session.idleDays must be between', { session: { idleDays: 1 } }],
   ['session.idleDays must be between', { session: { idleDays: 31 } }],
   ['session.idleDays must be between', { session: { idleDays: Number.NaN } }],

@@ -6,6 +6,7 @@ import { password, startServiceForFile } from './harness.ts'
 
 // Roles that may make users, and give roles, but have less than an admin.
 const auth = defineAuth({
+  brand: { name: 'Latchkey', color: { light: '#2b53c4', dark: '#8fb0ff' } },
   roles: {
     user: [],
     helpdesk: ['users:read', 'users:write'],

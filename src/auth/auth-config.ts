@@ -1,6 +1,16 @@
 import { type Permission, permissions } from './permissions.ts'
 
+/** What the pages and mails look like. */
+export interface Brand {
+  name: string
+  /** The colour of buttons and links, as `#rrggbb`. */
+  color: { light: string; dark: string }
+  /** An SVG image, as text; without one, a keyhole. */
+  logo?: string
+}
+
 interface AuthSettings {
+  brand: Brand
   roles: Record<string, readonly Permission[] | 'all'> & { user: readonly Permission[] | 'all'; admin: 'all' }
   session: { idleDays: number }
   signingKey: { rotationDays: number; publishHoursAhead: number }
@@ -15,7 +25,8 @@ export interface AuthConfig extends Omit<AuthSettings, 'roles'> {
  * Checks what `auth.config.ts` says.
  * @throws Error naming the entry that cannot be used
  */
-export function defineAuth({ roles, session, signingKey }: AuthSettings): AuthConfig {
+export function defineAuth({ brand, roles, session, signingKey }: AuthSettings): AuthConfig {
+  assertBrand(brand)
   const grants = new Map<string, ReadonlySet<Permission>>()
   for (const [role, granted] of Object.entries(roles)) {
     if (!/^[a-z][a-z0-9-]{0,49}$/.test(role)) throw new Error(`auth.config.ts: "${role}" is not a usable role name`)
@@ -26,9 +37,40 @@ export function defineAuth({ roles, session, signingKey }: AuthSettings): AuthCo
   assertBetween('session.idleDays', session.idleDays, 2, 30)
   assertBetween('signingKey.rotationDays', signingKey.rotationDays, 1, 3_650)
   assertBetween('signingKey.publishHoursAhead', signingKey.publishHoursAhead, 1, signingKey.rotationDays * 12)
-  return { roles: grants, session, signingKey }
+  return { brand, roles: grants, session, signingKey }
 }
 
 function assertBetween(name: string, value: number, min: number, max: number): void {
   if (!(value >= min && value <= max)) throw new Error(`auth.config.ts: ${name} must be between ${min} and ${max}`)
+}
+
+// What stands on a button, and what a link stands on: see the style sheet.
+const grounds = { light: '#ffffff', dark: '#1c1e25' }
+
+function assertBrand({ name, color, logo }: Brand): void {
+  if (!/^[^\p{Cc}]{1,50}$/u.test(name)) throw new Error('auth.config.ts: brand.name must have 1 to 50 characters')
+  if (logo !== undefined && !logo.trimStart().startsWith('<svg'))
+    throw new Error('auth.config.ts: brand.logo is no SVG')
+  for (const scheme of ['light', 'dark'] as const) {
+    if (!/^#[0-9a-f]{6}$/i.test(color[scheme]))
+      throw new Error(`auth.config.ts: brand.color.${scheme} is not like #2b53c4`)
+    const contrast = contrastOf(color[scheme], grounds[scheme])
+    if (contrast < 4.5) {
+      const found = contrast.toFixed(1)
+      throw new Error(`auth.config.ts: brand.color.${scheme} cannot be read well: its contrast is ${found}, not 4.5`)
+    }
+  }
+}
+
+/** @see WCAG 2.2, "contrast ratio" */
+function contrastOf(one: string, other: string): number {
+  const [a = 0, b = 0] = [luminanceOf(one), luminanceOf(other)].toSorted((x, y) => y - x)
+  return (a + 0.05) / (b + 0.05)
+}
+
+function luminanceOf(color: string): number {
+  const [r = 0, g = 0, b = 0] = [1, 3, 5]
+    .map((at) => Number.parseInt(color.slice(at, at + 2), 16) / 255)
+    .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b
 }
