@@ -6,5 +6,5 @@ export function mailedToken(service: TestService, email: string): string {
     .logLines()
     .map((line) => (JSON.parse(line) as { mail?: { to: string; text: string } }).mail)
     .filter((mail) => mail?.to === email)
-  return /"token": "([^"]+)"/.exec(mails.at(-1)?.text ?? '')?.[1] ?? ''
+  return /[?&](?:token|change)=([\w-]+)/.exec(mails.at(-1)?.text ?? '')?.[1] ?? ''
 }

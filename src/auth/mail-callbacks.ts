@@ -1,25 +1,35 @@
+import { queueAfterTransactionHook } from '@better-auth/core/context'
 import type { BetterAuthOptions } from 'better-auth'
-import type { Mailer } from '../mail/mailer.ts'
-import { type ResetWay, resetMessage, verificationMessage } from '../mail/messages.ts'
+import type { Mailer, Message } from '../mail/mailer.ts'
+import type { Messages } from '../mail/messages.ts'
 import { markEmailVerified } from './auth-transaction.ts'
 
-/** Better-Auth's requests to mail something, handed to the mailer. Nothing is waited for: timing would tell who exists. */
-export function mailCallbacks(mailer: Mailer, baseUrl: string) {
+/** Hands a mail over once what it is about is committed. Nothing is waited for: timing would tell who exists. */
+export type SendAfterCommit = (message: Message) => Promise<void>
+
+export function createSendAfterCommit(mailer: Mailer): SendAfterCommit {
+  return (message) =>
+    queueAfterTransactionHook(() => {
+      mailer.send(message)
+      return Promise.resolve()
+    })
+}
+
+/** Better-Auth's requests to mail something, handed to the mailer. */
+export function mailCallbacks(mailer: Mailer, messages: Messages, baseUrl: string) {
+  const send = createSendAfterCommit(mailer)
   return {
     emailAndPassword: {
-      sendResetPassword: ({ user, url, token }) => {
-        mailer.send(resetMessage(user, resetWay(baseUrl, url, token)))
-        return Promise.resolve()
-      },
+      sendResetPassword: ({ user, url, token }) =>
+        send(messages.reset(user, pageOr(url, `${baseUrl}/reset-password?token=${token}`))),
       onPasswordReset: async ({ user }) => {
         if (mailer.isReal) await markEmailVerified(user.id)
+        await send(messages.passwordChanged(user))
       },
     },
     emailVerification: {
-      sendVerificationEmail: ({ user, url }) => {
-        mailer.send(verificationMessage(user, url))
-        return Promise.resolve()
-      },
+      sendVerificationEmail: ({ user, url, token }) =>
+        send(messages.verification(user, pageOr(url, `${baseUrl}/verify-email?token=${token}`))),
     },
   } satisfies {
     emailAndPassword: Pick<NonNullable<BetterAuthOptions['emailAndPassword']>, 'sendResetPassword' | 'onPasswordReset'>
@@ -27,8 +37,8 @@ export function mailCallbacks(mailer: Mailer, baseUrl: string) {
   }
 }
 
-/** The page that the client asked to return to, or else the endpoint that takes the token. */
-export function resetWay(baseUrl: string, url: string, token: string): ResetWay {
+/** Better-Auth's own link where the client asked to be led elsewhere afterwards, and else a page of ours. */
+function pageOr(url: string, page: string): string {
   const returnsTo = new URL(url).searchParams.get('callbackURL')
-  return returnsTo ? { url } : { endpoint: `${baseUrl}/api/auth/reset-password`, token }
+  return returnsTo && returnsTo !== '/' ? url : page
 }

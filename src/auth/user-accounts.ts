@@ -3,7 +3,7 @@ import { APIError } from 'better-auth/api'
 import type { Db, Tx } from '../db/database.ts'
 import { ProblemError } from '../http/problem.ts'
 import type { Mailer } from '../mail/mailer.ts'
-import { invitationMessage } from '../mail/messages.ts'
+import type { Messages } from '../mail/messages.ts'
 import type { Auth } from './auth.ts'
 import { inAuthTransaction } from './auth-transaction.ts'
 
@@ -29,10 +29,18 @@ export interface UserAccounts {
   setPassword: (userId: string, password: string) => Promise<void>
 }
 
+interface Dependencies {
+  db: Db
+  auth: Auth
+  mailer: Mailer
+  messages: Messages
+  baseUrl: string
+}
+
 const invitationMs = 7 * 24 * 3_600_000
 
 /** Makes the way to users and passwords of one Better-Auth instance. */
-export function createUserAccounts(db: Db, auth: Auth, mailer: Mailer, baseUrl: string): UserAccounts {
+export function createUserAccounts({ db, auth, mailer, messages, baseUrl }: Dependencies): UserAccounts {
   /** Makes what a mailed link is worth, in the transaction under way. */
   async function inviteToken(userId: string): Promise<string> {
     const { internalAdapter } = await auth.$context
@@ -66,7 +74,7 @@ export function createUserAccounts(db: Db, auth: Auth, mailer: Mailer, baseUrl: 
         throw error instanceof APIError ? new ProblemError('validation', error.message, { cause: error }) : error
       })
       if (token !== undefined) {
-        mailer.send(invitationMessage(user, { endpoint: `${baseUrl}/api/auth/reset-password`, token }))
+        mailer.send(messages.invitation(user, `${baseUrl}/reset-password?token=${token}`))
       }
       return id
     },

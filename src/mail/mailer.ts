@@ -1,12 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { createTransport } from 'nodemailer'
+import retry, { AbortError } from 'p-retry'
 import type { Log } from '../log.ts'
 
-/** A mail to one person, as plain text. */
+/** A mail to one person. */
 export interface Message {
   to: string
   subject: string
   text: string
+  html: string
 }
 
 /** Sends mail, or says that it cannot. */
@@ -29,19 +31,28 @@ interface MailerOptions {
 }
 
 const smtpTimeoutMs = 10_000
+const attempts = 5
+const firstPauseMs = 1_000
+// So many mails may wait for a server that is down.
+const maxPending = 1_000
 // A process that drains for eight seconds must end within ten.
 const closeMs = 1_000
 
 /** Mail over SMTP; without it, in the log where only the person at this machine reads it. */
 export function createMailer({ smtp, logLinks, log }: MailerOptions): Mailer {
   const pending = new Set<Promise<void>>()
+  const closing = new AbortController()
   const deliver = smtp ? overSmtp(smtp) : intoLog(log)
   return {
     canSend: smtp !== undefined || logLinks,
     isReal: smtp !== undefined,
     send(message) {
       if (!smtp && !logLinks) return
-      const sending = deliver(message)
+      if (pending.size >= maxPending) {
+        log.error({ subject: message.subject }, 'mail was not sent: too many wait already')
+        return
+      }
+      const sending = persistently(() => deliver(message), message, log, closing.signal)
         .catch((error: unknown) => log.error({ err: error, subject: message.subject }, 'mail could not be sent'))
         .then(() => {
           pending.delete(sending)
@@ -50,10 +61,38 @@ export function createMailer({ smtp, logLinks, log }: MailerOptions): Mailer {
     },
     async close() {
       await Promise.race([Promise.all(pending), pause(closeMs, undefined, { ref: false })])
+      closing.abort()
       if (pending.size > 0)
         log.error({ messages: pending.size }, 'mail was not sent: its server did not answer in time')
     },
   }
+}
+
+/** Tries again while that may help: a server that says no for good is believed. */
+function persistently(
+  deliver: () => Promise<unknown>,
+  { subject }: Message,
+  log: Log,
+  signal: AbortSignal,
+): Promise<unknown> {
+  const attempt = async () => {
+    try {
+      await deliver()
+    } catch (error) {
+      // RFC 5321 section 4.2.1: 5yz is a permanent refusal.
+      const isRefusal = error instanceof Error && 'responseCode' in error && Number(error.responseCode) >= 500
+      throw isRefusal ? new AbortError(error) : error
+    }
+  }
+  return retry(attempt, {
+    retries: attempts - 1,
+    minTimeout: firstPauseMs,
+    factor: 4,
+    signal,
+    onFailedAttempt: ({ error, retriesLeft }) => {
+      if (retriesLeft > 0) log.warn({ err: error, subject }, 'mail could not be sent, trying again')
+    },
+  })
 }
 
 function overSmtp({ url, from }: { url: string; from: string }): (message: Message) => Promise<unknown> {

@@ -1,45 +1,92 @@
+import type { Brand } from '../auth/auth-config.ts'
+import { compose, type Recipient } from './letter.tsx'
 import type { Message } from './mailer.ts'
 
-interface Recipient {
-  email: string
-  name: string
-}
+/** The mails of one service. */
+export type Messages = ReturnType<typeof createMessages>
 
-/** Asks the owner of an address to confirm it. */
-export function verificationMessage({ email, name }: Recipient, url: string): Message {
-  return message(email, 'Confirm your e-mail address', [
-    `Hello ${name},`,
-    `please confirm that this is your e-mail address:\n${url}`,
-    'The link works for one hour. If you did not sign up, ignore this message.',
-  ])
-}
+const notYou = 'If it was not you, ignore this message: nothing has changed.'
+const actAtOnce = 'If it was not you, set a new password at once, and tell your administrator.'
 
-/** Lets the owner of an account choose a new password. */
-export function resetMessage({ email, name }: Recipient, way: ResetWay): Message {
-  return message(email, 'Reset your password', [
-    `Hello ${name},`,
-    `somebody, probably you, asked to reset your password.\n${howTo(way)}`,
-    'This works once, within one hour. If it was not you, ignore this message: nothing has changed.',
-  ])
-}
+/** Makes what is mailed, with links to the pages of the service. */
+export function createMessages(brand: Brand, baseUrl: string) {
+  return {
+    /** Asks the owner of an address to confirm it. */
+    verification: (to: Recipient, url: string): Message =>
+      compose(brand, {
+        to,
+        subject: 'Confirm your e-mail address',
+        text: 'please confirm that this is your e-mail address.',
+        action: { label: 'Confirm the address', url },
+        closing: 'The link works for one hour. If you did not sign up, ignore this message.',
+      }),
 
-/** Lets somebody for whom an admin made an account choose its first password. */
-export function invitationMessage({ email, name }: Recipient, way: ResetWay): Message {
-  return message(email, 'You have been invited', [
-    `Hello ${name},`,
-    `an account was made for you. Choose a password to use it.\n${howTo(way)}`,
-    'This works once, within seven days. After that, ask for a password reset to get a new message.',
-  ])
-}
+    /** Lets the owner of an account choose a new password. */
+    reset: (to: Recipient, url: string): Message =>
+      compose(brand, {
+        to,
+        subject: 'Reset your password',
+        text: 'somebody, probably you, asked to reset your password.',
+        action: { label: 'Choose a new password', url },
+        closing: `The link works once, within one hour. ${notYou}`,
+      }),
 
-/** Where a password is chosen: a page, when there is one, or the API. */
-export type ResetWay = { url: string } | { endpoint: string; token: string }
+    /** Lets somebody for whom an admin made an account choose its first password. */
+    invitation: (to: Recipient, url: string): Message =>
+      compose(brand, {
+        to,
+        subject: `You have been invited to ${brand.name}`,
+        text: 'an account was made for you. Choose a password to use it.',
+        action: { label: 'Choose a password', url },
+        closing: 'The link works once, within seven days. After that, ask for a password reset to get a new one.',
+      }),
 
-function howTo(way: ResetWay): string {
-  if ('url' in way) return way.url
-  return `POST ${way.endpoint}\n{"newPassword": "…", "token": "${way.token}"}`
-}
+    /** Asks the owner of a new address to confirm that it replaces the one of an account. */
+    emailChange: (to: Recipient, url: string): Message =>
+      compose(brand, {
+        to,
+        subject: 'Confirm your new e-mail address',
+        text: 'please confirm that this is to be the e-mail address of your account.',
+        action: { label: 'Use this address', url },
+        closing: `The link works once, within one hour, where you are signed in. ${notYou}`,
+      }),
 
-function message(to: string, subject: string, paragraphs: string[]): Message {
-  return { to, subject, text: `${paragraphs.join('\n\n')}\n` }
+    /** Tells the owner of an address that another is to replace it. */
+    emailChangeAsked: (to: Recipient, newEmail: string): Message =>
+      compose(brand, {
+        to,
+        subject: 'Your e-mail address is about to change',
+        text: `somebody, probably you, asked to change the e-mail address of your account to ${newEmail}. It changes when that address is confirmed.`,
+        closing: actAtOnce,
+      }),
+
+    /** Tells the owner of an address that it is not that of their account any more. */
+    emailChanged: (to: Recipient, newEmail: string): Message =>
+      compose(brand, {
+        to,
+        subject: 'Your e-mail address was changed',
+        text: `the e-mail address of your account is ${newEmail} now.`,
+        closing: 'If it was not you, tell your administrator at once.',
+      }),
+
+    /** Tells the owner of an account that its password is another one. */
+    passwordChanged: (to: Recipient): Message =>
+      compose(brand, {
+        to,
+        subject: 'Your password was changed',
+        text: 'the password of your account was changed. Wherever you were signed in before, you are signed out.',
+        action: { label: 'Look at your account', url: `${baseUrl}/account` },
+        closing: 'If it was not you, reset your password at once, and tell your administrator.',
+      }),
+
+    /** Tells the owner of an account that there is another way to sign in to it. */
+    methodLinked: (to: Recipient, provider: string): Message =>
+      compose(brand, {
+        to,
+        subject: 'A new way to sign in was added',
+        text: `you can sign in to your account with ${provider} from now on.`,
+        action: { label: 'Look at your account', url: `${baseUrl}/account` },
+        closing: 'If it was not you, remove it there, and set a new password.',
+      }),
+  }
 }

@@ -1,0 +1,80 @@
+import { Writable } from 'node:stream'
+import { expect, onTestFinished, test } from 'vitest'
+import { createLog } from '../src/log.ts'
+import { createMailer, type Message } from '../src/mail/mailer.ts'
+import { createMessages } from '../src/mail/messages.ts'
+import { startMailServer } from './mail-server.ts'
+import { freePort } from './throwaway-postgres.ts'
+
+const brand = { name: 'Acme ID', color: { light: '#7a1f5c', dark: '#f0a6d6' } }
+const messages = createMessages(brand, 'https://auth.example.com')
+const ada = { name: 'Ada <b>Lovelace</b>', email: 'ada@example.com' }
+
+/** A mailer on a server, and what it logs. */
+function start(url: string) {
+  const lines: { msg: string; level: number; messages?: number }[] = []
+  const destination = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      lines.push(JSON.parse(chunk.toString()) as (typeof lines)[number])
+      done()
+    },
+  })
+  const log = createLog('info', destination)
+  const mailer = createMailer({ smtp: { url, from: 'auth@example.com' }, logLinks: false, log })
+  onTestFinished(mailer.close)
+  return { mailer, lines }
+}
+
+test.each<[string, Message, string | undefined]>([
+  ['verification', messages.verification(ada, 'https://auth.example.com/v?token=x'), '/v?token=x'],
+  ['reset', messages.reset(ada, 'https://auth.example.com/r?token=x'), '/r?token=x'],
+  ['invitation', messages.invitation(ada, 'https://auth.example.com/i?token=x'), '/i?token=x'],
+  ['emailChange', messages.emailChange(ada, 'https://auth.example.com/c?a=1&b=2'), '/c?a=1&b=2'],
+  ['emailChangeAsked', messages.emailChangeAsked(ada, 'new@example.com'), undefined],
+  ['emailChanged', messages.emailChanged(ada, 'new@example.com'), undefined],
+  ['passwordChanged', messages.passwordChanged(ada), '/account'],
+  ['methodLinked', messages.methodLinked(ada, 'Google'), '/account'],
+])('the letter %s says the same as text and as HTML, and loads nothing', (_name, message, path) => {
+  const { to, text, html } = message
+  const link = path && `https://auth.example.com${path}`
+
+  expect(to).toBe(ada.email)
+  expect(text).toContain('Hello Ada <b>Lovelace</b>,')
+  expect(html).toContain('Hello Ada &lt;b&gt;Lovelace&lt;/b&gt;,')
+  expect(html).not.toMatch(/<(img|script|link|iframe)|src=|url\(/i)
+  expect(html).toContain('Acme ID')
+  expect(/https:\S+/.exec(text)?.[0]).toBe(link)
+  const links = link === undefined ? [] : [link.replace('&', '&amp;')]
+  expect([...html.matchAll(/href="([^"]+)"/g)].map(([, href]) => href)).toEqual(links)
+})
+
+test('a message that the server does not take yet is sent again', async () => {
+  const { url, mails } = await startMailServer([451])
+  const { mailer, lines } = start(url)
+
+  mailer.send(messages.passwordChanged(ada))
+
+  await expect.poll(() => mails.length, { timeout: 10_000 }).toBe(1)
+  expect(mails[0]).toMatchObject({ to: [ada.email], content: expect.stringContaining('Your password was changed') })
+  expect(lines.map(({ msg, level }) => [msg, level])).toEqual([['mail could not be sent, trying again', 40]])
+})
+
+test('a message that the server refuses for good is given up', async () => {
+  const { url, mails } = await startMailServer([550])
+  const { mailer, lines } = start(url)
+
+  mailer.send(messages.passwordChanged(ada))
+
+  await expect.poll(() => lines.map(({ msg, level }) => [msg, level])).toEqual([['mail could not be sent', 50]])
+  expect(mails).toEqual([])
+})
+
+test('so many messages wait for a server that is down, and no more', async () => {
+  const { mailer, lines } = start(`smtp://127.0.0.1:${await freePort()}`)
+
+  for (let i = 0; i < 1_001; i++) mailer.send(messages.passwordChanged(ada))
+
+  expect(lines.filter(({ msg }) => msg === 'mail was not sent: too many wait already')).toHaveLength(1)
+  await mailer.close()
+  expect(lines).toContainEqual(expect.objectContaining({ messages: 1_000 }))
+})
