@@ -19,3 +19,21 @@ export function findByEmail(db: Db, email: string) {
 export async function grantRole(db: Db, id: string, role: string): Promise<void> {
   await db.updateTable('user').set({ role, updated_at: new Date() }).where('id', '=', id).execute()
 }
+
+/** Keeps a one-time link, and forgets those that are too old. */
+export async function insertSetupLink(db: Db, tokenHash: string, expiresAt: Date): Promise<void> {
+  await db.deleteFrom('setup_link').where('expires_at', '<', new Date()).execute()
+  await db.insertInto('setup_link').values({ token_hash: tokenHash, expires_at: expiresAt }).execute()
+}
+
+/** Uses a one-time link up, and with it every other; false when it is not good any more. */
+export async function takeSetupLink(db: Db, tokenHash: string): Promise<boolean> {
+  const link = await db
+    .selectFrom('setup_link')
+    .select('token_hash')
+    .where('token_hash', '=', tokenHash)
+    .where('expires_at', '>', new Date())
+    .executeTakeFirst()
+  if (link) await db.deleteFrom('setup_link').execute()
+  return link !== undefined
+}

@@ -55,6 +55,11 @@ export interface SessionTable {
   impersonated_by: string | null
 }
 
+export interface SetupLinkTable {
+  token_hash: string
+  expires_at: Timestamp
+}
+
 export interface UserTable {
   id: string
   name: string
@@ -85,6 +90,7 @@ export interface DB {
   rate_limit: RateLimitTable
   role: RoleTable
   session: SessionTable
+  setup_link: SetupLinkTable
   user: UserTable
   verification: VerificationTable
 }
