@@ -3,11 +3,13 @@ import type { Config } from '../config.ts'
 import { clientAddressHeader } from '../http/client-address.ts'
 import { type Log, scrub } from '../log.ts'
 import type { Mailer } from '../mail/mailer.ts'
+import { accountHooks } from './account-hooks.ts'
 import type { AuthConfig } from './auth-config.ts'
 import { accountFields, rateLimitFields, sessionFields, userFields, verificationFields } from './columns.ts'
-import { mailCallbacks } from './mail-callbacks.ts'
+import { createSendAfterCommit, mailCallbacks } from './mail-callbacks.ts'
 import { authPlugins, type PluginDependencies } from './plugins.ts'
 import { profileHooks, socialProviders } from './profile-hooks.ts'
+import { providersOf } from './providers.ts'
 
 interface AuthDependencies extends PluginDependencies {
   authConfig: AuthConfig
@@ -18,17 +20,17 @@ export type Auth = ReturnType<typeof createAuth>
 
 /** The one Better-Auth instance. The schema must be current: it checks it at once. */
 export function createAuth(dependencies: AuthDependencies) {
-  const { config, authConfig, secret, db, mailer, log } = dependencies
-  const mail = mailCallbacks(mailer, config.baseUrl)
+  const { config, authConfig, secret, db, mailer, messages, log } = dependencies
+  const mail = mailCallbacks(mailer, messages, config.baseUrl)
   return betterAuth({
-    appName: 'Latchkey',
+    appName: authConfig.brand.name,
     baseURL: config.baseUrl,
     basePath: '/api/auth',
     secret,
     trustedOrigins: config.trustedOrigins,
     database: { db, type: 'postgres', transaction: true },
     telemetry: { enabled: false },
-    onAPIError: { throw: true },
+    onAPIError: { throw: true, errorURL: '/error' },
     logger: {
       level: 'warn',
       log: (level, message, ...args) => log[level]({ source: 'better-auth', ...errorIn(args) }, scrub(message)),
@@ -46,7 +48,10 @@ export function createAuth(dependencies: AuthDependencies) {
     emailAndPassword: { ...passwords(config, mailer), ...mail.emailAndPassword },
     emailVerification: { sendOnSignUp: mailer.isReal, sendOnSignIn: mailer.isReal, ...mail.emailVerification },
     socialProviders: socialProviders(config),
-    databaseHooks: profileHooks,
+    databaseHooks: {
+      ...profileHooks,
+      ...accountHooks({ db, send: createSendAfterCommit(mailer), messages, providers: providersOf(config) }),
+    },
     // Passwords are reset by their owner or on the command line; nobody chooses one for somebody else.
     // An account is deleted with its password, never by a mailed link.
     disabledPaths: [

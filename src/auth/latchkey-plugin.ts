@@ -20,14 +20,19 @@ import type { Db } from '../db/database.ts'
 import { clientAddressHeader } from '../http/client-address.ts'
 import { type Log, scrub } from '../log.ts'
 import type { Mailer } from '../mail/mailer.ts'
+import type { Messages } from '../mail/messages.ts'
 import { endTokens, findAuthority, lockRole, slideSession } from './authority.queries.ts'
 import { tellCaller } from './caller.ts'
+import { emailChange } from './email-change.ts'
 import { type GuardEndpoint, notImpersonating, type Rule } from './endpoint-guard.ts'
 import { assertPassword, assertProfile } from './profile-hooks.ts'
+import { providerHooks } from './provider-hooks.ts'
 import type { SessionCookies } from './session-cookie.ts'
 
-interface PluginDependencies {
+interface LatchkeyDependencies {
   db: Db
+  messages: Messages
+  baseUrl: string
   guard: GuardEndpoint
   sessionCookies: SessionCookies
   mailer: Mailer
@@ -35,7 +40,8 @@ interface PluginDependencies {
 }
 
 /** What this service changes in Better-Auth's own endpoints. An endpoint here replaces the one of the same name there. */
-export function latchkeyPlugin({ db, guard, sessionCookies, mailer, log }: PluginDependencies) {
+export function latchkeyPlugin(dependencies: LatchkeyDependencies) {
+  const { db, guard, sessionCookies, mailer, messages, log } = dependencies
   return {
     id: 'latchkey',
     endpoints: {
@@ -51,9 +57,11 @@ export function latchkeyPlugin({ db, guard, sessionCookies, mailer, log }: Plugi
       getAccessToken: guard(getAccessToken, asksProvider),
       refreshToken: guard(refreshToken, asksProvider),
       accountInfo: guard(accountInfo, asksProvider),
+      ...emailChange(dependencies),
     },
     hooks: {
       before: [
+        ...providerHooks,
         {
           matcher: ({ path }) => path === '/sign-up/email',
           // Before it is looked up whether the address is taken, which the answer must not tell.
@@ -85,6 +93,7 @@ export function latchkeyPlugin({ db, guard, sessionCookies, mailer, log }: Plugi
       ],
       after: [
         { matcher: () => true, handler: noteCaller },
+        { matcher: ({ path }) => path === '/change-password', handler: tellOfPassword(mailer, messages) },
         { matcher: ({ path }) => path === '/get-session', handler: slide(db, sessionCookies) },
         { matcher: ({ path }) => isSignIn(path), handler: logSignIn(log) },
       ],
@@ -106,6 +115,14 @@ const oneAtATime: Rule = async ({ db, actor }) => {
 }
 
 const endsTokens: Rule = ({ db, actor }) => endTokens(db, actor.id)
+
+/** Tells people that their password was changed, once it is. */
+function tellOfPassword(mailer: Mailer, messages: Messages) {
+  return createAuthMiddleware(({ context: { returned, session } }) => {
+    if (session && !(returned instanceof APIError)) mailer.send(messages.passwordChanged(session.user))
+    return Promise.resolve()
+  })
+}
 
 /** Prolongs a session that is used, as `/api/v1` does for a cookie. */
 function slide(db: Db, sessionCookies: SessionCookies) {

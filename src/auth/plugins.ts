@@ -4,6 +4,7 @@ import type { Config } from '../config.ts'
 import type { Db } from '../db/database.ts'
 import type { Log } from '../log.ts'
 import type { Mailer } from '../mail/mailer.ts'
+import type { Messages } from '../mail/messages.ts'
 import { createAdminRules } from './admin-rules.ts'
 import { adminSchema, jwtSchema } from './columns.ts'
 import { createEndpointGuard, type GuardEndpoint } from './endpoint-guard.ts'
@@ -21,18 +22,19 @@ export interface PluginDependencies {
   keys: SigningKeys
   sessionCookies: SessionCookies
   mailer: Mailer
+  messages: Messages
   log: Log
 }
 
 /** What Better-Auth is extended with, each plugin with the settings and the rules of this service. */
-export function authPlugins({ config, db, roles, keys, sessionCookies, mailer, log }: PluginDependencies) {
+export function authPlugins({ config, db, roles, keys, sessionCookies, mailer, messages, log }: PluginDependencies) {
   const guard = createEndpointGuard(db)
   return [
     tokens({ config, keys }),
     guardedAdmin(roles, guard),
     bearer({ requireSignature: true }),
     openAPI({ disableDefaultReference: true }),
-    latchkeyPlugin({ db, guard, sessionCookies, mailer, log }),
+    latchkeyPlugin({ db, guard, sessionCookies, mailer, messages, baseUrl: config.baseUrl, log }),
   ]
 }
 

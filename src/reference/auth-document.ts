@@ -8,7 +8,7 @@ const internalSchemas = /^(Jwks|Verification|Account|RateLimit|Oauth.*)$/
 
 // What the plugins offer but these settings refuse: the address is changed by an admin, a session has no fields of its
 // own, and a session is read with GET.
-const refused = new Set(['/change-email post', '/update-session post', '/get-session post'])
+const refused = new Set(['/update-session post', '/get-session post'])
 
 // Whoever is about to sign in, or follows a mailed link, has no session yet.
 const open =

@@ -1,0 +1,101 @@
+import { randomBytes } from 'node:crypto'
+import { APIError, createAuthEndpoint, sensitiveSessionMiddleware } from 'better-auth/api'
+import { z } from 'zod'
+import type { Mailer } from '../mail/mailer.ts'
+import type { Messages } from '../mail/messages.ts'
+import { Email } from '../resources/profile.ts'
+import { type GuardEndpoint, notImpersonating, refused } from './endpoint-guard.ts'
+import { createSendAfterCommit } from './mail-callbacks.ts'
+
+interface Dependencies {
+  guard: GuardEndpoint
+  mailer: Mailer
+  messages: Messages
+  baseUrl: string
+}
+
+const lifeMs = 3_600_000
+
+/**
+ * The change of one's own address: asked for with the password, confirmed by a link to the new address in a session of
+ * the same user. In place of Better-Auth's own, whose link is bound to the old address and signs in whoever opens it.
+ */
+export function emailChange({ guard, mailer, messages, baseUrl }: Dependencies) {
+  const send = createSendAfterCommit(mailer)
+  const ask = createAuthEndpoint(
+    '/change-email',
+    {
+      method: 'POST',
+      body: z.object({ newEmail: Email, password: z.string().optional() }),
+      use: [sensitiveSessionMiddleware],
+      metadata: documented('changeEmail', 'Ask to change one’s e-mail address', '`password` is needed by who has one.'),
+    },
+    async ({ body: { newEmail, password }, context, json }) => {
+      const { user } = context.session
+      if (!mailer.canSend)
+        throw new APIError('NOT_IMPLEMENTED', { code: 'MAIL_NOT_CONFIGURED', message: 'This service cannot send mail' })
+      if (newEmail === user.email) throw refused('SAME_EMAIL', 'This is your address already', 'BAD_REQUEST')
+      const account = await context.internalAdapter.findCredentialAccount(user.id)
+      if (account?.password && !(await context.password.verify({ hash: account.password, password: password ?? '' }))) {
+        throw refused('INVALID_PASSWORD', 'Invalid password', 'BAD_REQUEST')
+      }
+      // The answer does not tell whether somebody else has the address; nothing is sent to them.
+      if (!(await context.internalAdapter.findUserByEmail(newEmail))) {
+        const token = randomBytes(18).toString('base64url')
+        const expiresAt = new Date(Date.now() + lifeMs)
+        await context.internalAdapter.createVerificationValue({
+          identifier: identifierOf(token, newEmail),
+          value: user.id,
+          expiresAt,
+        })
+        const query = new URLSearchParams({ change: token, email: newEmail })
+        await send(
+          messages.emailChange({ name: user.name, email: newEmail }, `${baseUrl}/verify-email?${query.toString()}`),
+        )
+      }
+      await send(messages.emailChangeAsked(user, newEmail))
+      return json({ status: true })
+    },
+  )
+  const confirm = createAuthEndpoint(
+    '/change-email/confirm',
+    {
+      method: 'POST',
+      body: z.object({ newEmail: Email, token: z.string().max(100) }),
+      use: [sensitiveSessionMiddleware],
+      metadata: documented('confirmEmailChange', 'Confirm a new e-mail address', 'In a session of the user who asked.'),
+    },
+    async ({ body: { newEmail, token }, context, json }) => {
+      const { user } = context.session
+      const found = await context.internalAdapter.findVerificationValue(identifierOf(token, newEmail))
+      if (found?.value !== user.id || found.expiresAt <= new Date())
+        throw refused('INVALID_TOKEN', 'Invalid token', 'BAD_REQUEST')
+      // What is pending for the old address goes with it, this link too.
+      await context.internalAdapter.updateUser(user.id, { email: newEmail, emailVerified: true })
+      await send(messages.emailChanged(user, newEmail))
+      await send(messages.emailChanged({ ...user, email: newEmail }, newEmail))
+      return json({ status: true })
+    },
+  )
+  return {
+    changeEmail: guard(ask, { rules: [notImpersonating] }),
+    confirmEmailChange: guard(confirm, { rules: [notImpersonating] }),
+  }
+}
+
+// Bound to the address: a link cannot be made to mean another one.
+function identifierOf(token: string, newEmail: string): string {
+  return `change-email:${token}:${newEmail}`
+}
+
+function documented(operationId: string, summary: string, description: string) {
+  const schema = { type: 'object' as const, properties: { status: { type: 'boolean' } }, required: ['status'] }
+  return {
+    openapi: {
+      operationId,
+      summary,
+      description,
+      responses: { '200': { description, content: { 'application/json': { schema } } } },
+    },
+  }
+}
