@@ -71,8 +71,13 @@ export function startProcess(
   return startProgram([process.execPath, join(root, 'dist/src/main.js'), ...args], env, cwd)
 }
 
-/** Starts a program that is or runs the service, in a folder, and kills it when the test ends. */
-export function startProgram([file = '', ...args]: string[], env: Record<string, string>, cwd: string): ServiceProcess {
+/** Starts a program that is or runs the service, in a folder, and kills it when the test ends, or the tests of the file. */
+export function startProgram(
+  [file = '', ...args]: string[],
+  env: Record<string, string>,
+  cwd: string,
+  whenDone: (stop: () => Promise<void>) => void = onTestFinished,
+): ServiceProcess {
   const child = spawn(file, args, { cwd, env: processEnv(env), stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
@@ -85,7 +90,7 @@ export function startProgram([file = '', ...args]: string[], env: Record<string,
     code: code as number | null,
     signal: signal as NodeJS.Signals | null,
   }))
-  onTestFinished(async () => {
+  whenDone(async () => {
     // Only a process that ends by itself tells what it has reached.
     child.kill(process.env['CHILD_COVERAGE'] ? 'SIGINT' : 'SIGKILL')
     await exited

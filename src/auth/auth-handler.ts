@@ -6,6 +6,7 @@ import { type Env, exchangeOf } from '../http/exchange.ts'
 import { ProblemError } from '../http/problem.ts'
 import type { Auth } from './auth.ts'
 import { onCaller } from './caller.ts'
+import { limitOutbound } from './outbound.ts'
 import type { SigningKeys } from './signing-keys.ts'
 
 interface Dependencies {
@@ -42,7 +43,7 @@ export function authHandler({ auth, keys, clientAddress }: Dependencies) {
       onCaller(request, (userId) => {
         exchangeOf(c).principal = userId
       })
-      return explained(await throwOutage(() => auth.handler(request)))
+      return explained(await throwOutage(() => limitOutbound(() => auth.handler(request))))
     })
 }
 

@@ -2,11 +2,13 @@ import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import axe from 'axe-core'
 import { type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { afterAll } from 'vitest'
 import type { SignedIn } from '../harness.ts'
 
 const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
+const rules = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
 const screenshots = process.env['SCREENSHOTS'] ?? join(tmpdir(), 'latchkey-screenshots')
 
 /** A page that keeps account of what should not happen on it. */
@@ -24,8 +26,10 @@ export interface WatchedPage {
 export interface Chromium {
   /** Opens a page of an origin, in a profile of its own. */
   open: (origin: string, path: string, options?: OpenOptions) => Promise<WatchedPage>
+  /** What of a page somebody with a disability cannot use, by the rules of axe for WCAG 2.2 AA. */
+  barriers: (page: Page) => Promise<string[]>
   /** Keeps a picture of a page for people to look at. */
-  screenshot: (page: Page, name: string) => Promise<void>
+  screenshot: (page: Page, name: string, options?: { fullPage: boolean }) => Promise<void>
 }
 
 interface OpenOptions extends BrowserContextOptions {
@@ -33,8 +37,8 @@ interface OpenOptions extends BrowserContextOptions {
   as?: SignedIn
 }
 
-/** Starts Chromium for one test file and ends it after the last test. */
-export async function startChromium(): Promise<Chromium> {
+/** Starts Chromium, with more arguments if need be, for one test file, and ends it after the last test. */
+export async function startChromium(args: readonly string[] = []): Promise<Chromium> {
   if (!existsSync(executablePath)) {
     throw new Error(`There is no Chromium at ${executablePath}: install it, or set CHROMIUM to where it is`)
   }
@@ -48,6 +52,7 @@ export async function startChromium(): Promise<Chromium> {
       '--disable-sync',
       '--no-first-run',
       '--disable-quic',
+      ...args,
     ],
   })
   afterAll(() => browser.close())
@@ -64,8 +69,14 @@ export async function startChromium(): Promise<Chromium> {
       await watched.page.goto(`${origin}${path}`)
       return watched
     },
-    screenshot: async (page, name) => {
-      await page.screenshot({ path: join(screenshots, `${name}.png`) })
+    async barriers(page) {
+      // Evaluated and not added as a script, which the policy of the page would refuse.
+      await page.evaluate(axe.source)
+      const found = (await page.evaluate(`axe.run(document, ${JSON.stringify({ runOnly: rules })})`)) as axe.AxeResults
+      return found.violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target.join(' ')}`))
+    },
+    screenshot: async (page, name, options) => {
+      await page.screenshot({ path: join(screenshots, `${name}.png`), ...options })
     },
   }
 }

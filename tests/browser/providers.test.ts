@@ -1,0 +1,211 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { Page } from 'playwright-core'
+import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { createTestDatabase, password, secret } from '../harness.ts'
+import { buildService, startProgram } from '../service-process.ts'
+import { makeCertificate } from '../standins/certificates.ts'
+import { type Mood, type Person, providerNames, startStandIns } from '../standins/providers.ts'
+import { freePort } from '../throwaway-postgres.ts'
+import { startChromium } from './chromium.ts'
+
+const root = buildService()
+const folder = mkdtempSync(join(tmpdir(), 'latchkey-standins-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+const certificate = makeCertificate(folder, providerNames)
+const standIns = await startStandIns(certificate)
+afterAll(standIns.close)
+const mapped = providerNames.map((name) => `MAP ${name}:443 127.0.0.1:${standIns.port}`)
+const chromium = await startChromium([
+  `--host-resolver-rules=${[...mapped, 'MAP * ~NOTFOUND', 'EXCLUDE localhost', 'EXCLUDE 127.0.0.1'].join(', ')}`,
+  `--ignore-certificate-errors-spki-list=${certificate.spki}`,
+])
+const port = await freePort()
+const origin = `http://localhost:${port}`
+const { env: database, remove } = await createTestDatabase()
+afterAll(remove)
+
+// The built service as a process of its own: what it is told of the network is all that differs from a deployed one.
+const settings = {
+  ...database,
+  PORT: String(port),
+  BETTER_AUTH_URL: origin,
+  BETTER_AUTH_SECRET: secret,
+  RATE_LIMIT: '0',
+  GOOGLE_CLIENT_ID: 'google-id',
+  GOOGLE_CLIENT_SECRET: 'google-secret',
+  GITHUB_CLIENT_ID: 'github-id',
+  GITHUB_CLIENT_SECRET: 'github-secret',
+  NODE_EXTRA_CA_CERTS: certificate.authority,
+  NODE_OPTIONS: `--import=${pathToFileURL('tests/standins/preload.mjs').href}`,
+  STANDIN_NAMES: providerNames.join(','),
+  STANDIN_PORT: String(standIns.port),
+}
+let logOf: () => Record<string, unknown>[] = () => []
+
+beforeEach(() => {
+  standIns.mood = 'good'
+  standIns.person = newPerson()
+})
+
+function newPerson(): Person {
+  const id = String(Math.floor(Math.random() * 1e9))
+  return { id, email: `${randomUUID()}@example.com`, isVerified: true, name: 'Ada Lovelace' }
+}
+
+const open = () => chromium.open(origin, '/sign-in')
+
+async function continueWith(page: Page, provider: string): Promise<void> {
+  await page.goto(`${origin}/sign-in`)
+  await page.getByRole('button', { name: `Continue with ${provider}` }).click()
+  await page.getByRole('link', { name: 'Continue' }).click()
+}
+
+async function signUp(page: Page, email: string): Promise<void> {
+  await page.goto(`${origin}/sign-up`)
+  await page.getByLabel('Name').fill('Ada')
+  await page.getByLabel('E-mail address').fill(email)
+  await page.getByLabel('Password').fill(password)
+  await page.getByRole('button', { name: 'Create account' }).click()
+  await page.waitForURL(`${origin}/account`)
+}
+
+/** Where a sign-in that did not work ends: what the page says. */
+async function errorOf(page: Page): Promise<string> {
+  await page.getByRole('heading', { name: 'Signing in did not work' }).waitFor()
+  expect(new URL(page.url()).pathname).toBe('/error')
+  expect(await page.getByRole('link', { name: 'Back to sign-in' }).isVisible()).toBe(true)
+  return (await page.locator('main p').textContent()) ?? ''
+}
+
+test('the service starts, and tells the callback URLs to give to the providers', async () => {
+  const service = startProgram([process.execPath, join(root, 'dist/src/main.js')], settings, folder, afterAll)
+  await service.ready()
+  logOf = service.log
+
+  const messages = logOf().map(({ msg }) => msg)
+  expect(messages).toContain(`Google: the callback URL to give there is ${origin}/api/auth/callback/google`)
+  expect(messages).toContain(`GitHub: the callback URL to give there is ${origin}/api/auth/callback/github`)
+})
+
+describe.each(['Google', 'GitHub'])('with %s', (provider) => {
+  test('somebody new gets an account, and returns to it', async () => {
+    const { page, errors, violations } = await open()
+
+    await continueWith(page, provider)
+    await page.waitForURL(`${origin}/account`)
+    expect(await page.getByText(standIns.person.email ?? '').isVisible()).toBe(true)
+    expect(await page.getByText('confirmed', { exact: true }).isVisible()).toBe(true)
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await continueWith(page, provider)
+    await page.waitForURL(`${origin}/account`)
+
+    expect(await page.getByText('You have no password').isVisible()).toBe(true)
+    expect({ errors, violations }).toEqual({ errors: [], violations: [] })
+  })
+
+  test('somebody whose address is registered, but not confirmed, is not signed in to that account', async () => {
+    const { page } = await open()
+    await signUp(page, standIns.person.email ?? '')
+    await page.getByRole('button', { name: 'Sign out' }).click()
+
+    await continueWith(page, provider)
+
+    expect(await errorOf(page)).toContain('There is an account with this e-mail address already')
+  })
+
+  test('it is added to an account, and removed, but never the last way in', async () => {
+    const { page } = await open()
+    await signUp(page, standIns.person.email ?? '')
+
+    await page.getByRole('button', { name: `Sign in with ${provider} too` }).click()
+    await page.getByRole('link', { name: 'Continue' }).click()
+    await page.getByText('You can sign in with it from now on.').waitFor()
+    const letters = logOf().filter(({ mail }) => JSON.stringify(mail ?? '').includes(`with ${provider} from now on`))
+    expect(letters).not.toEqual([])
+    await page.getByRole('button', { name: `Remove ${provider}` }).click()
+    await page.getByText('You cannot sign in with it any more.').waitFor()
+    expect(await page.getByRole('button', { name: `Remove ${provider}` }).count()).toBe(0)
+  })
+
+  test('it is not added in the session of somebody else', async () => {
+    const [{ page }, { page: victim }] = [await open(), await open()]
+    await signUp(page, standIns.person.email ?? '')
+    await signUp(victim, newPerson().email ?? '')
+    await page.getByRole('button', { name: `Sign in with ${provider} too` }).click()
+    const cookies = (await page.context().cookies()).filter(({ name }) => name.endsWith('.state'))
+    await victim.context().addCookies(cookies)
+
+    const link = await page.getByRole('link', { name: 'Continue' }).getAttribute('href')
+    await victim.goto(link ?? '')
+
+    expect(await errorOf(victim)).toContain('Your session has ended meanwhile.')
+  })
+
+  test.each<[string, Mood, string]>([
+    ['does not allow it', 'denied', 'You did not allow it'],
+    ['meets a provider that is down', 'down', 'did not answer as it should'],
+    ['meets a provider that takes a minute', 'slow', 'did not answer as it should'],
+    ['meets a provider that answers garbage', 'garbage', 'did not answer as it should'],
+    ['meets a provider that never stops to answer', 'huge', 'did not answer as it should'],
+    ['meets a provider that leads elsewhere', 'redirecting', 'did not answer as it should'],
+  ])('somebody who %s is told what to do', async (_what, mood, says) => {
+    standIns.mood = mood
+    const { page } = await open()
+
+    await continueWith(page, provider)
+
+    expect(await errorOf(page)).toContain(says)
+  })
+
+  test.each<[string, Partial<Person>, RegExp]>([
+    [
+      'has no address there',
+      { email: undefined } as unknown as Partial<Person>,
+      /did not tell your e-mail address|did not answer/,
+    ],
+  ])('somebody who %s is told what to do', async (_what, change, says) => {
+    standIns.person = { ...standIns.person, ...change }
+    const { page } = await open()
+
+    await continueWith(page, provider)
+
+    expect(await errorOf(page)).toMatch(says)
+  })
+
+  test.each<[string, Partial<Person>]>([
+    ['no name', { name: '' }],
+    ['a name of a megabyte', { name: 'x'.repeat(200_000) }],
+    ['a name with NUL and a line feed', { name: 'Ada\u0000\nLovelace' }],
+    ['a picture on the host itself', { picture: 'http://127.0.0.1:5432/' }],
+  ])('somebody with %s is signed in', async (_what, change) => {
+    standIns.person = { ...standIns.person, ...change }
+    const { page } = await open()
+
+    await continueWith(page, provider)
+
+    await page.waitForURL(`${origin}/account`)
+    const name = await page.getByLabel('Name').inputValue()
+    expect(name.length).toBeGreaterThan(0)
+    expect(name.length).toBeLessThanOrEqual(200)
+  })
+
+  test('a state of another browser, of another provider, or of before is refused', async () => {
+    const [{ page }, { page: other }] = [await open(), await open()]
+    await page.getByRole('button', { name: `Continue with ${provider}` }).click()
+    const href = (await page.getByRole('link', { name: 'Continue' }).getAttribute('href')) ?? ''
+
+    await other.goto(href)
+    expect(await errorOf(other)).toContain('begun in another browser')
+    await page.goto(
+      href.replace(/callback\/(google|github)/, (_, id) => `callback/${id === 'google' ? 'github' : 'google'}`),
+    )
+    expect(await errorOf(page)).toContain('begun in another browser')
+    await page.goto(href)
+    await page.goto(href)
+    expect(await errorOf(page)).toContain('begun in another browser')
+  })
+})

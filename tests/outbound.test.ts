@@ -1,0 +1,58 @@
+import { once } from 'node:events'
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { gzipSync } from 'node:zlib'
+import { expect, onTestFinished, test } from 'vitest'
+import { limitOutbound } from '../src/auth/outbound.ts'
+
+/** A server that answers as told, and its address. */
+async function start(listener: RequestListener): Promise<string> {
+  const server = createServer(listener).listen(0, '127.0.0.1')
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  await once(server, 'listening')
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+test('an answer comes through as it is', async () => {
+  const url = await start((_incoming, outgoing) => {
+    const packed = gzipSync('{"a":1}')
+    outgoing.writeHead(201, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end(packed)
+  })
+
+  const response = await limitOutbound(() => fetch(url))
+
+  expect([response.status, response.headers.get('content-type')]).toEqual([201, 'application/json'])
+  expect(await response.json()).toEqual({ a: 1 })
+})
+
+test('an answer without a body comes through, too', async () => {
+  const url = await start((_incoming, outgoing) => void outgoing.writeHead(204).end())
+
+  expect((await limitOutbound(() => fetch(url))).status).toBe(204)
+})
+
+test.each<[string, RequestListener]>([
+  ['never comes', () => {}],
+  ['never ends', (_incoming, outgoing) => void outgoing.writeHead(200).write('{')],
+  ['is larger than a megabyte', (_incoming, outgoing) => void outgoing.writeHead(200).end('x'.repeat(1_100_000))],
+  ['leads elsewhere', (_incoming, outgoing) => void outgoing.writeHead(302, { location: '/elsewhere' }).end()],
+])('an answer that %s is an error', async (_what, listener) => {
+  const url = await start(listener)
+
+  await expect(limitOutbound(() => fetch(url))).rejects.toThrow()
+  await expect(limitOutbound(() => fetch(url, { signal: AbortSignal.timeout(60_000) }))).rejects.toThrow()
+})
+
+test('what is asked outside is not limited', async () => {
+  const url = await start((incoming, outgoing) => {
+    if (incoming.url === '/') outgoing.writeHead(302, { location: '/elsewhere' }).end()
+    else outgoing.end('x'.repeat(1_100_000))
+  })
+
+  await limitOutbound(() => Promise.resolve())
+
+  expect(await (await fetch(url)).text()).toHaveLength(1_100_000)
+})
