@@ -11,7 +11,11 @@ import { rateLimited } from './http/limits.ts'
 import { allowedMethods } from './http/methods.ts'
 import { ProblemError } from './http/problem.ts'
 import { createRouter } from './http/router.ts'
+import { createCall } from './pages/calls.ts'
+import { ownForms } from './pages/forms.ts'
+import { view } from './pages/layout.tsx'
 import { pagesRoutes } from './pages/pages.routes.tsx'
+import { ProblemPage } from './pages/problem.tsx'
 import { buildAuthDocument } from './reference/auth-document.ts'
 import { buildDocument } from './reference/document.ts'
 import { referenceRoutes } from './reference/reference.routes.ts'
@@ -47,14 +51,29 @@ export async function createApp(services: Services, isReady: () => boolean) {
   app.route('/', await referenceRoutes({ document, authDocument }))
   app.use('/api/v1/*', rateLimited(config.rateLimit, clientAddress))
   app.route('/api/v1', api)
-  app.get('/', (c) => c.redirect('/api/v1/docs'))
-  app.route('/', pagesRoutes())
+  app.route(
+    '/',
+    pagesRoutes({
+      ...services,
+      baseUrl: config.baseUrl,
+      call: createCall((request, env) => app.fetch(request, env), config.baseUrl),
+      ownForm: ownForms(config.baseUrl),
+      cookieName,
+      signUpOpen: config.signUpOpen,
+      canSendMail: services.mailer.canSend,
+    }),
+  )
   app.notFound((c) => {
     const allow = allowedMethods(app, c.req.path, c.req.method)
     if (allow.length === 0) throw new ProblemError('not-found')
     throw new ProblemError('method-not-allowed', undefined, { headers: { allow: allow.join(', ') } })
   })
-  app.onError(errorHandler(log))
+  app.onError(
+    errorHandler(log, (c, { slug, message, status, headers }) => {
+      for (const [name, value] of Object.entries(headers)) c.header(name, value)
+      return view(c, ProblemPage({ brand: services.brand, slug, detail: message }), { status })
+    }),
+  )
   return app
 }
 

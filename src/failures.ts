@@ -35,15 +35,23 @@ export function toProblem(error: unknown): ProblemError {
 }
 
 /** The one place where an error becomes a response: a problem, or Better-Auth's `{code, message}` under `/api/auth`. */
-export function errorHandler(log: Log) {
-  return (error: Error, c: Context): Response => {
+export function errorHandler(log: Log, page?: (c: Context, problem: ProblemError) => Response | Promise<Response>) {
+  return (error: Error, c: Context): Response | Promise<Response> => {
     const problem = toProblem(error)
     const { id, route } = exchangeOf(c)
     // What was refused on purpose, as while starting, is no failure; nor is a client that goes before it was answered.
     const isFailure = problem.status >= 500 && (problem !== error || problem.cause !== undefined) && !hasLeft(c)
     if (isFailure) log.error({ requestId: id, route, err: problem.cause ?? error }, problem.slug)
+    if (page && isForPeople(c)) return page(c, problem)
+    // Where a provider leads people back to, with a page that says what to do.
+    if (c.req.path.startsWith('/api/auth/callback/')) return c.redirect(`/error?error=${problem.slug}`, 303)
     return c.req.path.startsWith('/api/auth/') ? authResponse(c, error, problem) : problemResponse(c, problem)
   }
+}
+
+/** Whether a person looks at what is answered, and no program. */
+function isForPeople(c: Context): boolean {
+  return !c.req.path.startsWith('/api/') && /\btext\/html\b/.test(c.req.header('accept') ?? '')
 }
 
 function hasLeft(c: Context): boolean {

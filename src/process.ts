@@ -75,10 +75,14 @@ export async function serve(
     closing.push(() => services.close())
     const app = await createApp(services, isReady)
     await createFirstAdmin(services)
+    const link = await services.setup.offer()
+    for (const { id, name } of services.providers)
+      log.info(`${name}: the callback URL to give there is ${config.baseUrl}/api/auth/callback/${id}`)
     if (!config.database) closing.splice(1, 0, await serveAdmin(services))
     fetch = (request, env) => app.fetch(request, env)
     state = 'ready'
     log.info({ url: config.baseUrl, reference: `${config.baseUrl}/api/v1/docs` }, 'ready')
+    if (link) log.info(`there is no admin yet: to become one, open ${config.baseUrl}${link} within an hour`)
 
     async function drain(signal: NodeJS.Signals | undefined): Promise<void> {
       state = 'draining'

@@ -2,13 +2,15 @@ import { hkdfSync } from 'node:crypto'
 import { constants, existsSync } from 'node:fs'
 import { access, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createSetup, type Setup } from './admin/setup.ts'
 import { createAccessTokenVerifier } from './auth/access-token.ts'
 import { type ActOnUser, createActOnUser } from './auth/act-on-user.ts'
 import { type Auth, createAuth } from './auth/auth.ts'
-import type { AuthConfig } from './auth/auth-config.ts'
+import type { AuthConfig, Brand } from './auth/auth-config.ts'
 import { createGuards, type Guards } from './auth/authorize.ts'
 import { keyMint, opensKey } from './auth/mint-key.ts'
 import { type Authenticate, createAuthenticator } from './auth/principal.ts'
+import { type Provider, providersOf } from './auth/providers.ts'
 import { createRoles, type Roles } from './auth/roles.ts'
 import { createSessionCookies, type SessionCookies } from './auth/session-cookie.ts'
 import { createSigningKeys, type KeyPolicy, type SigningKeys } from './auth/signing-keys.ts'
@@ -21,6 +23,7 @@ import { MigrationError, migrate } from './db/migrate.ts'
 import { type Cursors, createCursors } from './http/cursor.ts'
 import type { Log } from './log.ts'
 import { createMailer, type Mailer } from './mail/mailer.ts'
+import { createMessages } from './mail/messages.ts'
 import { keptSecret } from './secret.ts'
 
 /** Every object that lives as long as the process. */
@@ -36,6 +39,9 @@ export interface Services {
   guards: Guards
   actOnUser: ActOnUser
   userAccounts: UserAccounts
+  setup: Setup
+  brand: Brand
+  providers: readonly Provider[]
   cursors: Cursors
   mailer: Mailer
   /** Ends them in reverse: mail under way is sent, then the database is closed. */
@@ -60,18 +66,20 @@ export async function createServices(config: Config, authConfig: AuthConfig, log
     const policy = keyPolicy(config, authConfig)
     const { keys, stopUpkeep } = await maintainedKeys(db, policy, secret, log)
     const mailer = createMailer({ smtp: config.smtp, logLinks: config.isLoopback, log })
+    const messages = createMessages(authConfig.brand, config.baseUrl)
     const sessionCookies = createSessionCookies({
       secret,
       secure: config.baseUrl.startsWith('https:'),
       idleMs: authConfig.session.idleDays * 24 * hourMs,
     })
-    const auth = createAuth({ config, authConfig, secret, db, roles, keys, sessionCookies, mailer, log })
+    const auth = createAuth({ config, authConfig, secret, db, roles, keys, sessionCookies, mailer, messages, log })
     const verifyAccessToken = createAccessTokenVerifier(db, {
       issuer: `${config.baseUrl}/api/auth`,
       audience: `${config.baseUrl}/api/v1`,
       graceMs: policy.graceMs,
       shared: config.jwt.shared,
     })
+    const userAccounts = createUserAccounts({ db, auth, mailer, messages, baseUrl: config.baseUrl })
     const authenticate = createAuthenticator({ db, roles, verifyAccessToken, sessionCookies })
     return {
       config,
@@ -84,7 +92,10 @@ export async function createServices(config: Config, authConfig: AuthConfig, log
       authenticate,
       guards: createGuards({ db, authenticate, sessionCookies, trustedOrigins: config.trustedOrigins }),
       actOnUser: createActOnUser(db, roles),
-      userAccounts: createUserAccounts(db, auth, mailer, config.baseUrl),
+      userAccounts,
+      setup: createSetup(db, userAccounts),
+      brand: authConfig.brand,
+      providers: providersOf(config),
       cursors: createCursors(derivedKey(secret, 'cursor')),
       mailer,
       async close() {

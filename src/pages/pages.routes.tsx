@@ -1,30 +1,46 @@
 import { Hono } from 'hono'
 import type { Env } from '../http/exchange.ts'
 import { problemTypes } from '../http/problem.ts'
+import { accountRoutes } from './account.routes.tsx'
+import type { PageDependencies } from './dependencies.ts'
+import { ErrorPage } from './error.tsx'
 import { icon } from './icon.ts'
+import { view } from './layout.tsx'
+import { passwordRoutes } from './password.routes.tsx'
 import { ProblemPage } from './problem.tsx'
+import { setupRoutes } from './setup.routes.tsx'
+import { signInRoutes } from './sign-in.routes.tsx'
+import { signUpRoutes } from './sign-up.routes.tsx'
 import { stylesheet } from './stylesheet.ts'
-
-const contentSecurityPolicy =
-  "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+import { verifyEmailRoutes } from './verify-email.routes.tsx'
 
 const slugs = Object.keys(problemTypes) as (keyof typeof problemTypes)[]
 
-/** The pages for people. */
-export function pagesRoutes() {
+/** The pages for people, and what they are made of. */
+export function pagesRoutes(dependencies: PageDependencies) {
+  const { brand, guards } = dependencies
+  const css = stylesheet(brand)
+  const logo = brand.logo ?? icon
+  const svg = { 'content-type': 'image/svg+xml', 'cache-control': 'public, max-age=86400' }
   return (
     new Hono<Env>()
+      .get('/', guards.optionalAuthenticate, (c) => c.redirect(c.var.principal ? '/account' : '/sign-in', 303))
       .get('/assets/pages.css', (c) =>
-        c.body(stylesheet, 200, { 'content-type': 'text/css; charset=utf-8', 'cache-control': 'public, max-age=3600' }),
+        c.body(css, 200, { 'content-type': 'text/css; charset=utf-8', 'cache-control': 'public, max-age=3600' }),
       )
+      .get('/assets/logo.svg', (c) => c.body(logo, 200, svg))
       // Browsers ask for this name unasked.
-      .get('/favicon.ico', (c) =>
-        c.body(icon, 200, { 'content-type': 'image/svg+xml', 'cache-control': 'public, max-age=86400' }),
-      )
+      .get('/favicon.ico', (c) => c.body(logo, 200, svg))
+      .get('/error', (c) => view(c, <ErrorPage brand={brand} code={c.req.query('error') ?? ''} />))
       .get('/problems/:slug', (c, next) => {
         const slug = slugs.find((known) => known === c.req.param('slug'))
-        if (!slug) return next()
-        return c.html(<ProblemPage slug={slug} />, 200, { 'content-security-policy': contentSecurityPolicy })
+        return slug ? view(c, <ProblemPage brand={brand} slug={slug} />) : next()
       })
+      .route('/', signInRoutes(dependencies))
+      .route('/', signUpRoutes(dependencies))
+      .route('/', passwordRoutes(dependencies))
+      .route('/', verifyEmailRoutes(dependencies))
+      .route('/', accountRoutes(dependencies))
+      .route('/', setupRoutes(dependencies))
   )
 }

@@ -1,0 +1,12 @@
+import type { z } from '@hono/zod-openapi'
+import type { Session as SessionSchema } from '../resources/session.ts'
+import type { User as UserSchema } from '../resources/user.ts'
+
+export type User = z.infer<typeof UserSchema>
+export type Session = z.infer<typeof SessionSchema>
+/** A way to sign in, as `/api/v1` shows it. */
+export interface Account {
+  id: string
+  providerId: string
+  createdAt: string
+}

@@ -1,0 +1,90 @@
+import type { Account, Session } from './account-data.ts'
+import type { PageDependencies } from './dependencies.ts'
+import { deviceOf } from './device.ts'
+import { Form, type FormState, Notice } from './fields.tsx'
+import { Section } from './section.tsx'
+
+/** Where the owner is signed in. */
+export function Sessions({ sessions, state = {} }: { sessions: Session[]; state: FormState | undefined }) {
+  return (
+    <Section id="sessions" title="Where you are signed in">
+      {state.problem && <Notice kind="bad">{state.problem}</Notice>}
+      <ul class="rows">
+        {sessions.map(({ id, userAgent, ipAddress, createdAt, updatedAt, current }) => (
+          <li>
+            <div>
+              <strong>{deviceOf(userAgent)}</strong> {current && <span class="tag">this one</span>}
+              <p class="hint">
+                {ipAddress ?? 'unknown address'} · signed in <Time at={createdAt} /> · last used <Time at={updatedAt} />
+              </p>
+            </div>
+            {!current && (
+              <Form action="/account/sessions" hidden={{ id }}>
+                <button type="submit" class="quiet small" aria-label={`End the session of ${deviceOf(userAgent)}`}>
+                  End
+                </button>
+              </Form>
+            )}
+          </li>
+        ))}
+      </ul>
+      {sessions.length > 1 && (
+        <Form action="/account/sessions">
+          <button type="submit" class="quiet">
+            End all other sessions
+          </button>
+        </Form>
+      )}
+    </Section>
+  )
+}
+
+function Time({ at }: { at: string }) {
+  return <time datetime={at}>{`${at.slice(0, 10)} ${at.slice(11, 16)} UTC`}</time>
+}
+
+interface SignInMethodsProps {
+  accounts: Account[]
+  providers: PageDependencies['providers']
+  hasPassword: boolean
+  state: FormState | undefined
+}
+
+/** With which other services the owner signs in. */
+export function SignInMethods({ accounts, providers, hasPassword, state = {} }: SignInMethodsProps) {
+  const linked = accounts.filter(({ providerId }) => providerId !== 'credential')
+  if (linked.length === 0 && providers.length === 0) return null
+  const nameOf = (id: string) => providers.find((provider) => provider.id === id)?.name ?? id
+  const others = providers.filter(({ id }) => !linked.some(({ providerId }) => providerId === id))
+  return (
+    <Section id="methods" title="Ways to sign in">
+      {state.problem && <Notice kind="bad">{state.problem}</Notice>}
+      <ul class="rows">
+        {linked.map(({ id, providerId, createdAt }) => (
+          <li>
+            <div>
+              <strong>{nameOf(providerId)}</strong>
+              <p class="hint">
+                since <Time at={createdAt} />
+              </p>
+            </div>
+            {(hasPassword || linked.length > 1) && (
+              <Form action="/account/unlink" hidden={{ id }}>
+                <button type="submit" class="quiet small" aria-label={`Remove ${nameOf(providerId)}`}>
+                  Remove
+                </button>
+              </Form>
+            )}
+          </li>
+        ))}
+      </ul>
+      {others.map(({ id, name }) => (
+        <Form action="/account/link" hidden={{ provider: id }}>
+          <button type="submit" class="quiet">
+            Sign in with {name} too
+          </button>
+        </Form>
+      ))}
+    </Section>
+  )
+}

@@ -1,0 +1,104 @@
+import { type Context, Hono } from 'hono'
+import type { Env } from '../http/exchange.ts'
+import { ProblemError } from '../http/problem.ts'
+import { AccountPage, type AccountState } from './account.tsx'
+import type { Account, Session, User } from './account-data.ts'
+import type { Answer } from './calls.ts'
+import type { PageDependencies } from './dependencies.ts'
+import type { FormState } from './fields.tsx'
+import { fieldsOf, withQuery } from './forms.ts'
+import { view } from './layout.tsx'
+import { explain } from './words.ts'
+
+/** `/account`: what people see and change of their own account, all of it through the two APIs. */
+export function accountRoutes(dependencies: PageDependencies) {
+  const { call, guards, ownForm, providers } = dependencies
+  const formTargets = providers.map(({ origin }) => origin)
+
+  async function show(c: Context, state: AccountState) {
+    const answers = await Promise.all(
+      ['/auth/me', '/auth/accounts', '/users/me/sessions?limit=100'].map((path) => call(c, 'GET', `/api/v1${path}`)),
+    )
+    const failed = answers.find(({ isOk }) => !isOk)
+    if (failed) return refusal(c, failed)
+    const [user, accounts, sessions] = answers.map(({ body }) => body) as [
+      User,
+      { data: Account[] },
+      { data: Session[] },
+    ]
+    const props = { ...dependencies, user, accounts: accounts.data, sessions: sessions.data, state }
+    return view(c, <AccountPage {...props} />, { formTargets })
+  }
+
+  /** Goes back to the page with a notice, or shows what is wrong beside the form of that name. */
+  async function done(c: Context, answer: Answer, form: keyof AccountState, fields: string[], values = {}) {
+    if (answer.isOk) return c.redirect(withQuery('/account', { notice: form }), 303)
+    if (answer.status === 401 && answer.code !== 'INVALID_PASSWORD') return refusal(c, answer)
+    const state: FormState = { ...explain(answer, fields), values }
+    return show(c, { [form]: state })
+  }
+
+  const app = new Hono<Env>()
+  app.get('/account', guards.optionalAuthenticate, async (c) => {
+    if (!c.var.principal) return c.redirect('/sign-in', 303)
+    const notice = c.req.query('notice')
+    return show(c, notice === undefined ? {} : { notice })
+  })
+  app.use('/account/*', ownForm)
+  return app
+    .post('/account/profile', async (c) => {
+      const { name = '' } = await fieldsOf(c)
+      return done(c, await call(c, 'PATCH', '/api/v1/users/me', { name }), 'profile', ['name'], { name })
+    })
+    .post('/account/email', async (c) => {
+      const { newEmail = '', password } = await fieldsOf(c)
+      const answer = await call(c, 'POST', '/api/auth/change-email', { newEmail, password })
+      return done(c, answer, 'email', ['newEmail', 'password'], { newEmail })
+    })
+    .post('/account/password', async (c) => {
+      const { currentPassword = '', newPassword = '' } = await fieldsOf(c)
+      const answer = await call(c, 'POST', '/api/auth/change-password', { currentPassword, newPassword })
+      return done(c, renamed(answer), 'password', ['currentPassword', 'newPassword'])
+    })
+    .post('/account/sessions', async (c) => {
+      const { id } = await fieldsOf(c)
+      const path =
+        id === undefined ? '/users/me/sessions?keepCurrent=true' : `/users/me/sessions/${encodeURIComponent(id)}`
+      return done(c, await call(c, 'DELETE', `/api/v1${path}`), 'sessions', [])
+    })
+    .post('/account/link', async (c) => {
+      const { provider } = await fieldsOf(c)
+      const callbackURL = '/account?notice=link'
+      const answer = await call(c, 'POST', '/api/auth/link-social', {
+        provider,
+        callbackURL,
+        errorCallbackURL: '/error',
+      })
+      const { url } = (answer.body ?? {}) as { url?: string }
+      return answer.isOk && url ? c.redirect(url, 303) : done(c, answer, 'link', [])
+    })
+    .post('/account/unlink', async (c) => {
+      const { id } = await fieldsOf(c)
+      return done(c, await call(c, 'POST', '/api/auth/unlink-account', { accountId: id }), 'unlink', [])
+    })
+    .post('/account/delete', async (c) => {
+      const { password } = await fieldsOf(c)
+      const answer = await call(c, 'POST', '/api/auth/delete-user', password === undefined ? {} : { password })
+      return answer.isOk ? c.redirect('/sign-in?notice=deleted', 303) : done(c, answer, 'delete', ['password'])
+    })
+    .post('/account/return', async (c) => {
+      const answer = await call(c, 'POST', '/api/auth/admin/stop-impersonating', {})
+      return done(c, answer, 'return', [])
+    })
+}
+
+/** Sends whoever is signed in no more to sign in again. @throws ProblemError for any other reason */
+function refusal(c: Context, { status, message }: Answer) {
+  if (status === 401) return c.redirect('/sign-in', 303)
+  throw new ProblemError(status === 503 ? 'dependency-unavailable' : 'internal', message)
+}
+
+/** Better-Auth calls a wrong current password an invalid one, as it calls one that does not belong to an address. */
+function renamed(answer: Answer): Answer {
+  return answer.code === 'INVALID_PASSWORD' ? { ...answer, code: 'WRONG_CURRENT_PASSWORD' } : answer
+}

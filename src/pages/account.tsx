@@ -1,0 +1,69 @@
+import type { Account, Session, User } from './account-data.ts'
+import { Deletion, Email, Impersonation, Password, Profile } from './account-forms.tsx'
+import { Sessions, SignInMethods } from './account-lists.tsx'
+import type { PageDependencies } from './dependencies.ts'
+import { Form, type FormState, Notice } from './fields.tsx'
+import { Page } from './layout.tsx'
+
+/** What the page shows after a form was sent: a notice, or what is wrong with the form of that name. */
+export interface AccountState {
+  notice?: string
+  profile?: FormState
+  email?: FormState
+  password?: FormState
+  sessions?: FormState
+  link?: FormState
+  unlink?: FormState
+  delete?: FormState
+  return?: FormState
+}
+
+const notices = new Map(
+  Object.entries({
+    profile: 'Your name is saved.',
+    email: 'Look into the mail of your new address: a link is on its way to it.',
+    'email-changed': 'Your e-mail address is changed.',
+    password: 'Your password is changed. Everywhere else you are signed out.',
+    sessions: 'The session has ended.',
+    link: 'You can sign in with it from now on.',
+    unlink: 'You cannot sign in with it any more.',
+    return: 'You are yourself again.',
+  }),
+)
+
+interface AccountProps extends Pick<PageDependencies, 'brand' | 'providers' | 'canSendMail'> {
+  user: User
+  accounts: Account[]
+  sessions: Session[]
+  state: AccountState
+}
+
+/** What people see of their own account. */
+export function AccountPage({ brand, providers, canSendMail, user, accounts, sessions, state }: AccountProps) {
+  const notice = notices.get(state.notice ?? '')
+  const hasPassword = accounts.some(({ providerId }) => providerId === 'credential')
+  const isImpersonated = sessions.some(({ current, impersonatedBy }) => current && impersonatedBy !== null)
+  return (
+    <Page brand={brand} title="Your account" wide aside={<SignOut />}>
+      <h1>Your account</h1>
+      {notice && <Notice kind="good">{notice}</Notice>}
+      {isImpersonated && <Impersonation name={user.name} state={state.return} />}
+      <Profile user={user} state={state.profile} />
+      {canSendMail && <Email hasPassword={hasPassword} state={state.email} />}
+      <Password hasPassword={hasPassword} canSendMail={canSendMail} email={user.email} state={state.password} />
+      <Sessions sessions={sessions} state={state.sessions} />
+      <SignInMethods {...{ accounts, providers, hasPassword }} state={state.link ?? state.unlink} />
+      <Deletion hasPassword={hasPassword} state={state.delete} />
+    </Page>
+  )
+}
+
+function SignOut() {
+  return (
+    <Form action="/sign-out">
+      <button type="submit" class="quiet small">
+        Sign out
+      </button>
+    </Form>
+  )
+}

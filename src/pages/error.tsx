@@ -1,0 +1,43 @@
+import type { Brand } from '../auth/auth-config.ts'
+import { Page } from './layout.tsx'
+
+const again = 'Go back to sign-in and start again.'
+
+// What Better-Auth redirects here with when signing in with a provider fails.
+const texts: Record<string, string> = {
+  access_denied: 'You did not allow it, so nothing has happened. You can sign in another way.',
+  account_not_linked:
+    'There is an account with this e-mail address already, and it is not known to be yours. Sign in to it as you always do, then add this way to sign in on your account page.',
+  account_already_linked_to_different_user: 'Somebody else signs in with this already, so you cannot add it.',
+  banned: 'This account is banned.',
+  email_not_found: 'The provider did not tell your e-mail address, which is needed. Allow it there, then start again.',
+  email_not_verified: 'The provider has not verified your e-mail address. Verify it there, then start again.',
+  'email_doesn’t_match': 'This has another e-mail address than your account, so it cannot be added.',
+  session_ended: 'Your session has ended meanwhile. Sign in, then add this way to sign in on your account page.',
+  'dependency-unavailable': 'This does not work right now. Nothing was changed: try again in a moment.',
+  signup_disabled: 'New accounts are made by an administrator here.',
+  state_mismatch: `This sign-in was begun in another browser or has taken too long. ${again}`,
+  please_restart_the_process: `This sign-in was begun in another browser or has taken too long. ${again}`,
+  state_not_found: `This sign-in was begun in another browser or has taken too long. ${again}`,
+}
+
+interface ErrorProps {
+  brand: Brand
+  /** The code with which a sign-in ended here. */
+  code: string
+}
+
+/** Where a sign-in with a provider ends that did not work: why, and what to do. */
+export function ErrorPage({ brand, code }: ErrorProps) {
+  const known = code.toLowerCase().replace('banned_user', 'banned').replace("'", '’')
+  const text = Object.hasOwn(texts, known) ? texts[known] : `The provider did not answer as it should. ${again}`
+  return (
+    <Page brand={brand} title="Signing in did not work">
+      <h1>Signing in did not work</h1>
+      <p>{text}</p>
+      <nav class="more">
+        <a href="/sign-in">Back to sign-in</a>
+      </nav>
+    </Page>
+  )
+}

@@ -1,0 +1,110 @@
+import type { Child } from 'hono/jsx'
+
+/** What a form shows after it was sent: what was typed, and what is wrong with it. */
+export interface FormState {
+  values?: Readonly<Record<string, string>>
+  /** By the name of the field. */
+  errors?: Readonly<Record<string, string>>
+  /** What is wrong with the whole. */
+  problem?: string
+}
+
+interface FieldProps {
+  state: FormState
+  name: string
+  /** Tells it from a field of the same name in another form of the page. */
+  form?: string
+  label: string
+  type?: 'text' | 'email' | 'password'
+  autocomplete: string
+  hint?: string
+  /** What it holds before anything was typed. */
+  value?: string
+  required?: boolean
+  minLength?: number
+  maxLength?: number
+  autofocus?: boolean
+}
+
+/** A labelled input with its hint and its error. A password is never sent back. */
+export function Field({
+  state,
+  name,
+  form,
+  label,
+  type = 'text',
+  hint,
+  value = '',
+  required = true,
+  ...input
+}: FieldProps) {
+  const error = state.errors?.[name]
+  const id = form === undefined ? name : `${form}-${name}`
+  const described = [hint && `${id}-hint`, error && `${id}-error`].filter(Boolean).join(' ')
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      {hint && (
+        <p class="hint" id={`${id}-hint`}>
+          {hint}
+        </p>
+      )}
+      {error && (
+        <p class="error" id={`${id}-error`}>
+          {error}
+        </p>
+      )}
+      <input
+        id={id}
+        name={name}
+        type={type}
+        value={type === 'password' ? undefined : (state.values?.[name] ?? value)}
+        required={required}
+        autocomplete={input.autocomplete}
+        minlength={input.minLength}
+        maxlength={input.maxLength}
+        autofocus={input.autofocus}
+        spellcheck={type === 'text' ? undefined : false}
+        autocapitalize={type === 'text' ? undefined : 'none'}
+        aria-invalid={error ? 'true' : undefined}
+        aria-describedby={described || undefined}
+      />
+    </div>
+  )
+}
+
+interface NoticeProps {
+  kind: 'good' | 'bad' | 'info'
+  children?: Child
+}
+
+/** A message above a form; a bad one is read out at once. */
+export function Notice({ kind, children }: NoticeProps) {
+  return (
+    <p class={`notice ${kind}`} role={kind === 'bad' ? 'alert' : 'status'}>
+      {children}
+    </p>
+  )
+}
+
+interface FormProps {
+  action: string
+  state?: FormState
+  /** Sent with the form, unseen. */
+  hidden?: Readonly<Record<string, string | undefined>>
+  class?: string
+  children?: Child
+}
+
+/** A form that works without any script. */
+export function Form({ action, state = {}, hidden = {}, class: className, children }: FormProps) {
+  return (
+    <form method="post" action={action} class={className}>
+      {state.problem && <Notice kind="bad">{state.problem}</Notice>}
+      {Object.entries(hidden).map(([name, value]) =>
+        value === undefined ? null : <input type="hidden" name={name} value={value} />,
+      )}
+      {children}
+    </form>
+  )
+}

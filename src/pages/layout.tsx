@@ -1,0 +1,71 @@
+import type { Context } from 'hono'
+import { raw } from 'hono/html'
+import type { Child } from 'hono/jsx'
+import type { StatusCode } from 'hono/utils/http-status'
+import type { Brand } from '../auth/auth-config.ts'
+
+interface PageProps {
+  brand: Brand
+  title: string
+  /** For a page of several sections, which a phone shows below each other. */
+  wide?: boolean
+  /** What stands on the right of the head of the page. */
+  aside?: Child
+  children?: Child
+}
+
+/** The frame of every page. */
+export function Page({ brand, title, wide = false, aside, children }: PageProps) {
+  return (
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <title>{`${title} · ${brand.name}`}</title>
+        <link rel="icon" href="/favicon.ico" type="image/svg+xml" />
+        <link rel="stylesheet" href="/assets/pages.css" />
+      </head>
+      <body>
+        <a class="skip" href="#content">
+          Skip to content
+        </a>
+        <header>
+          <a class="brand" href="/">
+            <img src="/assets/logo.svg" alt="" width="28" height="28" />
+            {brand.name}
+          </a>
+          {aside}
+        </header>
+        <main id="content" class={wide ? 'wide' : undefined}>
+          {children}
+        </main>
+      </body>
+    </html>
+  )
+}
+
+interface ViewOptions {
+  status?: StatusCode
+  /** Other origins to which a form of the page may lead: those of identity providers, or of a client. */
+  formTargets?: readonly string[]
+  /** Whether the address of the page holds a token, which no other page may be told. */
+  hasToken?: boolean
+}
+
+/** Answers with a page. Nothing runs on it, and nothing is loaded from another origin. */
+export function view(c: Context, page: Child, { status = 200, formTargets = [], hasToken = false }: ViewOptions = {}) {
+  const formAction = ["'self'", ...formTargets].join(' ')
+  c.header(
+    'content-security-policy',
+    `default-src 'none'; style-src 'self'; img-src 'self'; form-action ${formAction}; frame-ancestors 'none'; base-uri 'none'`,
+  )
+  // A form that is sent from a page without a referrer says nothing of where it comes from.
+  c.header('referrer-policy', hasToken ? 'no-referrer' : 'same-origin')
+  c.status(status)
+  return c.html(
+    <>
+      {raw('<!doctype html>')}
+      {page}
+    </>,
+  )
+}

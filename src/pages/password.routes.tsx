@@ -1,0 +1,95 @@
+import { Hono } from 'hono'
+import type { Env } from '../http/exchange.ts'
+import type { PageDependencies } from './dependencies.ts'
+import { Field, Form, type FormState, Notice } from './fields.tsx'
+import { fieldsOf } from './forms.ts'
+import { Page, view } from './layout.tsx'
+import { explain } from './words.ts'
+
+/** `/forgot-password`, and `/reset-password`, where the mailed link leads. */
+export function passwordRoutes({ brand, call, ownForm }: PageDependencies) {
+  return new Hono<Env>()
+    .get('/forgot-password', (c) => view(c, <ForgotPage brand={brand} state={{}} />))
+    .post('/forgot-password', ownForm, async (c) => {
+      const { email = '' } = await fieldsOf(c)
+      const answer = await call(c, 'POST', '/api/auth/request-password-reset', { email })
+      if (answer.isOk) return c.redirect('/forgot-password/sent', 303)
+      const state = { ...explain(answer, ['email']), values: { email } }
+      return view(c, <ForgotPage brand={brand} state={state} />)
+    })
+    .get('/forgot-password/sent', (c) => view(c, <SentPage brand={brand} />))
+    .get('/reset-password', (c) => {
+      const token = c.req.query('token')
+      const state = token === undefined || c.req.query('error') !== undefined ? { problem: unusable } : {}
+      return view(c, <ResetPage brand={brand} token={token} state={state} />, { hasToken: true })
+    })
+    .post('/reset-password', ownForm, async (c) => {
+      const { token, newPassword = '' } = await fieldsOf(c)
+      const answer = await call(c, 'POST', '/api/auth/reset-password', { token, newPassword })
+      if (answer.isOk) return c.redirect('/sign-in?notice=password-set', 303)
+      const state = explain(answer, ['newPassword'])
+      return view(c, <ResetPage brand={brand} token={token} state={state} />, { hasToken: true })
+    })
+}
+
+const unusable = 'This link is not complete, was used already, or has expired. Ask for a new one.'
+
+type Branded = Pick<PageDependencies, 'brand'>
+
+function ForgotPage({ brand, state }: Branded & { state: FormState }) {
+  return (
+    <Page brand={brand} title="Reset your password">
+      <h1>Reset your password</h1>
+      <p>Give the address of your account. You are sent a link with which to choose a new password.</p>
+      <Form action="/forgot-password" state={state}>
+        <Field state={state} name="email" label="E-mail address" type="email" autocomplete="username" autofocus />
+        <button type="submit">Send the link</button>
+      </Form>
+      <nav class="more">
+        <a href="/sign-in">Back to sign-in</a>
+      </nav>
+    </Page>
+  )
+}
+
+function SentPage({ brand }: Branded) {
+  return (
+    <Page brand={brand} title="Look into your mail">
+      <h1>Look into your mail</h1>
+      <Notice kind="good">If there is an account with this address, a link is on its way to it.</Notice>
+      <p>The link works once, within one hour. If nothing arrives, look among the unwanted mail.</p>
+      <nav class="more">
+        <a href="/forgot-password">Try another address</a>
+        <a href="/sign-in">Back to sign-in</a>
+      </nav>
+    </Page>
+  )
+}
+
+function ResetPage({ brand, token, state }: Branded & { token: string | undefined; state: FormState }) {
+  return (
+    <Page brand={brand} title="Choose a new password">
+      <h1>Choose a new password</h1>
+      <Form action="/reset-password" state={state} hidden={{ token }}>
+        {token !== undefined && (
+          <>
+            <Field
+              state={state}
+              name="newPassword"
+              label="New password"
+              type="password"
+              autocomplete="new-password"
+              hint="At least 8 characters. Wherever you are signed in now, you are signed out."
+              minLength={8}
+              autofocus
+            />
+            <button type="submit">Set the password</button>
+          </>
+        )}
+      </Form>
+      <nav class="more">
+        <a href="/forgot-password">Ask for a new link</a>
+      </nav>
+    </Page>
+  )
+}

@@ -1,0 +1,80 @@
+import { type Context, Hono } from 'hono'
+import type { Env } from '../http/exchange.ts'
+import { ProblemError } from '../http/problem.ts'
+import { Email, Name, Password } from '../resources/profile.ts'
+import type { PageDependencies } from './dependencies.ts'
+import { Field, Form, type FormState, Notice } from './fields.tsx'
+import { fieldsOf } from './forms.ts'
+import { Page, view } from './layout.tsx'
+
+/** `/setup`: where the link of the log leads, as long as there is no admin. */
+export function setupRoutes({ brand, setup, ownForm, call }: PageDependencies) {
+  function show(c: Context, token: string, state: FormState) {
+    return view(c, <SetupPage brand={brand} token={token} state={state} />, { hasToken: true })
+  }
+
+  return new Hono<Env>()
+    .get('/setup', async (c) => {
+      if (!(await setup.isOpen())) throw new ProblemError('not-found', 'There is an administrator already.')
+      return show(c, c.req.query('token') ?? '', {})
+    })
+    .post('/setup', ownForm, async (c) => {
+      const { token = '', name = '', email = '', password = '' } = await fieldsOf(c)
+      const values = { name, email }
+      const errors = faultsOf({ name: Name, email: Email, password: Password }, { name, email, password })
+      if (Object.keys(errors).length > 0) return show(c, token, { values, errors })
+      try {
+        await setup.complete(token, { name, email: email.toLowerCase(), password })
+      } catch (error) {
+        if (!(error instanceof ProblemError) || error.status >= 500) throw error
+        return show(c, token, { values, problem: error.message })
+      }
+      const { isOk } = await call(c, 'POST', '/api/auth/sign-in/email', { email, password })
+      return c.redirect(isOk ? '/account' : '/sign-in', 303)
+    })
+}
+
+interface Schema {
+  safeParse: (value: string) => { error?: { issues: { message: string }[] } | undefined }
+}
+
+function faultsOf(schemas: Record<string, Schema>, values: Record<string, string>): Record<string, string> {
+  const faults = Object.entries(schemas).map(([field, schema]) => [
+    field,
+    schema.safeParse(values[field] ?? '').error?.issues[0]?.message,
+  ])
+  return Object.fromEntries(
+    faults.filter(([, message]) => message !== undefined).map(([field, message]) => [field, `It ${message}.`]),
+  )
+}
+
+interface SetupProps extends Pick<PageDependencies, 'brand'> {
+  token: string
+  state: FormState
+}
+
+function SetupPage({ brand, token, state }: SetupProps) {
+  return (
+    <Page brand={brand} title="Set up">
+      <h1>Make the first administrator</h1>
+      {token === '' ? (
+        <Notice kind="info">Open the link that the service has written to its log when it started.</Notice>
+      ) : (
+        <Form action="/setup" state={state} hidden={{ token }}>
+          <Field state={state} name="name" label="Name" autocomplete="name" maxLength={200} autofocus />
+          <Field state={state} name="email" label="E-mail address" type="email" autocomplete="username" />
+          <Field
+            state={state}
+            name="password"
+            label="Password"
+            type="password"
+            autocomplete="new-password"
+            hint="At least 8 characters. Several words are easier to remember."
+            minLength={8}
+          />
+          <button type="submit">Create the administrator</button>
+        </Form>
+      )}
+    </Page>
+  )
+}

@@ -1,0 +1,112 @@
+import { type Context, Hono } from 'hono'
+import type { Env } from '../http/exchange.ts'
+import type { PageDependencies } from './dependencies.ts'
+import { Field, Form, type FormState, Notice } from './fields.tsx'
+import { fieldsOf, withQuery } from './forms.ts'
+import { Page, view } from './layout.tsx'
+import { explain } from './words.ts'
+
+/**
+ * `/verify-email`: where the mailed link leads. Opening it changes nothing, because programs that look for harm in a mail
+ * open its links too; pressing the button does.
+ */
+export function verifyEmailRoutes({ brand, call, ownForm }: PageDependencies) {
+  function show(c: Context, state: FormState) {
+    return view(c, <AskPage brand={brand} state={state} />)
+  }
+
+  return new Hono<Env>()
+    .get('/verify-email', (c) => {
+      const token = c.req.query('token')
+      const { change, email = '' } = c.req.query()
+      if (change !== undefined) {
+        return view(c, <ConfirmPage brand={brand} hidden={{ change, email }} action="/verify-email/change" />, {
+          hasToken: true,
+        })
+      }
+      if (token !== undefined)
+        return view(c, <ConfirmPage brand={brand} hidden={{ token }} action="/verify-email" />, { hasToken: true })
+      return c.req.query('sent') === undefined ? show(c, {}) : view(c, <SentPage brand={brand} />)
+    })
+    .post('/verify-email', ownForm, async (c) => {
+      const { token = '' } = await fieldsOf(c)
+      const answer = await call(c, 'GET', withQuery('/api/auth/verify-email', { token }))
+      return answer.isOk ? c.redirect('/sign-in?notice=verified', 303) : show(c, explain(answer, []))
+    })
+    .post('/verify-email/change', ownForm, async (c) => {
+      const { change: token = '', email: newEmail = '' } = await fieldsOf(c)
+      const answer = await call(c, 'POST', '/api/auth/change-email/confirm', { token, newEmail })
+      if (answer.isOk) return c.redirect('/account?notice=email-changed', 303)
+      if (answer.status !== 401)
+        return view(c, <FailedPage brand={brand} problem={explain(answer, []).problem ?? ''} />)
+      return c.redirect(
+        withQuery('/sign-in', { next: withQuery('/verify-email', { change: token, email: newEmail }) }),
+        303,
+      )
+    })
+    .post('/verify-email/resend', ownForm, async (c) => {
+      const { email = '' } = await fieldsOf(c)
+      const answer = await call(c, 'POST', '/api/auth/send-verification-email', { email })
+      if (answer.isOk) return c.redirect('/verify-email?sent', 303)
+      return show(c, { ...explain(answer, ['email']), values: { email } })
+    })
+}
+
+type Branded = Pick<PageDependencies, 'brand'>
+
+function ConfirmPage({ brand, action, hidden }: Branded & { action: string; hidden: Record<string, string> }) {
+  return (
+    <Page brand={brand} title="Confirm your e-mail address">
+      <h1>Confirm your address</h1>
+      <p>One step is left: say that this address is yours.</p>
+      <Form action={action} hidden={hidden}>
+        <button type="submit">Confirm the address</button>
+      </Form>
+    </Page>
+  )
+}
+
+function FailedPage({ brand, problem }: Branded & { problem: string }) {
+  return (
+    <Page brand={brand} title="Confirm your e-mail address">
+      <h1>Confirm your address</h1>
+      <Notice kind="bad">{problem}</Notice>
+      <nav class="more">
+        <a href="/account">Your account</a>
+      </nav>
+    </Page>
+  )
+}
+
+function SentPage({ brand }: Branded) {
+  return (
+    <Page brand={brand} title="Look into your mail">
+      <h1>Look into your mail</h1>
+      <Notice kind="good">A link is on its way to you. Open it to confirm your e-mail address.</Notice>
+      <p>
+        The link works for one hour. If nothing arrives, look among the unwanted mail. If you have an account already,
+        sign in, or reset your password.
+      </p>
+      <nav class="more">
+        <a href="/verify-email">Send the link again</a>
+        <a href="/sign-in">Sign in</a>
+      </nav>
+    </Page>
+  )
+}
+
+function AskPage({ brand, state }: Branded & { state: FormState }) {
+  return (
+    <Page brand={brand} title="Confirm your e-mail address">
+      <h1>Confirm your address</h1>
+      <p>Give your address, and you are sent a new link.</p>
+      <Form action="/verify-email/resend" state={state}>
+        <Field state={state} name="email" label="E-mail address" type="email" autocomplete="username" autofocus />
+        <button type="submit">Send the link</button>
+      </Form>
+      <nav class="more">
+        <a href="/sign-in">Back to sign-in</a>
+      </nav>
+    </Page>
+  )
+}

@@ -1,0 +1,55 @@
+import type { Answer } from './calls.ts'
+import type { FormState } from './fields.tsx'
+
+interface Fault {
+  /** The field that it stands beside; without one it stands above the form. */
+  field?: string
+  text: string
+}
+
+// By the codes of Better-Auth and the problem types of `/api/v1`.
+const faults: Record<string, Fault> = {
+  INVALID_EMAIL_OR_PASSWORD: { text: 'This e-mail address and password do not belong together.' },
+  EMAIL_NOT_VERIFIED: {
+    text: 'Your e-mail address is not confirmed yet. We have just sent you a new link: please open it first.',
+  },
+  USER_ALREADY_EXISTS: { text: 'This did not work. If you have an account already, sign in, or reset your password.' },
+  USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL: {
+    text: 'This did not work. If you have an account already, sign in, or reset your password.',
+  },
+  EMAIL_PASSWORD_SIGN_UP_DISABLED: { text: 'New accounts are made by an administrator here.' },
+  INVALID_EMAIL: { field: 'email', text: 'This is not an e-mail address that can be used.' },
+  SAME_EMAIL: { field: 'newEmail', text: 'This is your address already.' },
+  INVALID_NAME: { field: 'name', text: 'Give a name of 1 to 200 characters.' },
+  PASSWORD_TOO_SHORT: { field: 'newPassword', text: 'A password needs at least 8 characters.' },
+  PASSWORD_TOO_LONG: { field: 'newPassword', text: 'A password has at most 128 characters.' },
+  WRONG_CURRENT_PASSWORD: { field: 'currentPassword', text: 'This is not your password.' },
+  INVALID_PASSWORD: { field: 'password', text: 'This is not your password.' },
+  CREDENTIAL_ACCOUNT_NOT_FOUND: { text: 'You have no password yet: ask for a link to set one.' },
+  INVALID_TOKEN: { text: 'This link was used already, or has expired. Ask for a new one.' },
+  TOKEN_EXPIRED: { text: 'This link has expired. Ask for a new one.' },
+  USER_NOT_FOUND: { text: 'This link was used already, or has expired. Ask for a new one.' },
+  MAIL_NOT_CONFIGURED: { text: 'This service cannot send mail. Ask an administrator for help.' },
+  SESSION_EXPIRED: { text: 'To do this, sign in again first.' },
+  SESSION_NOT_FRESH: { text: 'To do this, sign in again first.' },
+  LAST_ADMIN: { text: 'There must always be an active admin: make somebody else an admin first.' },
+  IMPERSONATING: { text: 'You cannot do this while you act as somebody else.' },
+  FAILED_TO_UNLINK_LAST_ACCOUNT: { text: 'This is your last way to sign in. Set a password first.' },
+  OVERLOADED: { text: 'There is too much to do right now. Try again in a moment.' },
+  DEPENDENCY_UNAVAILABLE: { text: 'This does not work right now. Nothing was changed: try again in a moment.' },
+}
+
+/**
+ * What a form shows for an error, in plain words.
+ * @param fields the fields of the form; a fault of any other stands above it
+ */
+export function explain(answer: Answer, fields: readonly string[]): FormState {
+  if (answer.status === 429) {
+    return { problem: `Too many attempts. Try again in ${answer.retryAfter ?? '60'} seconds.` }
+  }
+  const code = answer.code?.replaceAll('-', '_').toUpperCase() ?? ''
+  const { field, text } = faults[code] ?? { text: 'This did not work. Check what you have entered and try again.' }
+  // The same fault is beside another field where that is the one there is.
+  const at = field === 'newPassword' && !fields.includes(field) ? 'password' : field
+  return at !== undefined && fields.includes(at) ? { errors: { [at]: text } } : { problem: text }
+}
