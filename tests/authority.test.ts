@@ -1,6 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import { createDoors, sessionCookieIn, sessionTokenOf } from './doors.ts'
 import { password, type SignedIn, startServiceForFile } from './harness.ts'
+import { mailedToken } from './mails.ts'
 
 const service = await startServiceForFile()
 const { db } = service
@@ -235,11 +236,7 @@ test.each(roleDoors)('a change of role through %s holds from the next request on
 
 async function resetPassword({ email }: SignedIn) {
   await service.request('/api/auth/request-password-reset', { json: { email } })
-  // Without SMTP the message is in the log, as JSON.
-  const token = await vi.waitUntil(() => {
-    const line = service.logLines().find((text) => text.includes(email) && text.includes('reset-password'))
-    return /token\\": \\"([^\\]+)/.exec(line ?? '')?.[1]
-  })
+  const token = await vi.waitUntil(() => mailedToken(service, email))
   const response = await service.request('/api/auth/reset-password', { json: { token, newPassword } })
   expect(response.status).toBe(200)
 }

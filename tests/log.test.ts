@@ -146,9 +146,10 @@ async function drive() {
   await send('/api/auth/send-verification-email', { json: { email } })
 
   await send('/api/auth/request-password-reset', { json: { email } })
-  const mailed = () => lines().find(({ mail }) => mail?.to === email && mail.text.includes('"token"'))?.mail?.text
+  const mailed = () =>
+    lines().find(({ mail }) => mail?.to === email && mail.text.includes('reset-password?token='))?.mail?.text
   await expect.poll(mailed).toBeDefined()
-  const resetToken = /"token": "([^"]+)"/.exec(mailed() ?? '')?.[1] ?? ''
+  const resetToken = /token=([\w-]+)/.exec(mailed() ?? '')?.[1] ?? ''
   await send('/api/auth/reset-password', { json: { token: resetToken, newPassword: reset } })
   await send('/api/auth/reset-password', { json: { token: resetToken, newPassword: reset } })
   const again = await send('/api/auth/sign-in/email', { json: { email, password: reset } })

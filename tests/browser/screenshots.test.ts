@@ -1,0 +1,81 @@
+import { describe, expect, test } from 'vitest'
+import { authConfig } from '../../auth.config.ts'
+import { startService, startServiceForFile } from '../harness.ts'
+import { startChromium } from './chromium.ts'
+
+const providers = {
+  GOOGLE_CLIENT_ID: 'google-id',
+  GOOGLE_CLIENT_SECRET: 'google-secret',
+  GITHUB_CLIENT_ID: 'github-id',
+  GITHUB_CLIENT_SECRET: 'github-secret',
+}
+const service = await startServiceForFile({ env: providers })
+const chromium = await startChromium()
+const ada = await service.createSignedIn()
+// Without an admin `/setup` is open.
+const link = service.logLines().find((line) => line.includes('/setup?token='))
+const setup = `/setup?token=${/token=([\w-]+)/.exec(link ?? '')?.[1]}`
+
+const pages: Record<string, { path: string; as?: typeof ada; heading: string }> = {
+  'sign-in': { path: '/sign-in', heading: 'Sign in' },
+  'sign-in-ended': { path: '/sign-in?notice=session-ended', heading: 'Sign in' },
+  'sign-up': { path: '/sign-up', heading: 'Create an account' },
+  'forgot-password': { path: '/forgot-password', heading: 'Reset your password' },
+  'forgot-password-sent': { path: '/forgot-password/sent', heading: 'Look into your mail' },
+  'reset-password': { path: '/reset-password?token=x', heading: 'Choose a new password' },
+  'reset-password-failed': { path: '/reset-password?error=INVALID_TOKEN', heading: 'Choose a new password' },
+  'verify-email': { path: '/verify-email?token=x', heading: 'Confirm your address' },
+  'verify-email-again': { path: '/verify-email', heading: 'Confirm your address' },
+  'verify-email-sent': { path: '/verify-email?sent', heading: 'Look into your mail' },
+  account: { path: '/account', as: ada, heading: 'Your account' },
+  setup: { path: setup, heading: 'Make the first administrator' },
+  error: { path: '/error?error=account_not_linked', heading: 'Signing in did not work' },
+  problem: { path: '/problems/insufficient-scope', heading: 'Insufficient scope' },
+  'not-found': { path: '/nothing', heading: 'Not found' },
+}
+const sizes = { phone: { width: 320, height: 640 }, desktop: { width: 1280, height: 900 } }
+const views = (['light', 'dark'] as const).flatMap((colorScheme) =>
+  (['phone', 'desktop'] as const).map((size) => ({ colorScheme, size })),
+)
+
+describe.each(Object.entries(pages))('the page %s', (name, { path, heading, as }) => {
+  test.each(views)('fits a $size in $colorScheme, and everybody can use it', async ({ colorScheme, size }) => {
+    const options = { colorScheme, viewport: sizes[size], ...(as && { as }) }
+    const { page, ...watched } = await chromium.open(service.baseUrl, path, options)
+    await chromium.screenshot(page, `${name}-${size}-${colorScheme}`, { fullPage: true })
+
+    expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe(heading)
+    expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true)
+    expect(await chromium.barriers(page)).toEqual([])
+    // That there is nothing at an address Chromium says itself.
+    const errors = watched.errors.filter((text) => !/status of 404/.test(text))
+    expect({ ...watched, errors }).toEqual({ errors: [], violations: [], strays: [] })
+  })
+})
+
+test('a form that comes back with errors can be used by everybody', async () => {
+  const { page } = await chromium.open(service.baseUrl, '/sign-up')
+  await page.evaluate('document.querySelector("form").noValidate = true')
+  await page.getByRole('button', { name: 'Create account' }).click()
+  await page.locator('.error').first().waitFor()
+  await chromium.screenshot(page, 'sign-up-errors')
+
+  expect(await chromium.barriers(page)).toEqual([])
+})
+
+test('the pages show the name, the logo and the colours of the operator', async () => {
+  const logo =
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><rect width="8" height="8" fill="#7a1f5c"/></svg>'
+  const brand = { name: 'Acme ID', color: { light: '#7a1f5c', dark: '#f0a6d6' }, logo }
+  const own = await startService({ auth: { ...authConfig, brand } })
+  try {
+    const { page } = await chromium.open(own.baseUrl, '/sign-in')
+    await chromium.screenshot(page, 'brand')
+
+    expect(await page.title()).toBe('Sign in · Acme ID')
+    const button = 'getComputedStyle(document.querySelector("button")).backgroundColor'
+    expect(await page.evaluate(button)).toBe('rgb(122, 31, 92)')
+  } finally {
+    await own.stop()
+  }
+})

@@ -1,0 +1,125 @@
+import { randomUUID } from 'node:crypto'
+import { expect, test } from 'vitest'
+import { startServiceForFile } from './harness.ts'
+import { createVisitor, signUp, textOf } from './visitor.ts'
+
+const service = await startServiceForFile({
+  env: {
+    GOOGLE_CLIENT_ID: 'id',
+    GOOGLE_CLIENT_SECRET: 'secret',
+    GITHUB_CLIENT_ID: 'id',
+    GITHUB_CLIENT_SECRET: 'secret',
+  },
+})
+const { db } = service
+
+/** Adds a way to sign in as Better-Auth does when somebody comes back from a provider. */
+async function link(email: string, providerId: string): Promise<void> {
+  const { id } = await db.selectFrom('user').select('id').where('email', '=', email).executeTakeFirstOrThrow()
+  const { internalAdapter } = await service.services.auth.$context
+  await internalAdapter.createAccount({ userId: id, providerId, accountId: randomUUID() })
+}
+
+const lettersTo = (email: string) =>
+  service
+    .logLines()
+    .filter((line) => line.includes(`"to":"${email}"`) && line.includes('A new way to sign in was added'))
+
+test('the account shows the ways to sign in, and lets its owner remove all but the last', async () => {
+  const { visitor, email } = await signUp(service)
+  expect((await visitor.open('/account')).html).toContain('Sign in with Google too')
+
+  await link(email, 'google')
+  const page = await visitor.open('/account')
+  expect(page.html).toContain('aria-label="Remove Google"')
+  expect(page.html).not.toContain('Sign in with Google too')
+  expect(lettersTo(email)).toHaveLength(1)
+  expect(lettersTo(email)[0]).toContain('with Google from now on')
+  const [, id = ''] = /action="\/account\/unlink"><input type="hidden" name="id" value="([^"]+)"/.exec(page.html) ?? []
+  expect((await visitor.submit('/account/unlink', { id })).at).toBe('/account?notice=unlink')
+
+  const { id: last } = await db
+    .selectFrom('account')
+    .innerJoin('user', 'user.id', 'account.user_id')
+    .select('account.id')
+    .where('email', '=', email)
+    .executeTakeFirstOrThrow()
+  expect(textOf(await visitor.submit('/account/unlink', { id: last }))).toContain('This is your last way to sign in.')
+})
+
+test('the first way to sign in is how an account begins, and is not told', async () => {
+  const user = await service.createUser()
+
+  await link(user.email, 'github')
+
+  expect(lettersTo(user.email)).toEqual([])
+})
+
+test('who has no password is led to one, and is asked for none', async () => {
+  const user = await service.createUser()
+  await link(user.email, 'github')
+  const { cookie } = await service.signIn(user)
+
+  const page = await createVisitor(service, cookie).open('/account')
+
+  expect(textOf(page)).toContain('You have no password: you sign in with another service.')
+  expect(page.html).not.toContain('type="password"')
+  expect(page.html).not.toContain('aria-label="Remove GitHub"')
+})
+
+test.each(['google', 'github'])(
+  'signing in with %s leads there, with the scopes of the service and no others',
+  async (provider) => {
+    const visitor = createVisitor(service)
+
+    const { at } = await visitor.submit('/sign-in/social', { provider, next: '/users' })
+    expect(new URL(at).protocol).toBe('https:')
+    const response = await service.request('/api/auth/sign-in/social', {
+      json: { provider, callbackURL: '/', scopes: ['admin:org', 'delete_repo'], additionalData: { provider: 'other' } },
+      headers: { origin: service.baseUrl },
+    })
+
+    const { url } = (await response.json()) as { url: string }
+    expect(new URL(url).searchParams.get('scope')).toBe(new URL(at).searchParams.get('scope'))
+  },
+)
+
+test('a form of the sign-in page may lead to the providers, and nowhere else', async () => {
+  const { headers } = await createVisitor(service).open('/sign-in')
+
+  expect(headers.get('content-security-policy')).toContain(
+    "form-action 'self' https://accounts.google.com https://github.com;",
+  )
+})
+
+test('a provider that is not there is told on the page', async () => {
+  const page = await createVisitor(service).submit('/sign-in/social', { provider: 'nobody' })
+
+  expect(textOf(page)).toContain('This did not work.')
+})
+
+test('a state of one provider is refused at another', async () => {
+  const visitor = createVisitor(service)
+  const { at } = await visitor.submit('/sign-in/social', { provider: 'google' })
+  const state = new URL(at).searchParams.get('state') ?? ''
+
+  const page = await visitor.open(`/api/auth/callback/github?code=x&state=${state}`)
+
+  expect(page.at).toBe('/error?error=state_mismatch')
+  expect(textOf(page)).toContain('begun in another browser')
+})
+
+test.each([
+  ['of nobody', ''],
+  ['of somebody else', 'other'],
+])('a provider is not added in a session %s', async (_whose, who) => {
+  const { visitor } = await signUp(service)
+  const { at } = await visitor.submit('/account/link', { provider: 'google' })
+  const state = new URL(at).searchParams.get('state') ?? ''
+  const other = who === '' ? createVisitor(service) : (await signUp(service)).visitor
+  for (const [name, value] of visitor.cookies) if (name.endsWith('.state')) other.cookies.set(name, value)
+
+  const page = await other.open(`/api/auth/callback/google?code=x&state=${state}`)
+
+  expect(page.at).toBe('/error?error=session_ended')
+})
