@@ -34,16 +34,24 @@ test('an answer without a body comes through, too', async () => {
   expect((await limitOutbound(() => fetch(url))).status).toBe(204)
 })
 
-test.each<[string, RequestListener]>([
-  ['never comes', () => {}],
-  ['never ends', (_incoming, outgoing) => void outgoing.writeHead(200).write('{')],
-  ['is larger than a megabyte', (_incoming, outgoing) => void outgoing.writeHead(200).end('x'.repeat(1_100_000))],
-  ['leads elsewhere', (_incoming, outgoing) => void outgoing.writeHead(302, { location: '/elsewhere' }).end()],
-])('an answer that %s is an error', async (_what, listener) => {
+test.each<[string, RequestListener, RegExp]>([
+  ['never comes', () => {}, /aborted due to timeout/],
+  ['never ends', (_incoming, outgoing) => void outgoing.writeHead(200).write('{'), /aborted due to timeout/],
+  [
+    'is larger than a megabyte',
+    (_incoming, outgoing) => void outgoing.writeHead(200).end('x'.repeat(1_100_000)),
+    /more than 1048576 bytes/,
+  ],
+  [
+    'leads elsewhere',
+    (_incoming, outgoing) => void outgoing.writeHead(302, { location: '/elsewhere' }).end(),
+    /fetch failed/,
+  ],
+])('an answer that %s is an error', async (_what, listener, message) => {
   const url = await start(listener)
 
-  await expect(limitOutbound(() => fetch(url))).rejects.toThrow()
-  await expect(limitOutbound(() => fetch(url, { signal: AbortSignal.timeout(60_000) }))).rejects.toThrow()
+  await expect(limitOutbound(() => fetch(url))).rejects.toThrow(message)
+  await expect(limitOutbound(() => fetch(url, { signal: AbortSignal.timeout(60_000) }))).rejects.toThrow(message)
 })
 
 test('what is asked outside is not limited', async () => {
