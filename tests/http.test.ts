@@ -239,13 +239,13 @@ describe('pages', () => {
     const page = (await response.text()).replaceAll('&quot;', '"').replaceAll('&#39;', "'")
 
     expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/html; charset=UTF-8'])
-    for (const part of [`<title>${title}</title>`, title, explanation, slug, String(status)])
+    for (const part of [`<title>${title} · Latchkey</title>`, title, explanation, slug, String(status)])
       expect(page).toContain(part)
   })
 
-  test('/ leads to the reference', async () => {
+  test('/ leads to sign-in', async () => {
     const response = await request('/')
-    expect([response.status, response.headers.get('location')]).toEqual([302, '/api/v1/docs'])
+    expect([response.status, response.headers.get('location')]).toEqual([303, '/sign-in'])
   })
 
   test.each(['/health', '/health/db', '/health/ready'])('%s answers ok and is not kept', async (path) => {

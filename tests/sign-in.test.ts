@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { password, type SignedIn, startServiceForFile } from './harness.ts'
+import { mailedToken } from './mails.ts'
 
 const service = await startServiceForFile()
 const closed = await startServiceForFile({ env: { SIGN_UP: 'closed' } })
@@ -39,13 +40,10 @@ const meOf = async (cookie: string) => (await service.request('/api/v1/auth/me',
 
 /** The token in the last reset mail to an address. */
 async function resetToken(email: string): Promise<string> {
-  const sent = () => service.logLines().filter((line) => line.includes('"mail"') && line.includes(email)).length
-  const before = sent()
+  const before = mailedToken(service, email)
   await auth('/request-password-reset', { email })
-  await expect.poll(sent).toBeGreaterThan(before)
-  const line = service.logLines().findLast((entry) => entry.includes('"mail"') && entry.includes(email)) ?? '{}'
-  const { mail } = JSON.parse(line) as { mail: { text: string } }
-  return /"token": "([^"]+)"/.exec(mail.text)?.[1] ?? ''
+  await expect.poll(() => mailedToken(service, email)).not.toBe(before)
+  return mailedToken(service, email)
 }
 
 describe('signing up', () => {

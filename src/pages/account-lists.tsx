@@ -10,12 +10,12 @@ export function Sessions({ sessions, state = {} }: { sessions: Session[]; state:
     <Section id="sessions" title="Where you are signed in">
       {state.problem && <Notice kind="bad">{state.problem}</Notice>}
       <ul class="rows">
-        {sessions.map(({ id, userAgent, ipAddress, createdAt, updatedAt, current }) => (
+        {sessions.map(({ id, userAgent, ipAddress, createdAt, expiresAt, current }) => (
           <li>
             <div>
               <strong>{deviceOf(userAgent)}</strong> {current && <span class="tag">this one</span>}
               <p class="hint">
-                {ipAddress ?? 'unknown address'} · signed in <Time at={createdAt} /> · last used <Time at={updatedAt} />
+                {ipAddress ?? 'unknown address'} · signed in <Time at={createdAt} /> · ends <Time at={expiresAt} />
               </p>
             </div>
             {!current && (
