@@ -91,6 +91,26 @@ describe('signing up and in', () => {
     expect(textOf(page)).toContain('banned until Sat, 31 Jan 2099 12:00:00 GMT. The reason: Spam &lt;3')
   })
 
+  test('tells who is banned for good just that', async () => {
+    const { visitor, email } = await signedUp()
+    await db.updateTable('user').set({ banned: true }).where('email', '=', email).execute()
+
+    expect(textOf(await visitor.submit('/sign-in', { email, password }))).toContain('This account is banned. ')
+  })
+
+  test.each([
+    ['access_denied', 'You did not allow it'],
+    ['BANNED_USER', 'This account is banned.'],
+    ["email_doesn't_match", 'This has another e-mail address than your account'],
+    ['<script>', 'The provider did not answer as it should.'],
+    ['constructor', 'The provider did not answer as it should.'],
+  ])('that ended with the code %s says what to do', async (code, text) => {
+    const page = await createVisitor(service).open(`/error?${new URLSearchParams({ error: code }).toString()}`)
+
+    expect(textOf(page)).toContain(text)
+    expect(page.html).not.toContain('<script>')
+  })
+
   test('is not offered where it is closed', async () => {
     const closed = await startService({ env: { SIGN_UP: 'closed' } })
     onTestFinished(closed.stop)
