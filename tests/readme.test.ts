@@ -1,5 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
@@ -46,15 +46,17 @@ test.skipIf(!hasCurl && !process.env['REQUIRE_PACKAGES'])(
     const left = ['.git', '.data', 'dist', 'coverage', 'node_modules']
     cpSync('.', clone, { recursive: true, filter: (path) => !left.includes(basename(path)) })
     symlinkSync(resolve('node_modules'), join(clone, 'node_modules'))
-    const env = { PORT: String(await freePort()), HOME: clone }
+    // What it reaches is measured by the tests of its parts.
+    const env = { PORT: String(await freePort()), HOME: clone, NODE_V8_COVERAGE: '' }
     const service = startProgram(['npm', 'start'], env, clone)
-    const url = await service.ready()
     onTestFinished(async () => {
       // The service itself: npm, when it is killed, leaves it behind.
-      const { pid } = JSON.parse(readFileSync(join(clone, '.data', 'lock'), 'utf8')) as { pid: number }
-      process.kill(pid, 'SIGTERM')
+      const lock = join(clone, '.data', 'lock')
+      if (!existsSync(lock)) return
+      process.kill((JSON.parse(readFileSync(lock, 'utf8')) as { pid: number }).pid, 'SIGTERM')
       await service.exited
     })
+    const url = await service.ready()
     const script = section('Use it').split('```sh\n')[1]?.split('```')[0] ?? ''
 
     const { stdout } = await promisify(execFile)(

@@ -112,7 +112,7 @@ export function startProgram(
         if (child.exitCode !== null) throw new Error(`the service ended with ${child.exitCode}:\n${output}`)
         return log().find(({ msg }) => msg === 'ready')
       }
-      await expect.poll(line, { timeout: 25_000, interval: 25 }).toBeDefined()
+      await expect.poll(line, { timeout: 50_000, interval: 25 }).toBeDefined()
       return String(line()?.['url'])
     },
   }
