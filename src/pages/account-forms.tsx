@@ -1,5 +1,5 @@
 import type { User } from './account-data.ts'
-import { Field, Form, type FormState } from './fields.tsx'
+import { Field, Form, type FormState, NameField, NewPasswordField, PasswordField } from './fields.tsx'
 import { Section } from './section.tsx'
 
 /** Says that an admin looks at the account, and leads back. */
@@ -27,7 +27,7 @@ export function Profile({ user, state = {} }: { user: User; state: FormState | u
         <dd>{user.role}</dd>
       </dl>
       <Form action="/account/profile" state={state}>
-        <Field state={state} name="name" label="Name" autocomplete="name" value={user.name} maxLength={200} />
+        <NameField state={state} value={user.name} />
         <button type="submit">Save</button>
       </Form>
     </Section>
@@ -47,16 +47,7 @@ export function Email({ hasPassword, state = {} }: { hasPassword: boolean; state
           autocomplete="email"
           hint="It counts once you have opened the link that is sent to it. The old address is told."
         />
-        {hasPassword && (
-          <Field
-            state={state}
-            name="password"
-            form="email"
-            label="Your password"
-            type="password"
-            autocomplete="current-password"
-          />
-        )}
+        {hasPassword && <PasswordField state={state} name="password" form="email" label="Your password" />}
         <button type="submit">Change the address</button>
       </Form>
     </Section>
@@ -91,21 +82,12 @@ export function Password({ hasPassword, canSendMail, email, state = {} }: Passwo
       <Form action="/account/password" state={state}>
         {/* For programs that keep passwords: whose it is. */}
         <input type="text" name="username" value={email} autocomplete="username" hidden />
-        <Field
-          state={state}
-          name="currentPassword"
-          label="Current password"
-          type="password"
-          autocomplete="current-password"
-        />
-        <Field
+        <PasswordField state={state} name="currentPassword" label="Current password" />
+        <NewPasswordField
           state={state}
           name="newPassword"
           label="New password"
-          type="password"
-          autocomplete="new-password"
-          hint="At least 8 characters. Everywhere else you are signed out."
-          minLength={8}
+          hint="Everywhere else you are signed out."
         />
         <button type="submit">Change the password</button>
       </Form>
@@ -121,16 +103,7 @@ export function Deletion({ hasPassword, state = {} }: { hasPassword: boolean; st
       <details open={state.problem !== undefined || state.errors !== undefined}>
         <summary>Delete my account</summary>
         <Form action="/account/delete" state={state}>
-          {hasPassword && (
-            <Field
-              state={state}
-              name="password"
-              form="delete"
-              label="Your password"
-              type="password"
-              autocomplete="current-password"
-            />
-          )}
+          {hasPassword && <PasswordField state={state} name="password" form="delete" label="Your password" />}
           <button type="submit" class="danger">
             Delete my account for good
           </button>

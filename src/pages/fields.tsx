@@ -73,6 +73,29 @@ export function Field({
   )
 }
 
+type Chosen<Key extends keyof FieldProps> = Pick<FieldProps, 'state' | 'autofocus' | Key>
+
+/** The name of a person. */
+export function NameField(props: Chosen<'value'>) {
+  return <Field {...props} name="name" label="Name" autocomplete="name" maxLength={200} />
+}
+
+/** The address that tells an account from others. */
+export function EmailField(props: Chosen<never>) {
+  return <Field {...props} name="email" label="E-mail address" type="email" autocomplete="username" />
+}
+
+/** The password that an account has. */
+export function PasswordField(props: Chosen<'name' | 'label' | 'form'>) {
+  return <Field {...props} type="password" autocomplete="current-password" />
+}
+
+/** The password that an account is to have. */
+export function NewPasswordField({ hint, ...props }: Chosen<'name' | 'label'> & { hint: string }) {
+  const length = { hint: `At least 8 characters. ${hint}`, minLength: 8 }
+  return <Field {...props} {...length} type="password" autocomplete="new-password" />
+}
+
 interface NoticeProps {
   kind: 'good' | 'bad' | 'info'
   children?: Child

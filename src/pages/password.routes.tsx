@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import type { Env } from '../http/exchange.ts'
 import type { PageDependencies } from './dependencies.ts'
-import { Field, Form, type FormState, Notice } from './fields.tsx'
+import { EmailField, Form, type FormState, NewPasswordField, Notice } from './fields.tsx'
 import { fieldsOf } from './forms.ts'
 import { Page, view } from './layout.tsx'
 import { explain } from './words.ts'
@@ -42,7 +42,7 @@ function ForgotPage({ brand, state }: Branded & { state: FormState }) {
       <h1>Reset your password</h1>
       <p>Give the address of your account. You are sent a link with which to choose a new password.</p>
       <Form action="/forgot-password" state={state}>
-        <Field state={state} name="email" label="E-mail address" type="email" autocomplete="username" autofocus />
+        <EmailField state={state} autofocus />
         <button type="submit">Send the link</button>
       </Form>
       <nav class="more">
@@ -73,14 +73,11 @@ function ResetPage({ brand, token, state }: Branded & { token: string | undefine
       <Form action="/reset-password" state={state} hidden={{ token }}>
         {token !== undefined && (
           <>
-            <Field
+            <NewPasswordField
               state={state}
               name="newPassword"
               label="New password"
-              type="password"
-              autocomplete="new-password"
-              hint="At least 8 characters. Wherever you are signed in now, you are signed out."
-              minLength={8}
+              hint="Wherever you are signed in now, you are signed out."
               autofocus
             />
             <button type="submit">Set the password</button>

@@ -3,7 +3,7 @@ import type { Env } from '../http/exchange.ts'
 import { ProblemError } from '../http/problem.ts'
 import { Email, Name, Password } from '../resources/profile.ts'
 import type { PageDependencies } from './dependencies.ts'
-import { Field, Form, type FormState, Notice } from './fields.tsx'
+import { EmailField, Form, type FormState, NameField, NewPasswordField, Notice } from './fields.tsx'
 import { fieldsOf } from './forms.ts'
 import { Page, view } from './layout.tsx'
 
@@ -61,16 +61,13 @@ function SetupPage({ brand, token, state }: SetupProps) {
         <Notice kind="info">Open the link that the service has written to its log when it started.</Notice>
       ) : (
         <Form action="/setup" state={state} hidden={{ token }}>
-          <Field state={state} name="name" label="Name" autocomplete="name" maxLength={200} autofocus />
-          <Field state={state} name="email" label="E-mail address" type="email" autocomplete="username" />
-          <Field
+          <NameField state={state} autofocus />
+          <EmailField state={state} />
+          <NewPasswordField
             state={state}
             name="password"
             label="Password"
-            type="password"
-            autocomplete="new-password"
-            hint="At least 8 characters. Several words are easier to remember."
-            minLength={8}
+            hint="Several words are easier to remember."
           />
           <button type="submit">Create the administrator</button>
         </Form>

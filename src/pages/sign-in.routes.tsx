@@ -2,7 +2,7 @@ import { type Context, Hono } from 'hono'
 import { getCookie } from 'hono/cookie'
 import type { Env } from '../http/exchange.ts'
 import type { PageDependencies } from './dependencies.ts'
-import { Field, Form, type FormState, Notice } from './fields.tsx'
+import { EmailField, Form, type FormState, Notice, PasswordField } from './fields.tsx'
 import { fieldsOf, safeNext, withQuery } from './forms.ts'
 import { Page, view } from './layout.tsx'
 import { findBan } from './pages.queries.ts'
@@ -83,8 +83,8 @@ function SignInPage({ brand, providers, signUpOpen, canSendMail, state, next, no
       <h1>Sign in</h1>
       {notice && <Notice kind="info">{notice}</Notice>}
       <Form action="/sign-in" state={state} hidden={{ next: kept }}>
-        <Field state={state} name="email" label="E-mail address" type="email" autocomplete="username" autofocus />
-        <Field state={state} name="password" label="Password" type="password" autocomplete="current-password" />
+        <EmailField state={state} autofocus />
+        <PasswordField state={state} name="password" label="Password" />
         <label class="check">
           <input type="checkbox" name="remember" checked />
           Stay signed in on this device

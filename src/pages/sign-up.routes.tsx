@@ -2,7 +2,7 @@ import { type Context, Hono } from 'hono'
 import type { Env } from '../http/exchange.ts'
 import { ProblemError } from '../http/problem.ts'
 import type { PageDependencies } from './dependencies.ts'
-import { Field, Form, type FormState } from './fields.tsx'
+import { EmailField, Form, type FormState, NameField, NewPasswordField } from './fields.tsx'
 import { fieldsOf, safeNext, withQuery } from './forms.ts'
 import { Page, view } from './layout.tsx'
 import { Providers } from './sign-in.routes.tsx'
@@ -47,17 +47,9 @@ function SignUpPage({ brand, providers, state, next }: SignUpProps) {
     <Page brand={brand} title="Create an account">
       <h1>Create an account</h1>
       <Form action="/sign-up" state={state} hidden={{ next: kept }}>
-        <Field state={state} name="name" label="Name" autocomplete="name" maxLength={200} autofocus />
-        <Field state={state} name="email" label="E-mail address" type="email" autocomplete="username" />
-        <Field
-          state={state}
-          name="password"
-          label="Password"
-          type="password"
-          autocomplete="new-password"
-          hint="At least 8 characters. Several words are easier to remember."
-          minLength={8}
-        />
+        <NameField state={state} autofocus />
+        <EmailField state={state} />
+        <NewPasswordField state={state} name="password" label="Password" hint="Several words are easier to remember." />
         <button type="submit">Create account</button>
       </Form>
       <Providers providers={providers} next={kept} />

@@ -1,7 +1,7 @@
 import { type Context, Hono } from 'hono'
 import type { Env } from '../http/exchange.ts'
 import type { PageDependencies } from './dependencies.ts'
-import { Field, Form, type FormState, Notice } from './fields.tsx'
+import { EmailField, Form, type FormState, Notice } from './fields.tsx'
 import { fieldsOf, withQuery } from './forms.ts'
 import { Page, view } from './layout.tsx'
 import { explain } from './words.ts'
@@ -101,7 +101,7 @@ function AskPage({ brand, state }: Branded & { state: FormState }) {
       <h1>Confirm your address</h1>
       <p>Give your address, and you are sent a new link.</p>
       <Form action="/verify-email/resend" state={state}>
-        <Field state={state} name="email" label="E-mail address" type="email" autocomplete="username" autofocus />
+        <EmailField state={state} autofocus />
         <button type="submit">Send the link</button>
       </Form>
       <nav class="more">
