@@ -11,7 +11,7 @@ import { authPlugins, type PluginDependencies } from './plugins.ts'
 import { profileHooks, socialProviders } from './profile-hooks.ts'
 import { providersOf } from './providers.ts'
 
-interface AuthDependencies extends PluginDependencies {
+interface AuthDependencies extends Omit<PluginDependencies, 'send'> {
   authConfig: AuthConfig
   secret: string
 }
@@ -21,7 +21,8 @@ export type Auth = ReturnType<typeof createAuth>
 /** The one Better-Auth instance. The schema must be current: it checks it at once. */
 export function createAuth(dependencies: AuthDependencies) {
   const { config, authConfig, secret, db, mailer, messages, log } = dependencies
-  const mail = mailCallbacks(mailer, messages, config.baseUrl)
+  const send = createSendAfterCommit(mailer)
+  const mail = mailCallbacks({ mailer, send, messages, baseUrl: config.baseUrl })
   return betterAuth({
     appName: authConfig.brand.name,
     baseURL: config.baseUrl,
@@ -50,7 +51,7 @@ export function createAuth(dependencies: AuthDependencies) {
     socialProviders: socialProviders(config),
     databaseHooks: {
       ...profileHooks,
-      ...accountHooks({ db, send: createSendAfterCommit(mailer), messages, providers: providersOf(config) }),
+      ...accountHooks({ db, send, messages, providers: providersOf(config) }),
     },
     // Passwords are reset by their owner or on the command line; nobody chooses one for somebody else.
     // An account is deleted with its password, never by a mailed link.
@@ -60,7 +61,7 @@ export function createAuth(dependencies: AuthDependencies) {
       '/delete-user/callback',
       '/open-api/generate-schema',
     ],
-    plugins: authPlugins(dependencies),
+    plugins: authPlugins({ ...dependencies, send }),
   })
 }
 

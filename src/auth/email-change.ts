@@ -1,15 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import { APIError, createAuthEndpoint, sensitiveSessionMiddleware } from 'better-auth/api'
+import { createAuthEndpoint, sensitiveSessionMiddleware } from 'better-auth/api'
 import { z } from 'zod'
 import type { Mailer } from '../mail/mailer.ts'
 import type { Messages } from '../mail/messages.ts'
 import { Email } from '../resources/profile.ts'
 import { type GuardEndpoint, notImpersonating, refused } from './endpoint-guard.ts'
-import { createSendAfterCommit } from './mail-callbacks.ts'
+import { assertMail, type SendAfterCommit } from './mail-callbacks.ts'
 
 interface Dependencies {
   guard: GuardEndpoint
   mailer: Mailer
+  send: SendAfterCommit
   messages: Messages
   baseUrl: string
 }
@@ -20,8 +21,7 @@ const lifeMs = 3_600_000
  * The change of one's own address: asked for with the password, confirmed by a link to the new address in a session of
  * the same user. In place of Better-Auth's own, whose link is bound to the old address and signs in whoever opens it.
  */
-export function emailChange({ guard, mailer, messages, baseUrl }: Dependencies) {
-  const send = createSendAfterCommit(mailer)
+export function emailChange({ guard, mailer, send, messages, baseUrl }: Dependencies) {
   const ask = createAuthEndpoint(
     '/change-email',
     {
@@ -32,8 +32,7 @@ export function emailChange({ guard, mailer, messages, baseUrl }: Dependencies) 
     },
     async ({ body: { newEmail, password }, context, json }) => {
       const { user } = context.session
-      if (!mailer.canSend)
-        throw new APIError('NOT_IMPLEMENTED', { code: 'MAIL_NOT_CONFIGURED', message: 'This service cannot send mail' })
+      assertMail(mailer)
       if (newEmail === user.email) throw refused('SAME_EMAIL', 'This is your address already', 'BAD_REQUEST')
       const account = await context.internalAdapter.findCredentialAccount(user.id)
       if (account?.password && !(await context.password.verify({ hash: account.password, password: password ?? '' }))) {

@@ -25,6 +25,7 @@ import { endTokens, findAuthority, lockRole, slideSession } from './authority.qu
 import { tellCaller } from './caller.ts'
 import { emailChange } from './email-change.ts'
 import { type GuardEndpoint, notImpersonating, type Rule } from './endpoint-guard.ts'
+import { assertMail, type SendAfterCommit } from './mail-callbacks.ts'
 import { assertPassword, assertProfile } from './profile-hooks.ts'
 import { providerHooks } from './provider-hooks.ts'
 import type { SessionCookies } from './session-cookie.ts'
@@ -36,12 +37,13 @@ interface LatchkeyDependencies {
   guard: GuardEndpoint
   sessionCookies: SessionCookies
   mailer: Mailer
+  send: SendAfterCommit
   log: Log
 }
 
 /** What this service changes in Better-Auth's own endpoints. An endpoint here replaces the one of the same name there. */
 export function latchkeyPlugin(dependencies: LatchkeyDependencies) {
-  const { db, guard, sessionCookies, mailer, messages, log } = dependencies
+  const { db, guard, sessionCookies, mailer, send, messages, log } = dependencies
   return {
     id: 'latchkey',
     endpoints: {
@@ -83,17 +85,14 @@ export function latchkeyPlugin(dependencies: LatchkeyDependencies) {
           matcher: ({ path }) => path === '/request-password-reset' || path === '/send-verification-email',
           // Said to everybody alike: it tells nothing of the address.
           handler: createAuthMiddleware(() => {
-            if (mailer.canSend) return Promise.resolve()
-            throw new APIError('NOT_IMPLEMENTED', {
-              code: 'MAIL_NOT_CONFIGURED',
-              message: 'This service cannot send mail',
-            })
+            assertMail(mailer)
+            return Promise.resolve()
           }),
         },
       ],
       after: [
         { matcher: () => true, handler: noteCaller },
-        { matcher: ({ path }) => path === '/change-password', handler: tellOfPassword(mailer, messages) },
+        { matcher: ({ path }) => path === '/change-password', handler: tellOfPassword(send, messages) },
         { matcher: ({ path }) => path === '/get-session', handler: slide(db, sessionCookies) },
         { matcher: ({ path }) => isSignIn(path), handler: logSignIn(log) },
       ],
@@ -117,10 +116,9 @@ const oneAtATime: Rule = async ({ db, actor }) => {
 const endsTokens: Rule = ({ db, actor }) => endTokens(db, actor.id)
 
 /** Tells people that their password was changed, once it is. */
-function tellOfPassword(mailer: Mailer, messages: Messages) {
-  return createAuthMiddleware(({ context: { returned, session } }) => {
-    if (session && !(returned instanceof APIError)) mailer.send(messages.passwordChanged(session.user))
-    return Promise.resolve()
+function tellOfPassword(send: SendAfterCommit, messages: Messages) {
+  return createAuthMiddleware(async ({ context: { returned, session } }) => {
+    if (session && !(returned instanceof APIError)) await send(messages.passwordChanged(session.user))
   })
 }
 

@@ -1,5 +1,6 @@
 import { queueAfterTransactionHook } from '@better-auth/core/context'
 import type { BetterAuthOptions } from 'better-auth'
+import { APIError } from 'better-auth/api'
 import type { Mailer, Message } from '../mail/mailer.ts'
 import type { Messages } from '../mail/messages.ts'
 import { markEmailVerified } from './auth-transaction.ts'
@@ -15,9 +16,21 @@ export function createSendAfterCommit(mailer: Mailer): SendAfterCommit {
     })
 }
 
+/** @throws APIError `MAIL_NOT_CONFIGURED` where mail reaches nobody */
+export function assertMail({ canSend }: Mailer): void {
+  if (canSend) return
+  throw new APIError('NOT_IMPLEMENTED', { code: 'MAIL_NOT_CONFIGURED', message: 'This service cannot send mail' })
+}
+
+interface MailDependencies {
+  mailer: Mailer
+  send: SendAfterCommit
+  messages: Messages
+  baseUrl: string
+}
+
 /** Better-Auth's requests to mail something, handed to the mailer. */
-export function mailCallbacks(mailer: Mailer, messages: Messages, baseUrl: string) {
-  const send = createSendAfterCommit(mailer)
+export function mailCallbacks({ mailer, send, messages, baseUrl }: MailDependencies) {
   return {
     emailAndPassword: {
       sendResetPassword: ({ user, url, token }) =>

@@ -9,6 +9,7 @@ import { createAdminRules } from './admin-rules.ts'
 import { adminSchema, jwtSchema } from './columns.ts'
 import { createEndpointGuard, type GuardEndpoint } from './endpoint-guard.ts'
 import { latchkeyPlugin } from './latchkey-plugin.ts'
+import type { SendAfterCommit } from './mail-callbacks.ts'
 import { keyPairConfig } from './mint-key.ts'
 import type { Roles } from './roles.ts'
 import type { SessionCookies } from './session-cookie.ts'
@@ -22,19 +23,20 @@ export interface PluginDependencies {
   keys: SigningKeys
   sessionCookies: SessionCookies
   mailer: Mailer
+  send: SendAfterCommit
   messages: Messages
   log: Log
 }
 
 /** What Better-Auth is extended with, each plugin with the settings and the rules of this service. */
-export function authPlugins({ config, db, roles, keys, sessionCookies, mailer, messages, log }: PluginDependencies) {
+export function authPlugins({ config, db, roles, keys, ...rest }: PluginDependencies) {
   const guard = createEndpointGuard(db)
   return [
     tokens({ config, keys }),
     guardedAdmin(roles, guard),
     bearer({ requireSignature: true }),
     openAPI({ disableDefaultReference: true }),
-    latchkeyPlugin({ db, guard, sessionCookies, mailer, messages, baseUrl: config.baseUrl, log }),
+    latchkeyPlugin({ ...rest, db, guard, baseUrl: config.baseUrl }),
   ]
 }
 
