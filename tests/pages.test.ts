@@ -1,18 +1,13 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { password, startService, startServiceForFile } from './harness.ts'
-import { mailedToken } from './mails.ts'
+import { mailedToken, mailsTo } from './mails.ts'
 import { createVisitor, newUser, signUp, textOf } from './visitor.ts'
 
 const service = await startServiceForFile()
 const { db } = service
 
 /** The subjects of what was mailed to an address. */
-const lettersTo = (email: string) =>
-  service
-    .logLines()
-    .map((line) => (JSON.parse(line) as { mail?: { to: string; subject: string } }).mail)
-    .filter((mail) => mail?.to === email)
-    .map((mail) => mail?.subject)
+const lettersTo = (email: string) => mailsTo(service, email).map(({ subject }) => subject)
 
 const signedUp = () => signUp(service)
 

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { socialProviders } from '../src/auth/profile-hooks.ts'
 import { parseConfig } from '../src/config.ts'
 import { imageFrom, nameFrom } from '../src/resources/profile.ts'
+import { providerEnv } from './provider-env.ts'
 
 const email = 'ada@example.com'
 
@@ -36,10 +37,7 @@ test.each([
 
 test('Google and GitHub are offered only where they are configured, and map what does not fit', async () => {
   const config = parseConfig({
-    GOOGLE_CLIENT_ID: 'id',
-    GOOGLE_CLIENT_SECRET: 'secret',
-    GITHUB_CLIENT_ID: 'id',
-    GITHUB_CLIENT_SECRET: 'secret',
+    ...providerEnv,
     SIGN_UP: 'closed',
     SMTP_URL: 'smtp://localhost',
     MAIL_FROM: 'auth@example.com',

@@ -1,16 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { startServiceForFile } from './harness.ts'
+import { mailsTo } from './mails.ts'
+import { providerEnv } from './provider-env.ts'
 import { createVisitor, signUp, textOf } from './visitor.ts'
 
-const service = await startServiceForFile({
-  env: {
-    GOOGLE_CLIENT_ID: 'id',
-    GOOGLE_CLIENT_SECRET: 'secret',
-    GITHUB_CLIENT_ID: 'id',
-    GITHUB_CLIENT_SECRET: 'secret',
-  },
-})
+const service = await startServiceForFile({ env: providerEnv })
 const { db } = service
 
 /** Adds a way to sign in as Better-Auth does when somebody comes back from a provider. */
@@ -21,9 +16,9 @@ async function link(email: string, providerId: string): Promise<void> {
 }
 
 const lettersTo = (email: string) =>
-  service
-    .logLines()
-    .filter((line) => line.includes(`"to":"${email}"`) && line.includes('A new way to sign in was added'))
+  mailsTo(service, email)
+    .filter(({ subject }) => subject === 'A new way to sign in was added')
+    .map(({ text }) => text)
 
 test('the account shows the ways to sign in, and lets its owner remove all but the last', async () => {
   const { visitor, email } = await signUp(service)

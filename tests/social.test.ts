@@ -1,13 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { startServiceForFile } from './harness.ts'
+import { providerEnv } from './provider-env.ts'
 
-const providers = {
-  GOOGLE_CLIENT_ID: 'google-id',
-  GOOGLE_CLIENT_SECRET: 'google-secret',
-  GITHUB_CLIENT_ID: 'github-id',
-  GITHUB_CLIENT_SECRET: 'github-secret',
-}
-const service = await startServiceForFile({ env: providers })
+const service = await startServiceForFile({ env: providerEnv })
 const without = await startServiceForFile()
 
 const begin = (provider: string, callbackURL = '/', of = service) =>

@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { createTestDatabase, password, secret } from '../harness.ts'
+import { providerEnv } from '../provider-env.ts'
 import { buildService, startProgram } from '../service-process.ts'
 import { makeCertificate } from '../standins/certificates.ts'
 import { type Mood, type Person, providerNames, startStandIns } from '../standins/providers.ts'
@@ -35,10 +36,7 @@ const settings = {
   BETTER_AUTH_URL: origin,
   BETTER_AUTH_SECRET: secret,
   RATE_LIMIT: '0',
-  GOOGLE_CLIENT_ID: 'google-id',
-  GOOGLE_CLIENT_SECRET: 'google-secret',
-  GITHUB_CLIENT_ID: 'github-id',
-  GITHUB_CLIENT_SECRET: 'github-secret',
+  ...providerEnv,
   NODE_EXTRA_CA_CERTS: certificate.authority,
   NODE_OPTIONS: `--import=${pathToFileURL('tests/standins/preload.mjs').href}`,
   STANDIN_NAMES: providerNames.join(','),

@@ -1,15 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { authConfig } from '../../auth.config.ts'
+import { problemTypes } from '../../src/http/problem.ts'
 import { startService, startServiceForFile } from '../harness.ts'
+import { providerEnv } from '../provider-env.ts'
 import { startChromium } from './chromium.ts'
 
-const providers = {
-  GOOGLE_CLIENT_ID: 'google-id',
-  GOOGLE_CLIENT_SECRET: 'google-secret',
-  GITHUB_CLIENT_ID: 'github-id',
-  GITHUB_CLIENT_SECRET: 'github-secret',
-}
-const service = await startServiceForFile({ env: providers })
+const service = await startServiceForFile({ env: providerEnv })
 const chromium = await startChromium()
 const ada = await service.createSignedIn()
 // Without an admin `/setup` is open.
@@ -51,6 +47,17 @@ describe.each(Object.entries(pages))('the page %s', (name, { path, heading, as }
     const errors = watched.errors.filter((text) => !/status of 404/.test(text))
     expect({ ...watched, errors }).toEqual({ errors: [], violations: [], strays: [] })
   })
+})
+
+test('every problem has a page no wider than a narrow phone', async () => {
+  const { page } = await chromium.open(service.baseUrl, '/problems/internal', { viewport: sizes.phone })
+  const wide: string[] = []
+  for (const slug of Object.keys(problemTypes)) {
+    const response = await page.goto(`${service.baseUrl}/problems/${slug}`)
+    const fits = await page.evaluate('document.documentElement.scrollWidth <= innerWidth')
+    if (response?.status() !== 200 || fits !== true) wide.push(slug)
+  }
+  expect(wide).toEqual([])
 })
 
 test('a form that comes back with errors can be used by everybody', async () => {
