@@ -1,9 +1,14 @@
 import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { gzipSync } from 'node:zlib'
 import { expect, onTestFinished, test } from 'vitest'
 import { limitOutbound } from '../src/auth/outbound.ts'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
 
 /** A server that answers as told, and its address. */
 async function start(listener: RequestListener): Promise<string> {
@@ -49,6 +54,9 @@ test.each<[string, RequestListener, RegExp]>([
   ],
 ])('an answer that %s is an error', async (_what, listener, message) => {
   const url = await start(listener)
+  // A timeout that nothing holds is forgotten with the garbage.
+  const collecting = setInterval(collectGarbage, 100)
+  onTestFinished(() => clearInterval(collecting))
 
   await expect(limitOutbound(() => fetch(url))).rejects.toThrow(message)
   await expect(limitOutbound(() => fetch(url, { signal: AbortSignal.timeout(60_000) }))).rejects.toThrow(message)

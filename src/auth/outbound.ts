@@ -25,25 +25,42 @@ async function limitedFetch(
   input: Parameters<typeof fetch>[0],
   init: RequestInit = {},
 ): Promise<Response> {
-  const timeout = AbortSignal.timeout(timeoutMs)
-  const signal = init.signal ? AbortSignal.any([init.signal, timeout]) : timeout
-  const response = await original(input, { ...init, signal, redirect: 'error' })
-  const { status, statusText, headers } = response
-  const body = await bodyOf(response)
-  // It is decoded and of another length than it says.
-  const kept = new Headers(headers)
-  for (const name of ['content-encoding', 'content-length', 'transfer-encoding']) kept.delete(name)
-  return new Response(body, { status, statusText, headers: kept })
+  const deadline = new AbortController()
+  const expire = () => deadline.abort(new DOMException('The operation was aborted due to timeout', 'TimeoutError'))
+  const giveUp = () => deadline.abort(init.signal?.reason)
+  // Held by the timer: `AbortSignal.timeout` and `AbortSignal.any` are forgotten with the garbage, and never fire then.
+  const timer = setTimeout(expire, timeoutMs)
+  init.signal?.addEventListener('abort', giveUp)
+  if (init.signal?.aborted) giveUp()
+  try {
+    const response = await original(input, { ...init, signal: deadline.signal, redirect: 'error' })
+    const { status, statusText, headers } = response
+    const body = await bodyOf(response, deadline.signal)
+    // It is decoded and of another length than it says.
+    const kept = new Headers(headers)
+    for (const name of ['content-encoding', 'content-length', 'transfer-encoding']) kept.delete(name)
+    return new Response(body, { status, statusText, headers: kept })
+  } finally {
+    clearTimeout(timer)
+    init.signal?.removeEventListener('abort', giveUp)
+  }
 }
 
-async function bodyOf(response: Response): Promise<Buffer<ArrayBuffer> | null> {
-  if (!response.body) return null
+async function bodyOf({ body }: Response, signal: AbortSignal): Promise<Buffer<ArrayBuffer> | null> {
+  if (!body) return null
+  const reader = body.getReader()
+  // `fetch` itself may have forgotten the signal once it has the headers.
+  signal.addEventListener('abort', () => void reader.cancel().catch(() => {}))
   const chunks: Uint8Array[] = []
   let length = 0
-  for await (const chunk of response.body) {
-    length += chunk.length
-    if (length > maxBytes) throw new Error(`An identity provider answered with more than ${maxBytes} bytes`)
-    chunks.push(chunk)
+  for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
+    length += chunk.value.length
+    if (length > maxBytes) {
+      await reader.cancel()
+      throw new Error(`An identity provider answered with more than ${maxBytes} bytes`)
+    }
+    chunks.push(chunk.value)
   }
+  signal.throwIfAborted()
   return Buffer.concat(chunks)
 }
