@@ -20,7 +20,7 @@ beforeAll(async () => {
   await database.query(`alter table "user" disable trigger user_keep_from_truncate`)
 })
 afterAll(() => database.close())
-beforeEach(() => database.query(`truncate "user", session, account, verification, jwks`))
+beforeEach(() => database.query(`truncate "user", session, account, verification, jwks cascade`))
 
 async function listenOnPostgres(): Promise<Database> {
   const { env, remove } = await createTestDatabase()
@@ -185,6 +185,21 @@ test('a signing key that is made, changed or removed is told', async () => {
   ).toEqual(['jwks'])
   expect(await change(`update jwks set expires_at = now()`)).toEqual(['jwks'])
   expect(await change('delete from jwks')).toEqual(['jwks'])
+})
+
+test('what tokens of a client hang on is told, and nothing else of it', async () => {
+  const user = await createUser()
+  await database.query(`insert into oauth_client (id, client_id, redirect_uris) values ('1', 'app', '[]')`)
+  const change = (set: string) => told(() => database.query(`update ${set}`))
+  await database.query(`insert into oauth_grant (user_id, client_id, scopes) values ($1, 'app', '[]')`, [user])
+
+  expect(await change(`oauth_grant set scopes = '["openid"]'`)).toEqual([])
+  expect(await change('oauth_grant set ended_at = now()')).toEqual([`user:${user}`])
+  expect(await change(`oauth_client set name = 'App'`)).toEqual([])
+  expect(await change(`oauth_client set scopes = '["openid"]'`)).toEqual(['client:app'])
+  expect(await change(`oauth_client set client_credentials_scopes = '["users:read"]'`)).toEqual(['client:app'])
+  expect(await change('oauth_client set disabled = true')).toEqual(['client:app'])
+  expect((await told(() => database.query('delete from oauth_client'))).sort()).toEqual(['client:app', `user:${user}`])
 })
 
 test('what was rolled back is not told', async () => {

@@ -8,6 +8,7 @@ const types: Record<string, string> = {
   integer: 'number',
   bigint: 'number',
   'timestamp with time zone': 'Timestamp',
+  jsonb: 'Json',
 }
 
 interface Column {
@@ -35,7 +36,9 @@ async function generate(): Promise<string> {
     '// Generated from migrations/ by `npm run db:types`.\n',
     "import type { ColumnType, Generated } from 'kysely'\n\n",
     'type Timestamp = ColumnType<Date, Date | string, Date | string>\n',
-    'type GeneratedTimestamp = ColumnType<Date, Date | string | undefined, Date | string>\n\n',
+    'type GeneratedTimestamp = ColumnType<Date, Date | string | undefined, Date | string>\n',
+    '/** Read as a value, written as its text. */\n',
+    'type Json = ColumnType<unknown, string, string>\n\n',
     interfaces.join('\n'),
     `\nexport interface DB {\n${entries.join('')}}\n`,
   ].join('')

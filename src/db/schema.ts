@@ -3,6 +3,8 @@ import type { ColumnType, Generated } from 'kysely'
 
 type Timestamp = ColumnType<Date, Date | string, Date | string>
 type GeneratedTimestamp = ColumnType<Date, Date | string | undefined, Date | string>
+/** Read as a value, written as its text. */
+type Json = ColumnType<unknown, string, string>
 
 export interface AccountTable {
   id: string
@@ -29,6 +31,152 @@ export interface JwksTable {
   active_at: GeneratedTimestamp
   alg: string | null
   crv: string | null
+}
+
+export interface OauthAccessTokenTable {
+  id: string
+  token: string
+  client_id: string
+  session_id: string | null
+  user_id: string | null
+  reference_id: string | null
+  authorization_code_id: string | null
+  resources: Json | null
+  requested_user_info_claims: Json | null
+  refresh_id: string | null
+  expires_at: Timestamp
+  created_at: Timestamp
+  revoked: Timestamp | null
+  confirmation: Json | null
+  scopes: Json
+}
+
+export interface OauthClientTable {
+  id: string
+  client_id: string
+  client_secret: string | null
+  client_discovery_id: string | null
+  disabled: Generated<boolean>
+  skip_consent: Generated<boolean>
+  enable_end_session: Generated<boolean>
+  subject_type: string | null
+  scopes: Json | null
+  client_credentials_scopes: Json | null
+  user_id: string | null
+  created_at: GeneratedTimestamp
+  updated_at: GeneratedTimestamp
+  name: string | null
+  uri: string | null
+  icon: string | null
+  contacts: Json | null
+  tos: string | null
+  policy: string | null
+  software_id: string | null
+  software_version: string | null
+  software_statement: string | null
+  redirect_uris: Json
+  post_logout_redirect_uris: Json | null
+  backchannel_logout_uri: string | null
+  backchannel_logout_session_required: boolean | null
+  token_endpoint_auth_method: string | null
+  application_type: string | null
+  jwks: string | null
+  jwks_uri: string | null
+  grant_types: Json | null
+  response_types: Json | null
+  require_pkce: Generated<boolean>
+  dpop_bound_access_tokens: boolean | null
+  reference_id: string | null
+  metadata: Json | null
+  is_configured: Generated<boolean>
+  valid_after: Timestamp | null
+}
+
+export interface OauthClientAssertionTable {
+  id: string
+  expires_at: Timestamp
+}
+
+export interface OauthClientResourceTable {
+  id: string
+  client_id: string
+  resource_id: string
+  metadata: Json | null
+  created_at: Timestamp | null
+}
+
+export interface OauthConsentTable {
+  id: string
+  client_id: string
+  user_id: string | null
+  reference_id: string | null
+  resources: Json | null
+  requested_user_info_claims: Json | null
+  scopes: Json
+  created_at: Timestamp
+  updated_at: Timestamp
+}
+
+export interface OauthGrantTable {
+  user_id: string
+  client_id: string
+  scopes: Json
+  created_at: GeneratedTimestamp
+  updated_at: GeneratedTimestamp
+  ended_at: Timestamp | null
+  valid_after: Timestamp | null
+}
+
+export interface OauthRedeemedCodeTable {
+  code_hash: string
+  user_id: string
+  client_id: string
+  redeemed_at: GeneratedTimestamp
+}
+
+export interface OauthRefreshTokenTable {
+  id: string
+  token: string
+  client_id: string
+  session_id: string | null
+  user_id: string
+  reference_id: string | null
+  authorization_code_id: string | null
+  resources: Json | null
+  requested_user_info_claims: Json | null
+  expires_at: Timestamp
+  created_at: Timestamp
+  revoked: Timestamp | null
+  rotated_at: Timestamp | null
+  rotation_replay_response: string | null
+  rotation_replay_expires_at: Timestamp | null
+  auth_time: Timestamp | null
+  confirmation: Json | null
+  scopes: Json
+  family_started_at: GeneratedTimestamp
+}
+
+export interface OauthResourceTable {
+  id: string
+  identifier: string
+  name: string
+  access_token_ttl: number | null
+  refresh_token_ttl: number | null
+  signing_algorithm: string | null
+  signing_key_id: string | null
+  allowed_scopes: Json | null
+  custom_claims: Json | null
+  dpop_bound_access_tokens_required: boolean | null
+  disabled: boolean | null
+  created_at: Timestamp | null
+  updated_at: Timestamp | null
+  policy_version: number | null
+  metadata: Json | null
+}
+
+export interface OauthRevokedTokenTable {
+  jti: string
+  expires_at: Timestamp
 }
 
 export interface RateLimitTable {
@@ -87,6 +235,16 @@ export interface VerificationTable {
 export interface DB {
   account: AccountTable
   jwks: JwksTable
+  oauth_access_token: OauthAccessTokenTable
+  oauth_client: OauthClientTable
+  oauth_client_assertion: OauthClientAssertionTable
+  oauth_client_resource: OauthClientResourceTable
+  oauth_consent: OauthConsentTable
+  oauth_grant: OauthGrantTable
+  oauth_redeemed_code: OauthRedeemedCodeTable
+  oauth_refresh_token: OauthRefreshTokenTable
+  oauth_resource: OauthResourceTable
+  oauth_revoked_token: OauthRevokedTokenTable
   rate_limit: RateLimitTable
   role: RoleTable
   session: SessionTable
