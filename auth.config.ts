@@ -20,4 +20,11 @@ export const authConfig = defineAuth({
 
   /** A signing key signs for so many days; the next one is published so many hours before it takes over. */
   signingKey: { rotationDays: 90, publishHoursAhead: 24 },
+
+  /**
+   * Applications of your own, by their `client_id`: they ask nobody for consent. Others are registered at /api/v1/clients.
+   *
+   *   shop: { name: 'Shop', redirectUris: ['https://shop.example.com/callback'], scopes: ['openid', 'email'] },
+   */
+  clients: {},
 })

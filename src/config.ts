@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { parseRange } from './http/client-address.ts'
+import { isLoopback } from './http/loopback.ts'
 import { Email, Password } from './resources/profile.ts'
 import { secretWeakness } from './secret.ts'
 
@@ -18,8 +19,6 @@ export class ConfigError extends Error {
 
 export type Config = ReturnType<typeof parseConfig>
 
-const loopbackHost = /^(localhost|127(\.\d+){3}|\[::1\])$/
-
 const secret = z.string().superRefine((value, context) => {
   const weakness = secretWeakness(value)
   if (weakness) context.addIssue({ code: 'custom', message: `${weakness}; generate one with: openssl rand -base64 32` })
@@ -36,7 +35,7 @@ const origin = z.string().transform((value, context) => {
 
 const publicUrl = origin.superRefine((value, context) => {
   const { protocol, hostname } = new URL(value)
-  if (protocol === 'http:' && !loopbackHost.test(hostname)) {
+  if (protocol === 'http:' && !isLoopback(hostname)) {
     context.addIssue({ code: 'custom', message: 'must be https unless its host is a loopback address' })
   }
 })
@@ -189,7 +188,7 @@ function toConfig(s: Settings) {
     portIsFixed: s.PORT !== undefined || s.BETTER_AUTH_URL !== undefined || s.DATABASE_URL !== undefined,
     host: s.HOST ?? (s.DATABASE_URL ? '0.0.0.0' : '127.0.0.1'),
     baseUrl,
-    isLoopback: loopbackHost.test(new URL(baseUrl).hostname),
+    isLoopback: isLoopback(new URL(baseUrl).hostname),
     /** Undefined only with the embedded database, which keeps one of its own in `dataDir`. */
     secret: s.BETTER_AUTH_SECRET,
     dataDir: s.DATA_DIR,

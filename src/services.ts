@@ -8,7 +8,9 @@ import { type ActOnUser, createActOnUser } from './auth/act-on-user.ts'
 import { type Auth, createAuth } from './auth/auth.ts'
 import type { AuthConfig, Brand } from './auth/auth-config.ts'
 import { createGuards, type Guards } from './auth/authorize.ts'
+import { firstPartyClients } from './auth/first-party-clients.ts'
 import { keyMint, opensKey } from './auth/mint-key.ts'
+import { syncOAuth } from './auth/oauth-clients.queries.ts'
 import { type Authenticate, createAuthenticator } from './auth/principal.ts'
 import { type Provider, providersOf } from './auth/providers.ts'
 import { createRoles, type Roles } from './auth/roles.ts'
@@ -72,15 +74,17 @@ export async function createServices(config: Config, authConfig: AuthConfig, log
       secure: config.baseUrl.startsWith('https:'),
       idleMs: authConfig.session.idleDays * 24 * hourMs,
     })
-    const auth = createAuth({ config, authConfig, secret, db, roles, keys, sessionCookies, mailer, messages, log })
     const verifyAccessToken = createAccessTokenVerifier(db, {
       issuer: `${config.baseUrl}/api/auth`,
       audience: `${config.baseUrl}/api/v1`,
       graceMs: policy.graceMs,
       shared: config.jwt.shared,
     })
-    const userAccounts = createUserAccounts({ db, auth, mailer, messages, baseUrl: config.baseUrl })
     const authenticate = createAuthenticator({ db, roles, verifyAccessToken, sessionCookies })
+    await syncOAuth(db, `${config.baseUrl}/api/v1`, firstPartyClients(authConfig, config.baseUrl))
+    const common = { config, db, roles, keys, sessionCookies, mailer, messages, log, authenticate }
+    const auth = createAuth({ ...common, authConfig, secret })
+    const userAccounts = createUserAccounts({ db, auth, mailer, messages, baseUrl: config.baseUrl })
     return {
       config,
       log,

@@ -10,7 +10,7 @@ import { openExchange } from '../src/http/exchange.ts'
 import { startServiceForFile } from './harness.ts'
 
 const { db, services, createUser } = await startServiceForFile()
-const user = await findAuthority(db, (await createUser()).id, undefined)
+const user = await findAuthority(db, (await createUser()).id, null)
 
 /** What a route that needs `users:read`, or to be about oneself, answers a principal. */
 async function answer(changes: Partial<Principal>, scopes: Scope[]) {
@@ -28,7 +28,7 @@ async function answer(changes: Partial<Principal>, scopes: Scope[]) {
   const claims = { iss: null, aud: null, iat: 0, exp: 0 }
   const { requires } = createGuards({
     db,
-    authenticate: () => Promise.resolve({ principal, user, claims, slide: false }),
+    authenticate: () => Promise.resolve({ principal, user, claims, slide: false, token: null }),
     sessionCookies: services.sessionCookies,
     trustedOrigins: [],
   })

@@ -1,7 +1,7 @@
 import { createLocalJWKSet, errors, type JWK, type JWTVerifyGetKey, jwtVerify } from 'jose'
 import type { Db } from '../db/database.ts'
 import { ProblemError } from '../http/problem.ts'
-import { type Claims, decodeJwt } from './jwt.ts'
+import { type Claims, decodeJwt, type JwtHeader } from './jwt.ts'
 import { findPublicKeys, type PublicKeyRow } from './signing-keys.queries.ts'
 
 interface VerifierOptions {
@@ -13,11 +13,20 @@ interface VerifierOptions {
   shared: { secret: string; issuer: string } | undefined
 }
 
+/** The claims of a good token: of a session, of a trusted front end, or what a client was given by the OAuth provider. */
+export type AccessToken =
+  | { kind: 'session'; claims: Claims & { sid: string } }
+  | { kind: 'shared'; claims: Claims }
+  | { kind: 'oauth'; claims: OAuthClaims }
+
+/** @see RFC 9068 section 2.2 */
+export type OAuthClaims = Claims & { client_id: string; jti: string; scope: string }
+
 /**
  * Checks that a token was signed by us for `/api/v1` and is in its time. Whether its session still lives is not asked.
  * @throws ProblemError `invalid-token` or `token-expired`
  */
-export type VerifyAccessToken = (token: string) => Promise<Claims>
+export type VerifyAccessToken = (token: string) => Promise<AccessToken>
 
 const clockToleranceSeconds = 5
 const maxKeySetAgeMs = 5_000
@@ -29,6 +38,7 @@ const maxKeySetAgeMs = 5_000
  */
 export function createAccessTokenVerifier(db: Db, options: VerifierOptions): VerifyAccessToken {
   const { audience } = options
+  const userInfo = `${options.issuer}/oauth2/userinfo`
   const keySet = createKeySet(db, options.graceMs)
   const sharedKey = options.shared && new TextEncoder().encode(options.shared.secret)
 
@@ -64,14 +74,24 @@ export function createAccessTokenVerifier(db: Db, options: VerifierOptions): Ver
     } catch (error) {
       throw tokenProblem(error)
     }
-    const isSession = header.kid !== undefined && header.typ === undefined && claims.client_id === undefined
-    const isShared = header.kid === undefined && claims.sid === undefined && (header.typ ?? 'JWT') === 'JWT'
-    // Exact audience: an array that merely contains ours is a token for somebody else as well.
-    if (claims.aud !== audience || claims.iat > nowSeconds() + clockToleranceSeconds)
-      throw new ProblemError('invalid-token')
-    if (!isShared && !(isSession && claims.sid !== undefined)) throw new ProblemError('invalid-token')
-    return claims
+    const kind = kindOf(header, claims)
+    const isForUs = kind === 'oauth' ? isAudience(claims.aud, [audience, userInfo]) : claims.aud === audience
+    if (!kind || !isForUs || claims.iat > nowSeconds() + clockToleranceSeconds) throw new ProblemError('invalid-token')
+    return { kind, claims } as AccessToken
   }
+}
+
+/** Which kind of token it is, told apart by what only that kind has; undefined for any other, such as an ID token. */
+function kindOf({ kid, typ }: JwtHeader, { sid, client_id, jti, scope }: Claims): AccessToken['kind'] | undefined {
+  if (kid === undefined) return sid === undefined && (typ ?? 'JWT') === 'JWT' ? 'shared' : undefined
+  if (typ === 'at+jwt') return client_id && jti && scope !== undefined ? 'oauth' : undefined
+  return typ === undefined && client_id === undefined && sid !== undefined ? 'session' : undefined
+}
+
+// Exact: a list that merely contains us is of a token for somebody else as well. One for us may also ask who signed in.
+function isAudience(aud: string | string[], [api, userInfo]: [string, string]): boolean {
+  const audiences = [aud].flat()
+  return audiences.includes(api) && audiences.every((name) => name === api || name === userInfo)
 }
 
 function tokenProblem(error: unknown): unknown {

@@ -1,3 +1,5 @@
+import { isRedirectUri } from '../resources/redirect-uri.ts'
+import { type OAuthScope, oauthScopes } from './oauth-scopes.ts'
 import { type Permission, permissions } from './permissions.ts'
 
 /** What the pages and mails look like. */
@@ -9,23 +11,37 @@ export interface Brand {
   logo?: string
 }
 
+/** An application of the operator's own. It may do what it asks for without asking people. */
+export interface ConfiguredClient {
+  name: string
+  redirectUris: readonly string[]
+  /** Where people may be sent after signing out. */
+  postLogoutRedirectUris?: readonly string[]
+  scopes: readonly OAuthScope[]
+  /** Whether it keeps a secret, which an admin makes: an application on a server can, one in a browser cannot. */
+  isConfidential?: boolean
+}
+
 interface AuthSettings {
   brand: Brand
   roles: Record<string, readonly Permission[] | 'all'> & { user: readonly Permission[] | 'all'; admin: 'all' }
   session: { idleDays: number }
   signingKey: { rotationDays: number; publishHoursAhead: number }
+  /** By their `client_id`. */
+  clients?: Readonly<Record<string, ConfiguredClient>>
 }
 
 /** The checked contents of `auth.config.ts`; each role with its own set of permissions. */
-export interface AuthConfig extends Omit<AuthSettings, 'roles'> {
+export interface AuthConfig extends Omit<AuthSettings, 'roles' | 'clients'> {
   roles: ReadonlyMap<string, ReadonlySet<Permission>>
+  clients: ReadonlyMap<string, ConfiguredClient>
 }
 
 /**
  * Checks what `auth.config.ts` says.
  * @throws Error naming the entry that cannot be used
  */
-export function defineAuth({ brand, roles, session, signingKey }: AuthSettings): AuthConfig {
+export function defineAuth({ brand, roles, session, signingKey, clients = {} }: AuthSettings): AuthConfig {
   assertBrand(brand)
   const grants = new Map<string, ReadonlySet<Permission>>()
   for (const [role, granted] of Object.entries(roles)) {
@@ -37,7 +53,24 @@ export function defineAuth({ brand, roles, session, signingKey }: AuthSettings):
   assertBetween('session.idleDays', session.idleDays, 2, 30)
   assertBetween('signingKey.rotationDays', signingKey.rotationDays, 1, 3_650)
   assertBetween('signingKey.publishHoursAhead', signingKey.publishHoursAhead, 1, signingKey.rotationDays * 12)
-  return { brand, roles: grants, session, signingKey }
+  for (const [id, client] of Object.entries(clients)) assertClient(id, client)
+  return { brand, roles: grants, session, signingKey, clients: new Map(Object.entries(clients)) }
+}
+
+function assertClient(id: string, client: ConfiguredClient): void {
+  if (!/^[A-Za-z0-9_-]{1,50}$/.test(id)) throw new Error(`auth.config.ts: "${id}" is not a usable client id`)
+  const { name, redirectUris, postLogoutRedirectUris = [], scopes } = client
+  const fault = (what: string) => new Error(`auth.config.ts: client ${id}: ${what}`)
+  if (!isName(name)) throw fault('its name must have 1 to 50 characters')
+  if (redirectUris.length === 0) throw fault('it needs a redirect URI')
+  const unusable = [...redirectUris, ...postLogoutRedirectUris].find((uri) => !isRedirectUri(uri))
+  if (unusable !== undefined) throw fault(`"${unusable}" cannot be a redirect URI`)
+  const unknown = scopes.find((scope) => !oauthScopes.includes(scope))
+  if (unknown) throw fault(`there is no scope "${unknown}"`)
+}
+
+function isName(text: string): boolean {
+  return /^[^\p{Cc}]{1,50}$/u.test(text)
 }
 
 function assertBetween(name: string, value: number, min: number, max: number): void {
@@ -48,7 +81,7 @@ function assertBetween(name: string, value: number, min: number, max: number): v
 const grounds = { light: '#ffffff', dark: '#1c1e25' }
 
 function assertBrand({ name, color, logo }: Brand): void {
-  if (!/^[^\p{Cc}]{1,50}$/u.test(name)) throw new Error('auth.config.ts: brand.name must have 1 to 50 characters')
+  if (!isName(name)) throw new Error('auth.config.ts: brand.name must have 1 to 50 characters')
   if (logo !== undefined && !logo.trimStart().startsWith('<svg'))
     throw new Error('auth.config.ts: brand.logo is no SVG')
   for (const scheme of ['light', 'dark'] as const) {

@@ -6,6 +6,7 @@ import { type Env, exchangeOf } from '../http/exchange.ts'
 import { ProblemError } from '../http/problem.ts'
 import type { Auth } from './auth.ts'
 import { onCaller } from './caller.ts'
+import { providerMetadata } from './oauth-metadata.ts'
 import { limitOutbound } from './outbound.ts'
 import type { SigningKeys } from './signing-keys.ts'
 
@@ -21,10 +22,15 @@ const forwarded = ['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', '
 // The longest has a provider or a token in it. A path is a key of Better-Auth's limiter too, in an index.
 const maxPathLength = 512
 
+const metadataPaths = ['/api/auth/.well-known/openid-configuration', '/.well-known/oauth-authorization-server/api/auth']
+
 /** `/api/auth/*`: Better-Auth, told the true address of the client, and the JWKS. */
 export function authHandler({ auth, keys, clientAddress }: Dependencies) {
   const endpoints = new Set(Object.values(auth.api).map(({ path }) => `/api/auth${path}`))
   return new Hono<Env>()
+    .on('GET', metadataPaths, async (c) =>
+      c.json(await providerMetadata(auth), 200, { 'cache-control': 'public, max-age=60', vary: 'Origin' }),
+    )
     .get('/api/auth/jwks', async (c) =>
       c.json(await keys.published(), 200, {
         'cache-control': 'public, max-age=60, stale-while-revalidate=60',

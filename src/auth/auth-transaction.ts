@@ -1,8 +1,16 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { getCurrentDBAdapterAsyncLocalStorage } from '@better-auth/core/context'
 import { kyselyAdapter } from '@better-auth/kysely-adapter'
 import type { BetterAuthOptions } from 'better-auth'
 import type { Db, Tx } from '../db/database.ts'
 import { inTransaction } from '../db/transaction.ts'
+
+const transactionUnderWay = new AsyncLocalStorage<Tx>()
+
+/** The transaction under way, where there is one: the embedded database has no second connection to wait for. */
+export function transactionOr(db: Db): Db {
+  return transactionUnderWay.getStore() ?? db
+}
 
 /** Counts the address of a user as theirs, in the transaction under way: they used what was mailed to it. */
 export async function markEmailVerified(userId: string): Promise<void> {
@@ -22,14 +30,16 @@ export async function markEmailVerified(userId: string): Promise<void> {
 export async function inAuthTransaction<T>(
   db: Db,
   options: BetterAuthOptions,
-  work: (trx: Tx) => Promise<T>,
+  work: (trx: Tx, adapter: ReturnType<ReturnType<typeof kyselyAdapter>>) => Promise<T>,
 ): Promise<T> {
   const storage = await getCurrentDBAdapterAsyncLocalStorage()
   let pendingHooks: (() => Promise<void>)[] = []
   const result = await inTransaction(db, (trx) => {
     pendingHooks = []
     const adapter = kyselyAdapter(trx, { type: 'postgres' })(options)
-    return storage.run({ adapter, pendingHooks, isTransactionActive: true }, () => work(trx))
+    return transactionUnderWay.run(trx, () =>
+      storage.run({ adapter, pendingHooks, isTransactionActive: true }, () => work(trx, adapter)),
+    )
   })
   for (const hook of pendingHooks) await hook()
   return result

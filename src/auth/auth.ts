@@ -7,6 +7,7 @@ import { accountHooks } from './account-hooks.ts'
 import type { AuthConfig } from './auth-config.ts'
 import { accountFields, rateLimitFields, sessionFields, userFields, verificationFields } from './columns.ts'
 import { createSendAfterCommit, mailCallbacks } from './mail-callbacks.ts'
+import { closedOAuthPaths } from './oauth-provider.ts'
 import { authPlugins, type PluginDependencies } from './plugins.ts'
 import { profileHooks, socialProviders } from './profile-hooks.ts'
 import { providersOf } from './providers.ts'
@@ -60,6 +61,7 @@ export function createAuth(dependencies: AuthDependencies) {
       '/verify-password',
       '/delete-user/callback',
       '/open-api/generate-schema',
+      ...closedOAuthPaths,
     ],
     plugins: authPlugins({ ...dependencies, send }),
   })

@@ -13,15 +13,12 @@ export interface AuthorityRow extends UserRow {
 }
 
 /** The authority of a user, with the session of that id if it is theirs. */
-export function findAuthority(
-  db: Db,
-  userId: string,
-  sessionId: string | undefined,
-): Promise<AuthorityRow | undefined> {
-  return authorityOf(db, userId, sessionId ?? null).executeTakeFirst()
+export function findAuthority(db: Db, userId: string, sessionId: string | null): Promise<AuthorityRow | undefined> {
+  return selectAuthorityOf(db, userId, sessionId).executeTakeFirst()
 }
 
-function authorityOf(db: Db, userId: string, sessionId: string | null) {
+/** The query of `findAuthority`, to which more may be joined. */
+export function selectAuthorityOf(db: Db, userId: string, sessionId: string | null) {
   return selectAuthority(db)
     .leftJoin('session', (join) => join.onRef('session.user_id', '=', 'user.id').on('session.id', '=', sessionId ?? ''))
     .select(sessionColumns)
@@ -51,7 +48,7 @@ function selectAuthority(db: Db) {
 
 /** The same as `findAuthority`, and nobody can change or ban the user until the transaction ends. */
 export function holdAuthority(trx: Db, userId: string, sessionId: string | null): Promise<AuthorityRow | undefined> {
-  return authorityOf(trx, userId, sessionId).forShare('user').executeTakeFirst()
+  return selectAuthorityOf(trx, userId, sessionId).forShare('user').executeTakeFirst()
 }
 
 /** Selects the effective ban: one that has expired is none. */

@@ -60,24 +60,28 @@ export function createGuards({
   })
 
   /** Lets everybody through; `c.var.principal` is undefined for who presents no credential, or a cookie that is over. */
-  const optionalAuthenticate = createMiddleware<Env & { Variables: { principal: Principal | undefined } }>(
-    async function optionalAuthenticate(c, next) {
-      try {
-        await identify(c as unknown as Context<PrincipalEnv>)
-      } catch (error) {
-        // A browser keeps sending its old cookie; a bearer token is sent on purpose.
-        const isOldCookie = error instanceof ProblemError && error.status === 401 && !c.req.header('authorization')
-        if (!isOldCookie) throw error
-      }
-      await next()
-    },
-  )
+  const optionalAuthenticate = createMiddleware<
+    Env & { Variables: { principal: Principal | undefined; authenticated: Authenticated | undefined } }
+  >(async function optionalAuthenticate(c, next) {
+    try {
+      await identify(c as unknown as Context<PrincipalEnv>)
+    } catch (error) {
+      // A browser keeps sending its old cookie; a bearer token is sent on purpose.
+      const isOldCookie = error instanceof ProblemError && error.status === 401 && !c.req.header('authorization')
+      if (!isOldCookie) throw error
+    }
+    await next()
+  })
 
-  /** Lets one of the named roles through. Prefer a permission: a role's name says little about what it may do. */
+  /**
+   * Lets one of the named roles through, signed in themselves: a client's token is for its scopes, not for a role. Prefer
+   * a permission: a role's name says little about what it may do.
+   */
   const requiresRole = (...roles: string[]) =>
     createMiddleware<PrincipalEnv>(async function requiresRole(c, next) {
-      const { role, impersonatedBy } = await identified(c)
-      if (role === null || !roles.includes(role) || impersonatedBy !== null) throw new ProblemError('forbidden')
+      const { role, clientId, impersonatedBy } = await identified(c)
+      if (role === null || !roles.includes(role) || clientId !== null || impersonatedBy !== null)
+        throw new ProblemError('forbidden')
       await next()
     })
 
@@ -96,7 +100,11 @@ export function createGuards({
       await next()
     })
     return {
-      security: [{ bearer: [] as string[] }, { cookie: [] as string[] }],
+      security: [
+        { bearer: [] as string[] },
+        { cookie: [] as string[] },
+        ...[permission, ...(orSelf ? [ownScope] : [])].map((scope) => ({ oauth2: [scope as string] })),
+      ],
       'x-required-permission': orSelf ? `${permission}, or one's own` : permission,
       middleware,
     }

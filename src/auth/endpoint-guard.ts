@@ -18,16 +18,18 @@ export interface EndpointCall {
 /** Throws an APIError for what must not happen; may change the body. */
 export type Rule = (call: EndpointCall) => Promise<void> | void
 
-interface Endpoint {
+/** An endpoint of Better-Auth, as its dispatcher calls it. */
+export interface Endpoint {
   (context: EndpointContext): Promise<unknown>
   options: { body?: z.ZodType }
 }
 
-interface EndpointContext {
-  headers?: Headers
+export interface EndpointContext {
+  headers?: Headers | undefined
+  request?: Request | undefined
   body?: unknown
-  query?: Record<string, unknown>
-  context: { options: BetterAuthOptions }
+  query?: Record<string, unknown> | undefined
+  context: { options: BetterAuthOptions; adapter: unknown }
 }
 
 interface GuardOptions {

@@ -20,7 +20,8 @@ const Claims = z.object({
   iat: time,
   exp: time,
   nbf: time.optional(),
-  sid: name.optional(),
+  // The OAuth provider writes null for a token that has none.
+  sid: name.nullish().transform((sid) => sid ?? undefined),
   jti: z.string().optional(),
   client_id: name.optional(),
   scope: z.string().optional(),

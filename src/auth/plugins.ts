@@ -11,6 +11,8 @@ import { createEndpointGuard, type GuardEndpoint } from './endpoint-guard.ts'
 import { latchkeyPlugin } from './latchkey-plugin.ts'
 import type { SendAfterCommit } from './mail-callbacks.ts'
 import { keyPairConfig } from './mint-key.ts'
+import { oauthPlugin } from './oauth-provider.ts'
+import type { Authenticate } from './principal.ts'
 import type { Roles } from './roles.ts'
 import type { SessionCookies } from './session-cookie.ts'
 import type { SigningKeys } from './signing-keys.ts'
@@ -26,15 +28,17 @@ export interface PluginDependencies {
   send: SendAfterCommit
   messages: Messages
   log: Log
+  authenticate: Authenticate
 }
 
 /** What Better-Auth is extended with, each plugin with the settings and the rules of this service. */
-export function authPlugins({ config, db, roles, keys, ...rest }: PluginDependencies) {
+export function authPlugins({ config, db, roles, keys, authenticate, ...rest }: PluginDependencies) {
   const guard = createEndpointGuard(db)
   return [
     tokens({ config, keys }),
     guardedAdmin(roles, guard),
     bearer({ requireSignature: true }),
+    oauthPlugin({ config, db, authenticate }),
     openAPI({ disableDefaultReference: true }),
     latchkeyPlugin({ ...rest, db, guard, baseUrl: config.baseUrl }),
   ]

@@ -1,9 +1,11 @@
 import type { Db, Tx } from '../db/database.ts'
 import { ProblemError } from '../http/problem.ts'
 import type { UserRow } from '../resources/user.ts'
-import type { VerifyAccessToken } from './access-token.ts'
-import { type AuthorityRow, findAuthority, findAuthorityByToken, holdAuthority } from './authority.queries.ts'
-import type { Claims } from './jwt.ts'
+import type { AccessToken, VerifyAccessToken } from './access-token.ts'
+import { findAuthority, findAuthorityByToken, holdAuthority } from './authority.queries.ts'
+import { assertActive, assertIssuedAfter, assertLive, seconds, toPrincipal } from './authority.ts'
+import { holdClient } from './oauth.queries.ts'
+import { judgeOAuth } from './oauth-authority.ts'
 import { covers, type Scope } from './permissions.ts'
 import type { Roles } from './roles.ts'
 import type { SessionCookies } from './session-cookie.ts'
@@ -28,11 +30,13 @@ export type Credential = { kind: 'bearer'; token: string } | { kind: 'cookie'; v
 /** A principal together with what its credential says of itself. */
 export interface Authenticated {
   principal: Principal
-  /** The user, as the database has them now. */
-  user: UserRow
-  claims: { iss: string | null; aud: string | null; iat: number; exp: number }
+  /** The user, as the database has them now; null for a client that acts for itself. */
+  user: UserRow | null
+  claims: { iss: string | null; aud: string | string[] | null; iat: number; exp: number }
   /** Of a cookie: its session, when it is time to slide it. */
   slide: boolean
+  /** What the credential hangs on, so that it can be asked again. */
+  token: AccessToken | null
 }
 
 /**
@@ -48,25 +52,17 @@ interface AuthenticatorOptions {
   sessionCookies: SessionCookies
 }
 
-/** One query a request: the user with the session that the credential names. */
+/** One query a request: the user or the client, with what the credential names. */
 export function createAuthenticator({
   db,
   roles,
   verifyAccessToken,
   sessionCookies,
 }: AuthenticatorOptions): Authenticate {
-  async function authenticateToken(token: string): Promise<Authenticated> {
-    const claims = await verifyAccessToken(token)
-    const row = await findAuthority(db, claims.sub, claims.sid)
-    const user = assertActive(row)
-    if (claims.sid === undefined) assertIssuedAfter(claims, user)
-    else assertLive(user)
-    return {
-      principal: toPrincipal(user, roles),
-      user,
-      claims: { iss: claims.iss, aud: String(claims.aud), iat: claims.iat, exp: claims.exp },
-      slide: false,
-    }
+  async function authenticateToken(value: string): Promise<Authenticated> {
+    const token = await verifyAccessToken(value)
+    const { iss, aud, iat, exp } = token.claims
+    return { ...(await judge(db, roles, token)), claims: { iss, aud, iat, exp }, slide: false, token }
   }
 
   async function authenticateCookie(value: string): Promise<Authenticated> {
@@ -78,6 +74,7 @@ export function createAuthenticator({
       user,
       claims: { iss: null, aud: null, iat: seconds(user.session_created_at), exp: seconds(user.session_expires_at) },
       slide: sessionCookies.isDue(user),
+      token: null,
     }
   }
 
@@ -90,52 +87,27 @@ export function createAuthenticator({
  * until the transaction ends: time may have passed, waiting for a lock or hashing a password.
  * @throws ProblemError with status 401, or `forbidden` when a permission is gone
  */
-export async function assertStillAuthorized(
-  trx: Tx,
-  roles: Roles,
-  { principal, claims }: Authenticated,
-): Promise<void> {
-  const user = assertActive(await holdAuthority(trx, principal.subject, principal.sessionId))
-  if (principal.sessionId === null) assertIssuedAfter(claims, user)
-  else assertLive(user)
-  if (!covers(toPrincipal(user, roles).permissions, principal.permissions)) throw new ProblemError('forbidden')
+export async function assertStillAuthorized(trx: Tx, roles: Roles, { principal, token }: Authenticated): Promise<void> {
+  if (principal.kind === 'client') await holdClient(trx, principal.subject)
+  const user = await holdAuthority(trx, principal.subject, principal.sessionId)
+  const { permissions } = token
+    ? (await judge(trx, roles, token)).principal
+    : toPrincipal(assertLive(assertActive(user)), roles)
+  if (!covers(permissions, principal.permissions)) throw new ProblemError('forbidden')
 }
 
-function assertActive(user: AuthorityRow | undefined): AuthorityRow {
-  if (!user) throw new ProblemError('session-ended')
-  if (user.banned) throw new ProblemError('banned')
+/** The user who asks. @throws ProblemError `forbidden` for a client that acts for itself */
+export function userOf({ user }: Authenticated): UserRow {
+  if (!user) throw new ProblemError('forbidden', 'This is answered to users, not to clients of their own.')
   return user
 }
 
-type LiveRow = AuthorityRow & { session_id: string; session_created_at: Date; session_expires_at: Date }
-
-function assertLive(user: AuthorityRow): LiveRow {
-  const { session_id, session_created_at, session_expires_at } = user
-  if (!session_id || !session_created_at || !session_expires_at || session_expires_at.getTime() <= Date.now()) {
-    throw new ProblemError('session-ended')
-  }
-  return { ...user, session_id, session_created_at, session_expires_at }
-}
-
-// `iat` counts whole seconds, so a token of the very second may be from before the change: it is dead.
-function assertIssuedAfter({ iat }: Pick<Claims, 'iat'>, { valid_after }: AuthorityRow): void {
-  if (valid_after && iat <= seconds(valid_after)) throw new ProblemError('session-ended')
-}
-
-function toPrincipal(user: AuthorityRow, roles: Roles): Principal {
-  return {
-    kind: 'user',
-    subject: user.id,
-    sessionId: user.session_id,
-    clientId: null,
-    // Whoever trusts a role must not take the admin who looks for the user.
-    role: user.impersonated_by === null ? user.role : 'user',
-    // Acting as somebody is for looking at their account: it gives no power over it, nor theirs over others.
-    permissions: user.impersonated_by === null ? roles.scopesOf(user.role) : new Set<Scope>(['account:read']),
-    impersonatedBy: user.impersonated_by,
-  }
-}
-
-function seconds(date: Date): number {
-  return Math.floor(date.getTime() / 1_000)
+/** Who presents a token, and what they may do now. */
+async function judge(db: Db, roles: Roles, token: AccessToken): Promise<Pick<Authenticated, 'principal' | 'user'>> {
+  if (token.kind === 'oauth') return judgeOAuth(db, roles, token.claims)
+  const { claims } = token
+  const user = assertActive(await findAuthority(db, claims.sub, claims.sid ?? null))
+  if (token.kind === 'session') assertLive(user)
+  else assertIssuedAfter(claims, user)
+  return { principal: toPrincipal(user, roles), user }
 }

@@ -2,6 +2,7 @@ import type { Jwk } from 'better-auth/plugins/jwt'
 import type { JSONWebKeySet, JWK } from 'jose'
 import type { Db } from '../db/database.ts'
 import { inTransaction } from '../db/transaction.ts'
+import { transactionOr } from './auth-transaction.ts'
 import {
   deleteRetiredKeys,
   findKeys,
@@ -45,7 +46,7 @@ export interface SigningKeys {
 export function createSigningKeys(db: Db, policy: KeyPolicy): SigningKeys {
   return {
     async current() {
-      const active = (await findKeys(db)).filter((row) => row.active_at.getTime() <= Date.now())
+      const active = (await findKeys(transactionOr(db))).filter((row) => row.active_at.getTime() <= Date.now())
       // After a change of JWT_ALGORITHM the old key signs on until the new one has been published.
       const key = active.filter(({ alg }) => alg === policy.algorithm).at(-1) ?? active.at(-1)
       return key ? [toJwk(key)] : []

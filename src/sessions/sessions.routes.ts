@@ -2,6 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import type { ActOnUser } from '../auth/act-on-user.ts'
 import { userExists } from '../auth/authority.queries.ts'
 import type { Requires } from '../auth/authorize.ts'
+import { userOf } from '../auth/principal.ts'
 import type { Db } from '../db/database.ts'
 import type { Cursors } from '../http/cursor.ts'
 import { cutPage, pageQuery, pageResponse } from '../http/page.ts'
@@ -56,7 +57,7 @@ export function sessionsRoutes({ db, requires, cursors, actOnUser }: Dependencie
         const { sessionId } = c.var.principal
         const session = sessionId === null ? undefined : await findSession(db, sessionId)
         if (!session) throw new ProblemError('not-found', 'This credential has no session.')
-        return c.json({ session: toSession(session, sessionId), user: toUser(c.var.authenticated.user) }, 200)
+        return c.json({ session: toSession(session, sessionId), user: toUser(userOf(c.var.authenticated)) }, 200)
       },
     )
     .openapi(

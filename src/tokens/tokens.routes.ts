@@ -32,7 +32,10 @@ const Verification = z
         .nullable()
         .openapi({ description: 'The admin who acts as the user (RFC 8693 section 4.1)', example: null }),
       iss: z.string().nullable().openapi({ example: 'http://localhost:3000/api/auth' }),
-      aud: z.string().nullable().openapi({ example: 'http://localhost:3000/api/v1' }),
+      aud: z
+        .union([z.string(), z.array(z.string())])
+        .nullable()
+        .openapi({ example: 'http://localhost:3000/api/v1' }),
       iat: z.int().openapi({ description: 'Seconds since the epoch', example: 1769851800 }),
       exp: z.int().openapi({ description: 'Seconds since the epoch', example: 1769852700 }),
     }),

@@ -2,7 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import type { ActOnUser } from '../auth/act-on-user.ts'
 import type { Requires } from '../auth/authorize.ts'
 import { covers } from '../auth/permissions.ts'
-import { assertStillAuthorized, type Principal } from '../auth/principal.ts'
+import { assertStillAuthorized, type Principal, userOf } from '../auth/principal.ts'
 import type { Roles } from '../auth/roles.ts'
 import type { UserAccounts } from '../auth/user-accounts.ts'
 import type { Db } from '../db/database.ts'
@@ -42,7 +42,7 @@ export function usersRoutes({ db, requires, roles, cursors, actOnUser, userAccou
         path: '/auth/me',
         responses: { 200: userResponse('The user') },
       }),
-      (c) => c.json(toUser(c.var.authenticated.user), 200),
+      (c) => c.json(toUser(userOf(c.var.authenticated)), 200),
     )
     .openapi(
       createRoute({

@@ -1,0 +1,56 @@
+import { randomUUID } from 'node:crypto'
+import { sql } from 'kysely'
+import type { Db } from '../db/database.ts'
+import { inTransaction } from '../db/transaction.ts'
+import type { FirstPartyClient } from './first-party-clients.ts'
+
+/**
+ * Makes the clients of `auth.config.ts`, and the API as the resource that tokens are for, exactly what they are there.
+ * A client that is not there any more is deleted, and its tokens end.
+ */
+export function syncOAuth(db: Db, resource: string, clients: readonly FirstPartyClient[]): Promise<void> {
+  return inTransaction(db, async (trx) => {
+    await trx
+      .insertInto('oauth_resource')
+      .values({ id: randomUUID(), identifier: resource, name: 'REST API', disabled: false, created_at: new Date() })
+      .onConflict((conflict) => conflict.column('identifier').doNothing())
+      .execute()
+    for (const client of clients) {
+      await trx
+        .insertInto('oauth_client')
+        .values({ id: randomUUID(), client_id: client.id, is_configured: true, ...columnsOf(client) })
+        .onConflict((conflict) =>
+          conflict
+            .column('client_id')
+            .doUpdateSet({ ...columnsOf(client), updated_at: sql`current_timestamp` })
+            .where('oauth_client.is_configured', '=', true),
+        )
+        .execute()
+    }
+    await trx
+      .deleteFrom('oauth_client')
+      .where('is_configured', '=', true)
+      .$if(clients.length > 0, (query) =>
+        query.where(
+          'client_id',
+          'not in',
+          clients.map(({ id }) => id),
+        ),
+      )
+      .execute()
+  })
+}
+
+function columnsOf({ name, redirectUris, postLogoutRedirectUris = [], scopes, isConfidential }: FirstPartyClient) {
+  return {
+    name,
+    redirect_uris: JSON.stringify(redirectUris),
+    post_logout_redirect_uris: JSON.stringify(postLogoutRedirectUris),
+    scopes: JSON.stringify(scopes),
+    grant_types: JSON.stringify(['authorization_code', 'refresh_token']),
+    response_types: JSON.stringify(['code']),
+    token_endpoint_auth_method: isConfidential ? 'client_secret_basic' : 'none',
+    skip_consent: true,
+    enable_end_session: true,
+  }
+}

@@ -1,0 +1,119 @@
+import { sql } from 'kysely'
+import type { Db, Tx } from '../db/database.ts'
+import type { OAuthClaims } from './access-token.ts'
+import { type AuthorityRow, selectAuthorityOf } from './authority.queries.ts'
+
+interface Grant {
+  userId: string
+  clientId: string
+  scopes: readonly string[]
+  /** Of the code that was exchanged for it. */
+  codeHash: string | undefined
+}
+
+/** Begins a grant, or widens the one there is. What was issued before the last one ended stays dead. */
+export async function saveGrant(trx: Tx, { userId, clientId, scopes, codeHash }: Grant): Promise<void> {
+  await trx
+    .insertInto('oauth_grant')
+    .values({ user_id: userId, client_id: clientId, scopes: JSON.stringify(scopes) })
+    .onConflict((conflict) =>
+      conflict.columns(['user_id', 'client_id']).doUpdateSet({
+        scopes: sql`case when oauth_grant.ended_at is not null then excluded.scopes else (
+          select jsonb_agg(distinct scope) from jsonb_array_elements(oauth_grant.scopes || excluded.scopes) as scope
+        ) end`,
+        created_at: sql`case when oauth_grant.ended_at is null then oauth_grant.created_at else excluded.created_at end`,
+        updated_at: sql`excluded.updated_at`,
+        valid_after: sql`greatest(oauth_grant.valid_after, oauth_grant.ended_at)`,
+        ended_at: null,
+      }),
+    )
+    .execute()
+  if (codeHash === undefined) return
+  await trx
+    .insertInto('oauth_redeemed_code')
+    .values({ code_hash: codeHash, user_id: userId, client_id: clientId })
+    .execute()
+}
+
+/** Whether a session is one in which an admin acts as its user. */
+export async function isImpersonated(trx: Tx, sessionId: string): Promise<boolean> {
+  const session = await trx
+    .selectFrom('session')
+    .select('id')
+    .where('id', '=', sessionId)
+    .where('impersonated_by', 'is not', null)
+    .executeTakeFirst()
+  return session !== undefined
+}
+
+/** Ends the access tokens of the grant for which a code was exchanged before. @see RFC 6749 section 4.1.2 */
+export async function endTokensOfCode(trx: Tx, codeHash: string): Promise<void> {
+  await sql`
+    update oauth_grant as g set valid_after = clock_timestamp() from oauth_redeemed_code as c
+    where c.code_hash = ${codeHash} and g.user_id = c.user_id and g.client_id = c.client_id`.execute(trx)
+}
+
+/** Ends an access token before its time. */
+export async function revokeToken(db: Db, jti: string, expiresAt: Date): Promise<void> {
+  await db
+    .insertInto('oauth_revoked_token')
+    .values({ jti, expires_at: expiresAt })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute()
+}
+
+/** What every access token of a client hangs on. */
+export interface ClientRow {
+  /** Null when there is no such client. */
+  client_enabled: boolean | null
+  client_valid_after: Date | null
+  /** What the client may do for itself, and what it may ask people for. */
+  client_own_scopes: string[] | null
+  client_scopes: string[] | null
+  is_revoked: boolean
+}
+
+/** The authority of a user, with the client and the grant by which it acts for them; all null where there is none. */
+export interface DelegationRow extends AuthorityRow, ClientRow {
+  granted_at: Date | null
+  grant_ended_at: Date | null
+  grant_valid_after: Date | null
+}
+
+type Reference = Pick<OAuthClaims, 'sub' | 'sid' | 'client_id' | 'jti'>
+
+/** The authority of the user of an access token, with its session, its client and their grant. */
+export function findDelegation(db: Db, { sub, sid, client_id, jti }: Reference): Promise<DelegationRow | undefined> {
+  return selectAuthorityOf(db, sub, sid ?? null)
+    .leftJoin('oauth_client', (join) => join.on('oauth_client.client_id', '=', client_id))
+    .leftJoin('oauth_grant', (join) =>
+      join.onRef('oauth_grant.user_id', '=', 'user.id').on('oauth_grant.client_id', '=', client_id),
+    )
+    .select([
+      'oauth_grant.created_at as granted_at',
+      'oauth_grant.ended_at as grant_ended_at',
+      'oauth_grant.valid_after as grant_valid_after',
+    ])
+    .select(clientColumns(jti))
+    .executeTakeFirst()
+}
+
+/** The authority of a client that acts for itself. */
+export function findMachine(db: Db, { client_id, jti }: Reference): Promise<ClientRow | undefined> {
+  return db.selectFrom('oauth_client').select(clientColumns(jti)).where('client_id', '=', client_id).executeTakeFirst()
+}
+
+/** Keeps a client from being changed or deleted until the transaction ends. */
+export async function holdClient(trx: Tx, clientId: string): Promise<void> {
+  await trx.selectFrom('oauth_client').select('id').where('client_id', '=', clientId).forShare().execute()
+}
+
+function clientColumns(jti: string) {
+  return [
+    sql<boolean | null>`not oauth_client.disabled`.as('client_enabled'),
+    sql<Date | null>`oauth_client.valid_after`.as('client_valid_after'),
+    sql<string[] | null>`oauth_client.client_credentials_scopes`.as('client_own_scopes'),
+    sql<string[] | null>`oauth_client.scopes`.as('client_scopes'),
+    sql<boolean>`exists (select from oauth_revoked_token where jti = ${jti})`.as('is_revoked'),
+  ] as const
+}
