@@ -2,7 +2,9 @@ import { cors } from 'hono/cors'
 import { createMiddleware } from 'hono/factory'
 import { accountsRoutes } from './accounts/accounts.routes.ts'
 import { authHandler } from './auth/auth-handler.ts'
+import { clientsRoutes } from './clients/clients.routes.ts'
 import { errorHandler } from './failures.ts'
+import { grantsRoutes } from './grants/grants.routes.ts'
 import { healthRoutes } from './health/health.routes.ts'
 import { limitedBody } from './http/body.ts'
 import { clientAddressFinder } from './http/client-address.ts'
@@ -37,6 +39,8 @@ export async function createApp(services: Services, isReady: () => boolean) {
   api.route('/', sessionsRoutes({ ...services, requires }))
   api.route('/', accountsRoutes({ ...services, requires }))
   api.route('/', tokensRoutes({ ...services, requires }))
+  api.route('/', clientsRoutes({ ...services, requires }))
+  api.route('/', grantsRoutes({ ...services, requires }))
 
   const { name: cookieName } = services.sessionCookies
   const document = buildDocument(api, config.baseUrl, cookieName)
@@ -48,7 +52,7 @@ export async function createApp(services: Services, isReady: () => boolean) {
   app.use(limitedBody)
   app.route('/', healthRoutes({ db: services.db, isReady }))
   app.route('/', authHandler({ ...services, clientAddress }))
-  app.route('/', await referenceRoutes({ document, authDocument }))
+  app.route('/', await referenceRoutes({ document, authDocument, baseUrl: config.baseUrl }))
   app.use('/api/v1/*', rateLimited(config.rateLimit, clientAddress))
   app.route('/api/v1', api)
   app.route(

@@ -17,6 +17,15 @@ export const SessionPath = UserPath.extend({
   }),
 })
 
+/** The path of what one client may do for a user. */
+export const GrantPath = UserPath.extend({
+  clientId: id.openapi({
+    param: { name: 'clientId', in: 'path' },
+    description: "A client's id",
+    example: 'Hn2bQx8kTq0vYw4mZr6sLA',
+  }),
+})
+
 /** The id that a path means for this principal. */
 export function resolveId(id: string, principal: Principal): string {
   return id === 'me' ? principal.subject : id
