@@ -1,7 +1,8 @@
-import type { Account, Session } from './account-data.ts'
+import type { Account, Grant, Session } from './account-data.ts'
 import type { PageDependencies } from './dependencies.ts'
 import { deviceOf } from './device.ts'
 import { Form, type FormState, Notice } from './fields.tsx'
+import { permissionsIn } from './scope-words.ts'
 import { Section } from './section.tsx'
 
 /** Where the owner is signed in. */
@@ -85,6 +86,33 @@ export function SignInMethods({ accounts, providers, hasPassword, state = {} }: 
           </button>
         </Form>
       ))}
+    </Section>
+  )
+}
+
+/** Which applications act for the owner, and what they may do. */
+export function Applications({ grants, state = {} }: { grants: Grant[]; state: FormState | undefined }) {
+  if (grants.length === 0) return null
+  return (
+    <Section id="applications" title="Connected applications">
+      {state.problem && <Notice kind="bad">{state.problem}</Notice>}
+      <ul class="rows">
+        {grants.map(({ clientId, name, uri, scopes, createdAt }) => (
+          <li>
+            <div>
+              <strong>{uri ? <a href={uri}>{name}</a> : name}</strong>
+              <p class="hint">
+                since <Time at={createdAt} /> · may {permissionsIn(scopes).join('; ')}
+              </p>
+            </div>
+            <Form action="/account/disconnect" hidden={{ clientId }}>
+              <button type="submit" class="quiet small" aria-label={`Disconnect ${name}`}>
+                Disconnect
+              </button>
+            </Form>
+          </li>
+        ))}
+      </ul>
     </Section>
   )
 }

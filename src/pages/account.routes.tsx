@@ -2,7 +2,7 @@ import { type Context, Hono } from 'hono'
 import type { Env } from '../http/exchange.ts'
 import { ProblemError } from '../http/problem.ts'
 import { AccountPage, type AccountState } from './account.tsx'
-import type { Account, Session, User } from './account-data.ts'
+import type { Account, Grant, Session, User } from './account-data.ts'
 import type { Answer } from './calls.ts'
 import type { PageDependencies } from './dependencies.ts'
 import type { FormState } from './fields.tsx'
@@ -17,17 +17,20 @@ export function accountRoutes(dependencies: PageDependencies) {
 
   async function show(c: Context, state: AccountState) {
     const answers = await Promise.all(
-      ['/auth/me', '/auth/accounts', '/users/me/sessions?limit=100'].map((path) => call(c, 'GET', `/api/v1${path}`)),
+      ['/auth/me', '/auth/accounts', '/users/me/sessions?limit=100', '/users/me/grants'].map((path) =>
+        call(c, 'GET', `/api/v1${path}`),
+      ),
     )
     const failed = answers.find(({ isOk }) => !isOk)
     if (failed) return refusal(c, failed)
-    const [user, accounts, sessions] = answers.map(({ body }) => body) as [
+    const [user, accounts, sessions, grants] = answers.map(({ body }) => body) as [
       User,
       { data: Account[] },
       { data: Session[] },
+      { data: Grant[] },
     ]
-    const props = { ...dependencies, user, accounts: accounts.data, sessions: sessions.data, state }
-    return view(c, <AccountPage {...props} />, { formTargets })
+    const lists = { accounts: accounts.data, sessions: sessions.data, grants: grants.data }
+    return view(c, <AccountPage {...dependencies} {...lists} user={user} state={state} />, { formTargets })
   }
 
   /** Goes back to the page with a notice, or shows what is wrong beside the form of that name. */
@@ -80,6 +83,11 @@ export function accountRoutes(dependencies: PageDependencies) {
     .post('/account/unlink', async (c) => {
       const { id } = await fieldsOf(c)
       return done(c, await call(c, 'POST', '/api/auth/unlink-account', { accountId: id }), 'unlink', [])
+    })
+    .post('/account/disconnect', async (c) => {
+      const { clientId = '' } = await fieldsOf(c)
+      const answer = await call(c, 'DELETE', `/api/v1/users/me/grants/${encodeURIComponent(clientId)}`)
+      return done(c, answer, 'disconnect', [])
     })
     .post('/account/delete', async (c) => {
       const { password } = await fieldsOf(c)

@@ -1,6 +1,6 @@
-import type { Account, Session, User } from './account-data.ts'
+import type { Account, Grant, Session, User } from './account-data.ts'
 import { Deletion, Email, Impersonation, Password, Profile } from './account-forms.tsx'
-import { Sessions, SignInMethods } from './account-lists.tsx'
+import { Applications, Sessions, SignInMethods } from './account-lists.tsx'
 import type { PageDependencies } from './dependencies.ts'
 import { Form, type FormState, Notice } from './fields.tsx'
 import { Page } from './layout.tsx'
@@ -14,6 +14,7 @@ export interface AccountState {
   sessions?: FormState
   link?: FormState
   unlink?: FormState
+  disconnect?: FormState
   delete?: FormState
   return?: FormState
 }
@@ -27,6 +28,7 @@ const notices = new Map(
     sessions: 'The session has ended.',
     link: 'You can sign in with it from now on.',
     unlink: 'You cannot sign in with it any more.',
+    disconnect: 'It is not connected to your account any more.',
     return: 'You are yourself again.',
   }),
 )
@@ -35,11 +37,13 @@ interface AccountProps extends Pick<PageDependencies, 'brand' | 'providers' | 'c
   user: User
   accounts: Account[]
   sessions: Session[]
+  grants: Grant[]
   state: AccountState
 }
 
 /** What people see of their own account. */
-export function AccountPage({ brand, providers, canSendMail, user, accounts, sessions, state }: AccountProps) {
+export function AccountPage({ brand, providers, canSendMail, user, state, ...lists }: AccountProps) {
+  const { accounts, sessions, grants } = lists
   const notice = notices.get(state.notice ?? '')
   const hasPassword = accounts.some(({ providerId }) => providerId === 'credential')
   const isImpersonated = sessions.some(({ current, impersonatedBy }) => current && impersonatedBy !== null)
@@ -53,6 +57,7 @@ export function AccountPage({ brand, providers, canSendMail, user, accounts, ses
       <Password hasPassword={hasPassword} canSendMail={canSendMail} email={user.email} state={state.password} />
       <Sessions sessions={sessions} state={state.sessions} />
       <SignInMethods {...{ accounts, providers, hasPassword }} state={state.link ?? state.unlink} />
+      <Applications grants={grants} state={state.disconnect} />
       <Deletion hasPassword={hasPassword} state={state.delete} />
     </Page>
   )

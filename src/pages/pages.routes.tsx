@@ -2,6 +2,7 @@ import { Hono } from 'hono'
 import type { Env } from '../http/exchange.ts'
 import { problemTypes } from '../http/problem.ts'
 import { accountRoutes } from './account.routes.tsx'
+import { consentRoutes } from './consent.routes.tsx'
 import type { PageDependencies } from './dependencies.ts'
 import { ErrorPage } from './error.tsx'
 import { icon } from './icon.ts'
@@ -42,5 +43,6 @@ export function pagesRoutes(dependencies: PageDependencies) {
       .route('/', verifyEmailRoutes(dependencies))
       .route('/', accountRoutes(dependencies))
       .route('/', setupRoutes(dependencies))
+      .route('/', consentRoutes(dependencies))
   )
 }

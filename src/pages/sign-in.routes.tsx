@@ -5,6 +5,7 @@ import type { PageDependencies } from './dependencies.ts'
 import { EmailField, Form, type FormState, Notice, PasswordField } from './fields.tsx'
 import { fieldsOf, safeNext, withQuery } from './forms.ts'
 import { Page, view } from './layout.tsx'
+import { type OAuthRequest, oauthRequestOf, onwardUrl, queryOf } from './oauth-request.ts'
 import { findBan } from './pages.queries.ts'
 import { explain } from './words.ts'
 
@@ -23,40 +24,47 @@ export function signInRoutes(dependencies: PageDependencies) {
   const { call, db, guards, ownForm, cookieName } = dependencies
   const { optionalAuthenticate } = guards
 
-  function show(c: Context, state: FormState, next: string, notice?: string) {
-    const formTargets = dependencies.providers.map(({ origin }) => origin)
-    return view(c, <SignInPage {...dependencies} state={state} next={next} notice={notice} />, { formTargets })
+  async function show(c: Context, state: FormState, { next, query }: Onward, notice?: string) {
+    const request = await oauthRequestOf(c, call, query)
+    const formTargets = [...dependencies.providers.map(({ origin }) => origin), ...(request ? [request.target] : [])]
+    const values = { email: request?.loginHint ?? '', ...state.values }
+    const props = { ...dependencies, state: { ...state, values }, next, request, notice }
+    return view(c, <SignInPage {...props} />, { formTargets })
   }
 
   return new Hono<Env>()
-    .get('/sign-in', optionalAuthenticate, (c) => {
+    .get('/sign-in', optionalAuthenticate, async (c) => {
       const next = safeNext(c.req.query('next'))
-      if (c.var.principal) return c.redirect(next, 303)
-      const isOver = getCookie(c, cookieName) !== undefined
-      return show(c, {}, next, notices.get(c.req.query('notice') ?? (isOver ? 'session-ended' : '')))
+      const query = queryOf(c)
+      // Who is led here by an application is to sign in, whoever they are now.
+      if (c.var.principal && c.req.query('sig') === undefined) return c.redirect(next, 303)
+      const isOver = !c.var.principal && getCookie(c, cookieName) !== undefined
+      return show(c, {}, { next, query }, notices.get(c.req.query('notice') ?? (isOver ? 'session-ended' : '')))
     })
     .post('/sign-in', ownForm, async (c) => {
-      const { email = '', password = '', remember, next } = await fieldsOf(c)
+      const { email = '', password = '', remember, next, oauth_query } = await fieldsOf(c)
       const answer = await call(c, 'POST', '/api/auth/sign-in/email', {
         email,
         password,
         rememberMe: remember === 'on',
+        oauth_query,
       })
-      if (answer.isOk) return c.redirect(safeNext(next), 303)
+      if (answer.isOk) return c.redirect(onwardUrl(answer, oauth_query) ?? safeNext(next), 303)
       const state =
         answer.code === 'BANNED_USER' ? banned(await findBan(db, email)) : explain(answer, ['email', 'password'])
-      return show(c, { ...state, values: { email } }, safeNext(next))
+      return show(c, { ...state, values: { email } }, { next: safeNext(next), query: oauth_query ?? '' })
     })
     .post('/sign-in/social', ownForm, async (c) => {
-      const { provider = '', next } = await fieldsOf(c)
+      const { provider = '', next, oauth_query } = await fieldsOf(c)
       const answer = await call(c, 'POST', '/api/auth/sign-in/social', {
         provider,
         callbackURL: safeNext(next),
         errorCallbackURL: '/error',
+        oauth_query,
       })
       const { url } = (answer.body ?? {}) as { url?: string }
       if (answer.isOk && url) return c.redirect(url, 303)
-      return show(c, explain(answer, []), safeNext(next))
+      return show(c, explain(answer, []), { next: safeNext(next), query: oauth_query ?? '' })
     })
     .post('/sign-out', ownForm, async (c) => {
       await call(c, 'POST', '/api/auth/sign-out', {})
@@ -70,19 +78,27 @@ function banned(ban: { reason: string | null; expires: Date | null } | undefined
   return { problem: `This account is banned${until}.${why}` }
 }
 
+/** Where to go on after signing in: to a page of ours, or on with the request of an application. */
+interface Onward {
+  next: string
+  query: string
+}
+
 interface SignInProps extends PageDependencies {
   state: FormState
   next: string
+  request: OAuthRequest | undefined
   notice: string | undefined
 }
 
-function SignInPage({ brand, providers, signUpOpen, canSendMail, state, next, notice }: SignInProps) {
-  const kept = next === '/account' ? undefined : next
+function SignInPage({ brand, providers, signUpOpen, canSendMail, state, next, request, notice }: SignInProps) {
+  const kept = { next: next === '/account' ? undefined : next, oauth_query: request?.query }
   return (
     <Page brand={brand} title="Sign in">
       <h1>Sign in</h1>
       {notice && <Notice kind="info">{notice}</Notice>}
-      <Form action="/sign-in" state={state} hidden={{ next: kept }}>
+      {request && <p>to go on to {request.client.name}</p>}
+      <Form action="/sign-in" state={state} hidden={kept}>
         <EmailField state={state} autofocus />
         <PasswordField state={state} name="password" label="Password" />
         <label class="check">
@@ -91,23 +107,30 @@ function SignInPage({ brand, providers, signUpOpen, canSendMail, state, next, no
         </label>
         <button type="submit">Sign in</button>
       </Form>
-      <Providers providers={providers} next={kept} />
+      <Providers providers={providers} kept={kept} />
       <nav class="more">
         {canSendMail && <a href="/forgot-password">Forgot your password?</a>}
-        {signUpOpen && <a href={withQuery('/sign-up', { next: kept })}>Create an account</a>}
+        {signUpOpen && (
+          <a href={request ? `/sign-up?${request.query}` : withQuery('/sign-up', { next: kept.next })}>
+            Create an account
+          </a>
+        )}
       </nav>
     </Page>
   )
 }
 
+/** What a form carries on: see `Onward`. */
+export type Kept = Record<'next' | 'oauth_query', string | undefined>
+
 /** A button for each provider that is configured. */
-export function Providers({ providers, next }: Pick<PageDependencies, 'providers'> & { next: string | undefined }) {
+export function Providers({ providers, kept }: Pick<PageDependencies, 'providers'> & { kept: Kept }) {
   if (providers.length === 0) return null
   return (
     <div class="providers">
       <p class="or">or</p>
       {providers.map(({ id, name }) => (
-        <Form action="/sign-in/social" hidden={{ provider: id, next }}>
+        <Form action="/sign-in/social" hidden={{ provider: id, ...kept }}>
           <button type="submit" class="quiet">
             Continue with {name}
           </button>

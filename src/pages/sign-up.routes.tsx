@@ -5,6 +5,7 @@ import type { PageDependencies } from './dependencies.ts'
 import { EmailField, Form, type FormState, NameField, NewPasswordField } from './fields.tsx'
 import { fieldsOf, safeNext, withQuery } from './forms.ts'
 import { Page, view } from './layout.tsx'
+import { type OAuthRequest, oauthRequestOf, onwardUrl, queryOf } from './oauth-request.ts'
 import { Providers } from './sign-in.routes.tsx'
 import { explain } from './words.ts'
 
@@ -12,24 +13,29 @@ import { explain } from './words.ts'
 export function signUpRoutes(dependencies: PageDependencies) {
   const { call, guards, ownForm, providers, signUpOpen } = dependencies
 
-  function show(c: Context, state: FormState, next: string) {
-    const formTargets = providers.map(({ origin }) => origin)
-    return view(c, <SignUpPage {...dependencies} state={state} next={next} />, { formTargets })
+  async function show(c: Context, state: FormState, next: string, query: string) {
+    const request = await oauthRequestOf(c, call, query)
+    const formTargets = [...providers.map(({ origin }) => origin), ...(request ? [request.target] : [])]
+    const props = { ...dependencies, state, next, request }
+    return view(c, <SignUpPage {...props} />, { formTargets })
   }
 
   return new Hono<Env>()
-    .get('/sign-up', guards.optionalAuthenticate, (c) => {
+    .get('/sign-up', guards.optionalAuthenticate, async (c) => {
       if (!signUpOpen) throw new ProblemError('not-found', 'New accounts are made by an administrator here.')
       const next = safeNext(c.req.query('next'))
-      return c.var.principal ? c.redirect(next, 303) : show(c, {}, next)
+      const isRequest = c.req.query('sig') !== undefined
+      return c.var.principal && !isRequest ? c.redirect(next, 303) : show(c, {}, next, queryOf(c))
     })
     .post('/sign-up', ownForm, async (c) => {
-      const { name = '', email = '', password = '', next } = await fieldsOf(c)
-      const answer = await call(c, 'POST', '/api/auth/sign-up/email', { name, email, password })
+      const { name = '', email = '', password = '', next, oauth_query } = await fieldsOf(c)
+      const answer = await call(c, 'POST', '/api/auth/sign-up/email', { name, email, password, oauth_query })
       if (!answer.isOk) {
         const values = { name, email }
-        return show(c, { ...explain(answer, ['name', 'email', 'password']), values }, safeNext(next))
+        return show(c, { ...explain(answer, ['name', 'email', 'password']), values }, safeNext(next), oauth_query ?? '')
       }
+      const url = onwardUrl(answer, oauth_query)
+      if (url !== undefined) return c.redirect(url, 303)
       const { token } = answer.body as { token: string | null }
       // Without a session the address is to be confirmed first; the answer for one that is taken is the same.
       return c.redirect(token === null ? '/verify-email?sent' : safeNext(next), 303)
@@ -39,22 +45,25 @@ export function signUpRoutes(dependencies: PageDependencies) {
 interface SignUpProps extends PageDependencies {
   state: FormState
   next: string
+  request: OAuthRequest | undefined
 }
 
-function SignUpPage({ brand, providers, state, next }: SignUpProps) {
-  const kept = next === '/account' ? undefined : next
+function SignUpPage({ brand, providers, state, next, request }: SignUpProps) {
+  const kept = { next: next === '/account' ? undefined : next, oauth_query: request?.query }
   return (
     <Page brand={brand} title="Create an account">
       <h1>Create an account</h1>
-      <Form action="/sign-up" state={state} hidden={{ next: kept }}>
+      <Form action="/sign-up" state={state} hidden={kept}>
         <NameField state={state} autofocus />
         <EmailField state={state} />
         <NewPasswordField state={state} name="password" label="Password" hint="Several words are easier to remember." />
         <button type="submit">Create account</button>
       </Form>
-      <Providers providers={providers} next={kept} />
+      <Providers providers={providers} kept={kept} />
       <nav class="more">
-        <a href={withQuery('/sign-in', { next: kept })}>I have an account already</a>
+        <a href={request ? `/sign-in?${request.query}` : withQuery('/sign-in', { next: kept.next })}>
+          I have an account already
+        </a>
       </nav>
     </Page>
   )

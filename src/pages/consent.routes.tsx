@@ -1,0 +1,79 @@
+import { type Context, Hono } from 'hono'
+import type { Env } from '../http/exchange.ts'
+import { ProblemError } from '../http/problem.ts'
+import type { PageDependencies } from './dependencies.ts'
+import { Form, Notice } from './fields.tsx'
+import { fieldsOf } from './forms.ts'
+import { Page, view } from './layout.tsx'
+import { type OAuthRequest, oauthRequestOf, queryOf } from './oauth-request.ts'
+import { permissionsIn } from './scope-words.ts'
+
+/** `/consent`: where people allow an application what it asks for, or not. */
+export function consentRoutes({ brand, call, guards, ownForm }: PageDependencies) {
+  async function requestOf(c: Context, query: string): Promise<OAuthRequest> {
+    const request = await oauthRequestOf(c, call, query)
+    if (request) return request
+    throw new ProblemError('malformed-request', 'An application leads here. Go back to it and start again.')
+  }
+
+  return new Hono<Env>()
+    .get('/consent', guards.optionalAuthenticate, async (c) => {
+      const request = await requestOf(c, queryOf(c))
+      if (!c.var.authenticated) return c.redirect(`/sign-in?${request.query}`, 303)
+      const { user, principal } = c.var.authenticated
+      const props = { brand, request, email: user?.email ?? '', isImpersonated: principal.impersonatedBy !== null }
+      return view(c, <ConsentPage {...props} />, { formTargets: [request.target] })
+    })
+    .post('/consent', ownForm, async (c) => {
+      const { oauth_query: query = '', decision } = await fieldsOf(c)
+      await requestOf(c, query)
+      const answer = await call(c, 'POST', '/api/auth/oauth2/consent', {
+        accept: decision === 'allow',
+        oauth_query: query,
+      })
+      const { url } = (answer.body ?? {}) as { url?: string }
+      if (answer.isOk && url) return c.redirect(url, 303)
+      if (answer.status === 401) return c.redirect(`/sign-in?${query}`, 303)
+      throw new ProblemError(answer.status >= 500 ? 'dependency-unavailable' : 'malformed-request')
+    })
+}
+
+interface ConsentProps extends Pick<PageDependencies, 'brand'> {
+  request: OAuthRequest
+  email: string
+  isImpersonated: boolean
+}
+
+function ConsentPage({ brand, request, email, isImpersonated }: ConsentProps) {
+  const { client, query, scopes } = request
+  return (
+    <Page brand={brand} title={`Allow ${client.name}`}>
+      <h1>Allow {client.name}?</h1>
+      <p>
+        {client.uri ? <a href={client.uri}>{client.name}</a> : client.name} would like to sign you in as{' '}
+        <strong>{email}</strong>, and to:
+      </p>
+      <ul class="permissions">
+        {permissionsIn(scopes).map((text) => (
+          <li>{text}</li>
+        ))}
+      </ul>
+      {isImpersonated ? (
+        <Notice kind="bad">You act as somebody else: only they can allow this.</Notice>
+      ) : (
+        <Form action="/consent" hidden={{ oauth_query: query }}>
+          <button type="submit" name="decision" value="allow">
+            Allow
+          </button>
+          <button type="submit" name="decision" value="deny" class="quiet">
+            Do not allow
+          </button>
+        </Form>
+      )}
+      <p class="hint">You can end this at any time on your account page.</p>
+      <nav class="more">
+        <a href={`/sign-in?${query}`}>Use another account</a>
+      </nav>
+    </Page>
+  )
+}

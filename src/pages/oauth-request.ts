@@ -1,0 +1,59 @@
+import type { Context } from 'hono'
+import { ProblemError } from '../http/problem.ts'
+import type { Answer, Call } from './calls.ts'
+
+/** The authorization request of an application that led to a page. */
+export interface OAuthRequest {
+  /** As it was signed: what the provider wants back. */
+  query: string
+  client: { name: string; uri: string | undefined }
+  scopes: string[]
+  /** Whom the application expects. */
+  loginHint: string
+  /** Where a form of the page may lead in the end, as a source of a content security policy. */
+  target: string
+}
+
+/**
+ * Reads a request that the provider signed.
+ * @param query as it stands in the address of the page, or in its form; without a signature there is no request
+ * @throws ProblemError `malformed-request` for one that was changed or has expired
+ */
+export async function oauthRequestOf(c: Context, call: Call, query: string): Promise<OAuthRequest | undefined> {
+  const parameters = new URLSearchParams(query)
+  if (!parameters.has('sig')) return undefined
+  const answer = await call(c, 'POST', '/api/auth/oauth2/public-client-prelogin', {
+    client_id: parameters.get('client_id') ?? '',
+    oauth_query: query,
+  })
+  if (answer.status >= 500 || answer.status === 429) throw new ProblemError('dependency-unavailable')
+  if (!answer.isOk) {
+    const detail = 'This request to sign in has expired, or was changed. Go back to the application and start again.'
+    throw new ProblemError('malformed-request', detail)
+  }
+  const { client_name, client_uri } = answer.body as { client_name?: string; client_uri?: string }
+  return {
+    query,
+    client: { name: client_name ?? 'An application', uri: client_uri },
+    scopes: parameters.get('scope')?.split(' ').filter(Boolean) ?? [],
+    loginHint: parameters.get('login_hint') ?? '',
+    target: sourceOf(parameters.get('redirect_uri') ?? ''),
+  }
+}
+
+/** Where the provider leads on, once it is known who signs in for a request. */
+export function onwardUrl({ body }: Answer, query: string | undefined): string | undefined {
+  const { url } = (body ?? {}) as { url?: unknown }
+  return query !== undefined && typeof url === 'string' ? url : undefined
+}
+
+/** The query of the address of a page, as it stands there. */
+export function queryOf(c: Context): string {
+  return new URL(c.req.url).search.slice(1)
+}
+
+/** @see CSP3 section 2.3.1: an application on a device is named by its scheme */
+function sourceOf(uri: string): string {
+  const { protocol, origin } = new URL(uri)
+  return protocol === 'http:' || protocol === 'https:' ? origin : protocol
+}

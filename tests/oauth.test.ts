@@ -1,0 +1,57 @@
+import { decodeJwt, decodeProtectedHeader } from 'jose'
+import * as client from 'openid-client'
+import { expect, test } from 'vitest'
+import { startServiceForFile } from './harness.ts'
+import { beginSignIn, createRelyingParty, decide, redeem, registerClient, tokensFor } from './relying-party.ts'
+import { createVisitor, textOf } from './visitor.ts'
+
+const service = await startServiceForFile()
+const party = await createRelyingParty(service, await registerClient(service))
+
+const me = (token: string) => service.request('/api/v1/auth/me', { token })
+
+test('an application signs somebody in through the consent page and calls the API', async () => {
+  const user = await service.createSignedIn()
+  const visitor = createVisitor(service, user.cookie)
+  const request = await beginSignIn(party, 'openid email account:read')
+
+  const consent = await visitor.open(`${request.url.pathname}${request.url.search}`)
+  expect(textOf(consent)).toContain('Allow Weather?')
+  expect(textOf(consent)).toContain('see your e-mail address')
+  const back = await decide(visitor, consent, 'allow')
+  const tokens = await redeem(party, new URL(back.at), request)
+
+  expect(tokens.claims()).toMatchObject({ sub: user.id, nonce: request.nonce, aud: party.id })
+  expect(decodeProtectedHeader(tokens.access_token)).toMatchObject({ alg: 'RS256', typ: 'at+jwt' })
+  expect(decodeJwt(tokens.access_token)).toMatchObject({
+    sub: user.id,
+    sid: user.sessionId,
+    client_id: party.id,
+    scope: 'openid email account:read',
+  })
+  expect(await (await me(tokens.access_token)).json()).toMatchObject({ id: user.id })
+  const info = await client.fetchUserInfo(party.config, tokens.access_token, user.id)
+  expect(info).toMatchObject({ sub: user.id, email: user.email })
+})
+
+test('a client that asks for none of our scopes gets a token that only tells who it is', async () => {
+  const user = await service.createSignedIn()
+  const { access_token } = await tokensFor(service, party, user, 'openid profile')
+
+  expect(access_token).not.toContain('.')
+  expect((await me(access_token)).status).toBe(401)
+  expect(await client.fetchUserInfo(party.config, access_token, user.id)).toMatchObject({ name: 'Test User' })
+})
+
+test('a machine gets a token of its own and does what it was registered for', async () => {
+  const machine = await createRelyingParty(
+    service,
+    await registerClient(service, { redirectUris: [], clientCredentialsScopes: ['users:read'] }),
+  )
+
+  const { access_token } = await client.clientCredentialsGrant(machine.config)
+
+  expect(decodeJwt(access_token)).toMatchObject({ sub: machine.id, client_id: machine.id, scope: 'users:read' })
+  expect((await service.request('/api/v1/users', { token: access_token })).status).toBe(200)
+  expect((await me(access_token)).status).toBe(403)
+})
