@@ -43,6 +43,17 @@ export const examples: Record<string, Example> = {
   listUserSessions: { kind: 'orSelf' },
   revokeUserSessions: { kind: 'orSelf' },
   revokeUserSession: { kind: 'orSelf' },
+  listUserGrants: { kind: 'orSelf' },
+  endUserGrant: { kind: 'orSelf' },
+  listClients: { kind: 'permission' },
+  createClient: {
+    kind: 'permission',
+    body: () => ({ name: 'Weather', redirectUris: ['https://weather.example.com/cb'] }),
+  },
+  getClient: { kind: 'permission' },
+  updateClient: { kind: 'permission', body: () => ({ name: 'Renamed' }) },
+  deleteClient: { kind: 'permission' },
+  replaceClientSecret: { kind: 'permission' },
 }
 
 interface Document {
@@ -74,9 +85,37 @@ export async function servedRoutes({ services }: TestService): Promise<string[]>
   return [...new Set(routes)]
 }
 
-/** The path of an operation about this user and their session. */
-export function pathFor({ path }: Operation, { id, sessionId }: { id: string; sessionId: string }): string {
-  return path.replace('{id}', id).replace('{sid}', sessionId)
+/** The path of an operation about this user, their session, or the client that acts for them. */
+export function pathFor(
+  { path }: Pick<Operation, 'path'>,
+  { id, sessionId }: { id: string; sessionId: string },
+): string {
+  return path
+    .replace('/clients/{id}', `/clients/${clientOf(id)}`)
+    .replace('{clientId}', clientOf(id))
+    .replace('{id}', id)
+    .replace('{sid}', sessionId)
+}
+
+/** The id of the client that acts for a user. */
+export const clientOf = (userId: string) => `of-${userId}`
+
+/** Lets a client of its own act for a user. */
+export async function grantClient<User extends { id: string }>({ db }: TestService, user: User): Promise<User> {
+  const client = {
+    client_id: clientOf(user.id),
+    redirect_uris: '["https://app.example.com"]',
+    scopes: '["users:read"]',
+  }
+  await db
+    .insertInto('oauth_client')
+    .values({ id: randomUUID(), ...client })
+    .execute()
+  await db
+    .insertInto('oauth_grant')
+    .values({ user_id: user.id, client_id: client.client_id, scopes: client.scopes })
+    .execute()
+  return user
 }
 
 /** The body of an operation's example, as options of a request. */

@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { authUrl, loadDocuments, operationsOf, ownUrl, type Schema } from './document.ts'
 import { type RequestOptions, startServiceForFile } from './harness.ts'
+import { grantClient, pathFor } from './openapi.ts'
 
 const service = await startServiceForFile()
 const { own, auth, ajv, faultOf } = await loadDocuments(service)
@@ -83,6 +84,7 @@ describe('the document of /api/v1', () => {
     '$name lists every status and the shape of every answer',
     async ({ method, path, operation }) => {
       const [admin, user] = [await service.createSignedIn('admin'), await service.createSignedIn()]
+      await grantClient(service, user)
       const body = operation.requestBody?.content['application/json']?.schema
       const good = body && { json: exampleOf(body) }
       const requests: RequestOptions[] = [
@@ -100,9 +102,9 @@ describe('the document of /api/v1', () => {
           : []),
         { ...good, token: admin.token },
       ]
-      const target = path.replace('{id}', user.id).replace('{sid}', user.sessionId)
+      const target = pathFor({ path }, user)
       const targets = requests.map((options) => [target, options] as const)
-      const strange = path.replace('{id}', 'no-such-user').replace('{sid}', 'no-such-session')
+      const strange = pathFor({ path }, { id: 'no-such-user', sessionId: 'no-such-session' })
       targets.unshift(
         [strange, { ...good, token: admin.token }],
         [`${target}?surprise=1`, { ...good, token: admin.token }],
@@ -128,7 +130,10 @@ describe('the document of /api/v1', () => {
 
   test('shows no secret', () => {
     const answers = operationsOf(own).flatMap(({ operation }) => Object.values(operation.responses))
-    const shown = JSON.stringify([answers, { ...own.components.schemas, NewUser: null, TokenToVerify: null }])
+    const shown = JSON.stringify([
+      answers,
+      { ...own.components.schemas, NewUser: null, TokenToVerify: null, ClientWithSecret: null },
+    ])
     expect(shown).not.toMatch(/"(password|token|hash|secret|privateKey|accessToken|refreshToken|idToken)":/i)
   })
 })

@@ -4,8 +4,17 @@ import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
 import { type RequestOptions, type SignedIn, startServiceForFile } from './harness.ts'
-import { bodyFor, documentedOperations, examples, type Operation, pathFor, servedRoutes } from './openapi.ts'
-import { forgedTokens, signingKeyOf } from './tokens.ts'
+import {
+  bodyFor,
+  clientOf,
+  documentedOperations,
+  examples,
+  grantClient,
+  type Operation,
+  pathFor,
+  servedRoutes,
+} from './openapi.ts'
+import { forgedTokens, type Members, rs256, sessionClaims, signingKeyOf } from './tokens.ts'
 
 const service = await startServiceForFile()
 const { db } = service
@@ -16,7 +25,7 @@ const reference = ['openapi.json', 'openapi-auth.json', 'docs', 'docs/scalar.js'
 
 const admin = await service.createSignedIn('admin')
 const ordinary = await service.createSignedIn()
-const target = await service.createSignedIn()
+const target = await grantClient(service, await service.createSignedIn())
 const formerAdmin = await service.createSignedIn('admin')
 await db.updateTable('user').set({ role: 'user' }).where('id', '=', formerAdmin.id).execute()
 const banned = await service.createSignedIn('admin')
@@ -28,12 +37,27 @@ await db.deleteFrom('session').where('id', '=', ended.sessionId).execute()
 const expired = await service.createSignedIn('admin')
 await db.updateTable('session').set({ expires_at: new Date() }).where('id', '=', expired.sessionId).execute()
 
+await grantClient(service, admin)
+const disconnected = await grantClient(service, await service.createSignedIn('admin'))
+await db.updateTable('oauth_grant').set({ ended_at: new Date() }).where('user_id', '=', disconnected.id).execute()
+const disabled = await grantClient(service, await service.createSignedIn('admin'))
+await db.updateTable('oauth_client').set({ disabled: true }).where('client_id', '=', clientOf(disabled.id)).execute()
+const key = await signingKeyOf(service)
+
+/** An access token that the client of a user was given, with `changes` to its claims. */
+function delegated(changes: Members = {}, user: SignedIn = admin): string {
+  const claims = { client_id: clientOf(user.id), jti: randomUUID(), scope: 'users:read', ...changes }
+  return rs256(key, sessionClaims(service, user, claims), { typ: 'at+jwt' })
+}
+
 /** Requests that nobody stands behind: what they present, and the problem they must meet. */
 const strangers: [name: string, credential: RequestOptions, type: string][] = [
   ['nothing', {}, 'unauthenticated'],
-  ...forgedTokens(service, admin, await signingKeyOf(service)).map(
-    ([name, token, type]): [string, RequestOptions, string] => [name, { token }, type],
-  ),
+  ...forgedTokens(service, admin, key).map(([name, token, type]): [string, RequestOptions, string] => [
+    name,
+    { token },
+    type,
+  ]),
   ['another scheme', { headers: { authorization: `Basic ${admin.token}` } }, 'invalid-token'],
   ['a scheme without a token', { headers: { authorization: 'Bearer' } }, 'invalid-token'],
   ['two tokens in one header', { headers: { authorization: `Bearer ${admin.token} x` } }, 'invalid-token'],
@@ -46,6 +70,18 @@ const strangers: [name: string, credential: RequestOptions, type: string][] = [
   ['the cookie of an ended session', { cookie: ended.cookie }, 'session-ended'],
   ['the token of an expired session', { token: expired.token }, 'session-ended'],
   ['the cookie of an expired session', { cookie: expired.cookie }, 'session-ended'],
+  ['a token of a client that was disconnected', { token: delegated({}, disconnected) }, 'invalid-token'],
+  ['a token of a client that was disabled', { token: delegated({}, disabled) }, 'invalid-token'],
+  ['a token of a client that is gone', { token: delegated({ client_id: 'gone' }) }, 'invalid-token'],
+  [
+    'a token of a client for another resource too',
+    { token: delegated({ aud: [`${service.baseUrl}/api/v1`, 'x'] }) },
+    'invalid-token',
+  ],
+  ['a token of a client for an ended session', { token: delegated({ sid: ended.sessionId }) }, 'session-ended'],
+  ['a token of a client without a session', { token: delegated({ sid: undefined }) }, 'session-ended'],
+  ['a token of a client for a banned user', { token: delegated({}, banned) }, 'banned'],
+  ['a token of a client that says no id of its own', { token: delegated({ jti: undefined }) }, 'invalid-token'],
   ['a cookie that we did not sign', { cookie: `${admin.cookie.slice(0, -8)}AAAAA%3D` }, 'session-ended'],
 ]
 
@@ -63,6 +99,8 @@ async function stateOf(id: string): Promise<unknown> {
     user: await db.selectFrom('user').selectAll().where('id', '=', id).execute(),
     sessions: await db.selectFrom('session').selectAll().where(of.column, '=', id).orderBy('id').execute(),
     accounts: await db.selectFrom('account').selectAll().where(of.column, '=', id).orderBy('id').execute(),
+    grants: await db.selectFrom('oauth_grant').selectAll().where(of.column, '=', id).execute(),
+    clients: await db.selectFrom('oauth_client').selectAll().orderBy('id').execute(),
     users: await db
       .selectFrom('user')
       .select(({ fn }) => fn.countAll<number>().as('n'))
@@ -108,7 +146,7 @@ describe.each(operations)('$id', (operation) => {
   const isUnsafe = operation.method !== 'GET'
 
   test.each(['token', 'cookie'] as const)('answers an admin who presents a %s', async (credential) => {
-    const user = await service.createSignedIn()
+    const user = await grantClient(service, await service.createSignedIn())
     const caller = await service.createSignedIn('admin')
 
     const response = await call(operation, { [credential]: caller[credential] }, user)
@@ -123,6 +161,17 @@ describe.each(operations)('$id', (operation) => {
 
     const challenge = type === 'unauthenticated' ? 'Bearer' : 'Bearer error="invalid_token"'
     expect(await refusalOf(response)).toEqual(refusal(401, type, challenge))
+    expect(await stateOf(target.id)).toEqual(before)
+  })
+
+  test('refuses a client the scope that it was not given', async () => {
+    const before = await stateOf(target.id)
+
+    const response = await call(operation, { token: delegated({ scope: 'openid' }) })
+
+    const { status, type, challenge } = await refusalOf(response)
+    expect({ status, type }).toEqual({ status: 403, type: '/problems/insufficient-scope' })
+    expect(challenge).toMatch(/^Bearer error="insufficient_scope", scope="[a-z]+:[a-z]+"$/)
     expect(await stateOf(target.id)).toEqual(before)
   })
 
@@ -185,7 +234,7 @@ describe.each(operations)('$id', (operation) => {
   test.each(kind === 'orSelf' ? (['token', 'cookie'] as const) : [])(
     'answers its user with a %s',
     async (credential) => {
-      const user = await service.createSignedIn()
+      const user = await grantClient(service, await service.createSignedIn())
 
       const response = await call(operation, { [credential]: user[credential] }, user)
 

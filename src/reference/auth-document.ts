@@ -1,4 +1,5 @@
 import type { Auth } from '../auth/auth.ts'
+import { oauthPaths, oauthSchemes } from './oauth-paths.ts'
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 type JsonObject = { [key: string]: Json }
@@ -46,28 +47,35 @@ export async function buildAuthDocument(auth: Auth, baseUrl: string, cookieName:
   const disabled = new Set<string>(auth.options.disabledPaths)
   if (auth.options.emailAndPassword.disableSignUp) disabled.add('/sign-up/email')
   const paths = Object.entries(generated['paths'] as Record<string, JsonObject>)
-    .filter(([path]) => !disabled.has(path))
+    .filter(([path]) => !disabled.has(path) && !path.startsWith('/oauth2/'))
     .map(([path, item]) => [path, operations(path, item)] as const)
   return {
     openapi: '3.1.0',
     info: {
       title: 'Latchkey: sign-in',
       version: '1',
-      description: 'Sign-up, sign-in, sessions, tokens. Errors are `{code, message}`.',
+      description:
+        'Sign-up, sign-in, sessions, tokens. Errors are `{code, message}`; of OAuth `{error, error_description}`.',
       license: { name: 'MIT', url: 'https://opensource.org/license/mit' },
     },
     servers: [{ url: `${baseUrl}/api/auth` }],
     tags: [
       { name: 'Sign-in', description: 'One’s own account, sessions and tokens' },
+      {
+        name: 'OAuth',
+        description:
+          'For applications that sign people in here (OAuth 2.1, OpenID Connect). Their issuer is the address of this server; all else is in its `.well-known/openid-configuration`.',
+      },
       { name: 'Admin', description: 'Other people’s, as the library’s admin client calls them' },
     ],
-    paths: Object.fromEntries(paths.filter(([, item]) => Object.keys(item).length > 0)),
+    paths: { ...Object.fromEntries(paths.filter(([, item]) => Object.keys(item).length > 0)), ...oauthPaths },
     components: {
       schemas: {
         ...publicSchemas((generated['components'] as JsonObject)['schemas'] as JsonObject),
         Error: errorSchema,
       },
       securitySchemes: {
+        ...oauthSchemes,
         cookie: {
           type: 'apiKey',
           in: 'cookie',

@@ -1,4 +1,5 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
+import { accountScopes, permissions, scopeMeanings } from '../auth/permissions.ts'
 import type { Env } from '../http/exchange.ts'
 import { type ProblemSlug, problems } from '../http/problem.ts'
 
@@ -11,6 +12,8 @@ const description = `Manage users, roles, bans, sessions and linked accounts.
 
 Send \`Authorization: Bearer <JWT>\` with a token from \`GET /api/auth/token\`, or the session cookie of a browser that is
 signed in. Every error is a problem document (RFC 9457) whose \`type\` is the address of a page that explains it.`
+
+const scopes = Object.fromEntries([...accountScopes, ...permissions].map((scope) => [scope, scopeMeanings[scope]]))
 
 /** The OpenAPI 3.1 document of `/api/v1`, made once from the routes. */
 export function buildDocument(router: OpenAPIHono<Env>, baseUrl: string, cookieName: string): Document {
@@ -27,6 +30,19 @@ export function buildDocument(router: OpenAPIHono<Env>, baseUrl: string, cookieN
     name: cookieName,
     description: 'The session cookie of a browser that is signed in. A change must come from a trusted origin.',
   })
+  registry.registerComponent('securitySchemes', 'oauth2', {
+    type: 'oauth2',
+    description: 'What an application is given for a user, or a machine for itself.',
+    flows: {
+      authorizationCode: {
+        authorizationUrl: `${baseUrl}/api/auth/oauth2/authorize`,
+        tokenUrl: `${baseUrl}/api/auth/oauth2/token`,
+        refreshUrl: `${baseUrl}/api/auth/oauth2/token`,
+        scopes,
+      },
+      clientCredentials: { tokenUrl: `${baseUrl}/api/auth/oauth2/token`, scopes },
+    },
+  })
   const document = router.getOpenAPI31Document({
     openapi: '3.1.0',
     info: {
@@ -40,6 +56,8 @@ export function buildDocument(router: OpenAPIHono<Env>, baseUrl: string, cookieN
       { name: 'Me', description: 'Whoever asks' },
       { name: 'Users', description: 'People who can sign in' },
       { name: 'Sessions', description: 'Where they are signed in' },
+      { name: 'Clients', description: 'Applications that sign people in here, and machines' },
+      { name: 'Grants', description: 'What applications may do for people' },
     ],
   })
   for (const path of Object.values(document.paths ?? {})) {

@@ -1,21 +1,24 @@
 import { createHash } from 'node:crypto'
 import { Scalar } from '@scalar/hono-api-reference'
 import { Hono } from 'hono'
+import { referenceClientId } from '../auth/first-party-clients.ts'
+import { accountScopes, permissions } from '../auth/permissions.ts'
 import type { Env } from '../http/exchange.ts'
 import { createScalarAsset } from './scalar-asset.ts'
 
 interface Dependencies {
   document: object
   authDocument: object
+  baseUrl: string
 }
 
 const scriptPath = '/api/v1/docs/scalar.js'
 
 /** The OpenAPI documents, served from memory, and Scalar on them, from our own origin. */
-export async function referenceRoutes({ document, authDocument }: Dependencies) {
+export async function referenceRoutes({ document, authDocument, baseUrl }: Dependencies) {
   const own = JSON.stringify(document)
   const auth = JSON.stringify(authDocument)
-  const page = await renderPage()
+  const page = await renderPage(baseUrl)
   const asset = createScalarAsset()
   const json = { 'content-type': 'application/json', 'cache-control': 'public, max-age=60', vary: 'Origin' }
   const html = {
@@ -45,8 +48,6 @@ const configuration = {
     { url: '/api/v1/openapi.json', title: 'Management', slug: 'v1', default: true },
     { url: '/api/v1/openapi-auth.json', title: 'Sign-in', slug: 'auth' },
   ],
-  // Whoever is signed in here need not paste anything; an empty bearer token would be refused.
-  authentication: { preferredSecurityScheme: 'cookie' },
   // Each of these would otherwise load something from another origin.
   withDefaultFonts: false,
   proxyUrl: '',
@@ -58,8 +59,24 @@ const configuration = {
   hideClientButton: true,
 } as const
 
-async function renderPage(): Promise<string> {
-  const renderer = new Hono().get('/', Scalar({ ...configuration, sources: [...configuration.sources] }))
+/** How to try the API: as whoever is signed in here, or as an application would. */
+function authentication(baseUrl: string) {
+  const authorizationCode = {
+    'x-scalar-client-id': referenceClientId,
+    'x-scalar-redirect-uri': `${baseUrl}/api/v1/docs`,
+    'x-usePkce': 'SHA-256' as const,
+    selectedScopes: [...accountScopes, ...permissions],
+  }
+  return {
+    // Whoever is signed in need not paste anything; an empty bearer token would be refused.
+    preferredSecurityScheme: 'cookie',
+    securitySchemes: { oauth2: { flows: { authorizationCode } } },
+  }
+}
+
+async function renderPage(baseUrl: string): Promise<string> {
+  const sources = [...configuration.sources]
+  const renderer = new Hono().get('/', Scalar({ ...configuration, sources, authentication: authentication(baseUrl) }))
   return (await renderer.request('/')).text()
 }
 
