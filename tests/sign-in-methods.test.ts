@@ -79,12 +79,16 @@ test.each(['google', 'github'])(
   },
 )
 
-test('a form of the sign-in page may lead to the providers, and nowhere else', async () => {
-  const { headers } = await createVisitor(service).open('/sign-in')
+test('a form of the sign-in page leads nowhere else, and its answer on to the provider', async () => {
+  const visitor = createVisitor(service)
+  const page = await visitor.open('/sign-in')
+  expect(page.headers.get('content-security-policy')).toContain("form-action 'self';")
 
-  expect(headers.get('content-security-policy')).toContain(
-    "form-action 'self' https://accounts.google.com https://github.com;",
-  )
+  const leaving = await visitor.submit('/sign-in/social', { provider: 'github' })
+
+  expect(leaving.status).toBe(200)
+  expect(textOf(leaving)).toContain('You are led on to github.com.')
+  expect(leaving.html).toContain(`<a href="${leaving.at.replaceAll('&', '&amp;')}">`)
 })
 
 test('a provider that is not there is told on the page', async () => {

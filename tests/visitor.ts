@@ -11,7 +11,7 @@ export interface Sight {
   headers: Headers
 }
 
-/** Somebody with a browser that runs no script: it keeps cookies, follows redirects, and says where a form comes from. */
+/** Somebody with a browser that runs no script: it keeps cookies, goes where it is led, and says where a form is from. */
 export interface Visitor {
   open: (path: string) => Promise<Sight>
   /** Sends the form of a page. */
@@ -37,10 +37,12 @@ export function createVisitor({ request, baseUrl }: TestService, cookie?: string
     const headers = { accept: 'text/html', ...(sent && { cookie: sent }), ...options?.headers }
     const response = await request(path, { ...options, headers })
     for (const text of response.headers.getSetCookie()) keep(text)
-    const location = response.headers.get('location')
-    const next = location === null ? undefined : new URL(location, baseUrl)
+    const html = await response.text()
+    const refresh = /<meta http-equiv="refresh" content="0; url=([^"]*)"/.exec(html)?.[1]?.replaceAll('&amp;', '&')
+    const location = response.headers.get('location') ?? refresh
+    const next = location === undefined ? undefined : new URL(location, baseUrl)
     if (next?.origin === baseUrl) return go(`${next.pathname}${next.search}`, {})
-    return { status: response.status, at: location ?? path, html: await response.text(), headers: response.headers }
+    return { status: response.status, at: location ?? path, html, headers: response.headers }
   }
 
   return {

@@ -8,12 +8,12 @@ import type { PageDependencies } from './dependencies.ts'
 import type { FormState } from './fields.tsx'
 import { fieldsOf, withQuery } from './forms.ts'
 import { view } from './layout.tsx'
+import { leadTo } from './leaving.tsx'
 import { explain } from './words.ts'
 
 /** `/account`: what people see and change of their own account, all of it through the two APIs. */
 export function accountRoutes(dependencies: PageDependencies) {
-  const { call, guards, ownForm, providers } = dependencies
-  const formTargets = providers.map(({ origin }) => origin)
+  const { brand, call, guards, ownForm } = dependencies
 
   async function show(c: Context, state: AccountState) {
     const answers = await Promise.all(
@@ -30,7 +30,7 @@ export function accountRoutes(dependencies: PageDependencies) {
       { data: Grant[] },
     ]
     const lists = { accounts: accounts.data, sessions: sessions.data, grants: grants.data }
-    return view(c, <AccountPage {...dependencies} {...lists} user={user} state={state} />, { formTargets })
+    return view(c, <AccountPage {...dependencies} {...lists} user={user} state={state} />)
   }
 
   /** Goes back to the page with a notice, or shows what is wrong beside the form of that name. */
@@ -78,7 +78,7 @@ export function accountRoutes(dependencies: PageDependencies) {
         errorCallbackURL: '/error',
       })
       const { url } = (answer.body ?? {}) as { url?: string }
-      return answer.isOk && url ? c.redirect(url, 303) : done(c, answer, 'link', [])
+      return answer.isOk && url ? leadTo(c, brand, url) : done(c, answer, 'link', [])
     })
     .post('/account/unlink', async (c) => {
       const { id } = await fieldsOf(c)

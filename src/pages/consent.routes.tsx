@@ -5,6 +5,7 @@ import type { PageDependencies } from './dependencies.ts'
 import { Form, Notice } from './fields.tsx'
 import { fieldsOf } from './forms.ts'
 import { Page, view } from './layout.tsx'
+import { leadTo } from './leaving.tsx'
 import { type OAuthRequest, oauthRequestOf, queryOf } from './oauth-request.ts'
 import { permissionsIn } from './scope-words.ts'
 
@@ -22,7 +23,7 @@ export function consentRoutes({ brand, call, guards, ownForm }: PageDependencies
       if (!c.var.authenticated) return c.redirect(`/sign-in?${request.query}`, 303)
       const { user, principal } = c.var.authenticated
       const props = { brand, request, email: user?.email ?? '', isImpersonated: principal.impersonatedBy !== null }
-      return view(c, <ConsentPage {...props} />, { formTargets: [request.target] })
+      return view(c, <ConsentPage {...props} />, { formTargets: request.formTargets })
     })
     .post('/consent', ownForm, async (c) => {
       const { oauth_query: query = '', decision } = await fieldsOf(c)
@@ -32,7 +33,7 @@ export function consentRoutes({ brand, call, guards, ownForm }: PageDependencies
         oauth_query: query,
       })
       const { url } = (answer.body ?? {}) as { url?: string }
-      if (answer.isOk && url) return c.redirect(url, 303)
+      if (answer.isOk && url) return leadTo(c, brand, url)
       if (answer.status === 401) return c.redirect(`/sign-in?${query}`, 303)
       throw new ProblemError(answer.status >= 500 ? 'dependency-unavailable' : 'malformed-request')
     })

@@ -9,18 +9,21 @@ interface PageProps {
   title: string
   /** For a page of several sections, which a phone shows below each other. */
   wide?: boolean
+  /** Where the page leads by itself, at once. */
+  leadsTo?: string
   /** What stands on the right of the head of the page. */
   aside?: Child
   children?: Child
 }
 
 /** The frame of every page. */
-export function Page({ brand, title, wide = false, aside, children }: PageProps) {
+export function Page({ brand, title, wide = false, leadsTo, aside, children }: PageProps) {
   return (
     <html lang="en">
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
+        {leadsTo !== undefined && <meta http-equiv="refresh" content={`0; url=${leadsTo}`} />}
         <title>{`${title} · ${brand.name}`}</title>
         <link rel="icon" href="/favicon.ico" type="image/svg+xml" />
         <link rel="stylesheet" href="/assets/pages.css" />
@@ -46,7 +49,7 @@ export function Page({ brand, title, wide = false, aside, children }: PageProps)
 
 interface ViewOptions {
   status?: StatusCode
-  /** Other origins to which a form of the page may lead: those of identity providers, or of a client. */
+  /** Other origins to which a form of the page may lead. */
   formTargets?: readonly string[]
   /** Whether the address of the page holds a token, which no other page may be told. */
   hasToken?: boolean

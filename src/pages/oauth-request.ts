@@ -1,6 +1,7 @@
 import type { Context } from 'hono'
 import { ProblemError } from '../http/problem.ts'
 import type { Answer, Call } from './calls.ts'
+import { isWeb } from './leaving.tsx'
 
 /** The authorization request of an application that led to a page. */
 export interface OAuthRequest {
@@ -10,8 +11,8 @@ export interface OAuthRequest {
   scopes: string[]
   /** Whom the application expects. */
   loginHint: string
-  /** Where a form of the page may lead in the end, as a source of a content security policy. */
-  target: string
+  /** Where a form of the page may lead beside this service: an application on a device, by its scheme. */
+  formTargets: string[]
 }
 
 /**
@@ -31,13 +32,14 @@ export async function oauthRequestOf(c: Context, call: Call, query: string): Pro
     const detail = 'This request to sign in has expired, or was changed. Go back to the application and start again.'
     throw new ProblemError('malformed-request', detail)
   }
+  const redirectUri = parameters.get('redirect_uri') ?? ''
   const { client_name, client_uri } = answer.body as { client_name?: string; client_uri?: string }
   return {
     query,
     client: { name: client_name ?? 'An application', uri: client_uri },
     scopes: parameters.get('scope')?.split(' ').filter(Boolean) ?? [],
     loginHint: parameters.get('login_hint') ?? '',
-    target: sourceOf(parameters.get('redirect_uri') ?? ''),
+    formTargets: isWeb(redirectUri) ? [] : [new URL(redirectUri).protocol],
   }
 }
 
@@ -50,10 +52,4 @@ export function onwardUrl({ body }: Answer, query: string | undefined): string |
 /** The query of the address of a page, as it stands there. */
 export function queryOf(c: Context): string {
   return new URL(c.req.url).search.slice(1)
-}
-
-/** @see CSP3 section 2.3.1: an application on a device is named by its scheme */
-function sourceOf(uri: string): string {
-  const { protocol, origin } = new URL(uri)
-  return protocol === 'http:' || protocol === 'https:' ? origin : protocol
 }

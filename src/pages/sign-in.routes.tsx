@@ -5,6 +5,7 @@ import type { PageDependencies } from './dependencies.ts'
 import { EmailField, Form, type FormState, Notice, PasswordField } from './fields.tsx'
 import { fieldsOf, safeNext, withQuery } from './forms.ts'
 import { Page, view } from './layout.tsx'
+import { leadTo } from './leaving.tsx'
 import { type OAuthRequest, oauthRequestOf, onwardUrl, queryOf } from './oauth-request.ts'
 import { findBan } from './pages.queries.ts'
 import { explain } from './words.ts'
@@ -21,15 +22,14 @@ const notices = new Map(
 
 /** `/sign-in` and `/sign-out`. */
 export function signInRoutes(dependencies: PageDependencies) {
-  const { call, db, guards, ownForm, cookieName } = dependencies
+  const { brand, call, db, guards, ownForm, cookieName } = dependencies
   const { optionalAuthenticate } = guards
 
   async function show(c: Context, state: FormState, { next, query }: Onward, notice?: string) {
     const request = await oauthRequestOf(c, call, query)
-    const formTargets = [...dependencies.providers.map(({ origin }) => origin), ...(request ? [request.target] : [])]
     const values = { email: request?.loginHint ?? '', ...state.values }
     const props = { ...dependencies, state: { ...state, values }, next, request, notice }
-    return view(c, <SignInPage {...props} />, { formTargets })
+    return view(c, <SignInPage {...props} />, { formTargets: request?.formTargets ?? [] })
   }
 
   return new Hono<Env>()
@@ -49,7 +49,7 @@ export function signInRoutes(dependencies: PageDependencies) {
         rememberMe: remember === 'on',
         oauth_query,
       })
-      if (answer.isOk) return c.redirect(onwardUrl(answer, oauth_query) ?? safeNext(next), 303)
+      if (answer.isOk) return leadTo(c, brand, onwardUrl(answer, oauth_query) ?? safeNext(next))
       const state =
         answer.code === 'BANNED_USER' ? banned(await findBan(db, email)) : explain(answer, ['email', 'password'])
       return show(c, { ...state, values: { email } }, { next: safeNext(next), query: oauth_query ?? '' })
@@ -63,7 +63,7 @@ export function signInRoutes(dependencies: PageDependencies) {
         oauth_query,
       })
       const { url } = (answer.body ?? {}) as { url?: string }
-      if (answer.isOk && url) return c.redirect(url, 303)
+      if (answer.isOk && url) return leadTo(c, brand, url)
       return show(c, explain(answer, []), { next: safeNext(next), query: oauth_query ?? '' })
     })
     .post('/sign-out', ownForm, async (c) => {

@@ -5,19 +5,19 @@ import type { PageDependencies } from './dependencies.ts'
 import { EmailField, Form, type FormState, NameField, NewPasswordField } from './fields.tsx'
 import { fieldsOf, safeNext, withQuery } from './forms.ts'
 import { Page, view } from './layout.tsx'
+import { leadTo } from './leaving.tsx'
 import { type OAuthRequest, oauthRequestOf, onwardUrl, queryOf } from './oauth-request.ts'
 import { Providers } from './sign-in.routes.tsx'
 import { explain } from './words.ts'
 
 /** `/sign-up`, where that is open. */
 export function signUpRoutes(dependencies: PageDependencies) {
-  const { call, guards, ownForm, providers, signUpOpen } = dependencies
+  const { brand, call, guards, ownForm, signUpOpen } = dependencies
 
   async function show(c: Context, state: FormState, next: string, query: string) {
     const request = await oauthRequestOf(c, call, query)
-    const formTargets = [...providers.map(({ origin }) => origin), ...(request ? [request.target] : [])]
     const props = { ...dependencies, state, next, request }
-    return view(c, <SignUpPage {...props} />, { formTargets })
+    return view(c, <SignUpPage {...props} />, { formTargets: request?.formTargets ?? [] })
   }
 
   return new Hono<Env>()
@@ -35,7 +35,7 @@ export function signUpRoutes(dependencies: PageDependencies) {
         return show(c, { ...explain(answer, ['name', 'email', 'password']), values }, safeNext(next), oauth_query ?? '')
       }
       const url = onwardUrl(answer, oauth_query)
-      if (url !== undefined) return c.redirect(url, 303)
+      if (url !== undefined) return leadTo(c, brand, url)
       const { token } = answer.body as { token: string | null }
       // Without a session the address is to be confirmed first; the answer for one that is taken is the same.
       return c.redirect(token === null ? '/verify-email?sent' : safeNext(next), 303)

@@ -1,0 +1,27 @@
+import type { Context } from 'hono'
+import type { Brand } from '../auth/auth-config.ts'
+import { Page, view } from './layout.tsx'
+
+/**
+ * Answers a form by leading on: to a page of ours, to a provider, or back to an application. To another site it is no
+ * redirection but a page: a browser follows one only to where the policy of the page with the form allows forms to lead,
+ * and whoever is there may lead on at once to places that we do not know.
+ */
+export function leadTo(c: Context, brand: Brand, url: string) {
+  if (url.startsWith('/') || !isWeb(url)) return c.redirect(url, 303)
+  return view(
+    c,
+    <Page brand={brand} title="One moment" leadsTo={url}>
+      <h1>One moment</h1>
+      <p>You are led on to {new URL(url).host}.</p>
+      <nav class="more">
+        <a href={url}>Go there now</a>
+      </nav>
+    </Page>,
+  )
+}
+
+/** Whether an address is of the web, and not of an application on a device. */
+export function isWeb(url: string): boolean {
+  return /^https?:/i.test(url)
+}
