@@ -96,7 +96,7 @@ describe('signing up and in', () => {
   test.each([
     ['access_denied', 'You did not allow it'],
     ['BANNED_USER', 'This account is banned.'],
-    ["email_doesn't_match", 'This has another e-mail address than your account'],
+    ['email_does_not_match', 'This has another e-mail address than your account'],
     ['<script>', 'The provider did not answer as it should.'],
     ['constructor', 'The provider did not answer as it should.'],
   ])('that ended with the code %s says what to do', async (code, text) => {

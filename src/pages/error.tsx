@@ -12,12 +12,14 @@ const texts: Record<string, string> = {
   banned: 'This account is banned.',
   email_not_found: 'The provider did not tell your e-mail address, which is needed. Allow it there, then start again.',
   email_not_verified: 'The provider has not verified your e-mail address. Verify it there, then start again.',
-  'email_doesn’t_match': 'This has another e-mail address than your account, so it cannot be added.',
+  email_does_not_match: 'This has another e-mail address than your account, so it cannot be added.',
   session_ended: 'Your session has ended meanwhile. Sign in, then add this way to sign in on your account page.',
   'dependency-unavailable': 'This does not work right now. Nothing was changed: try again in a moment.',
   signup_disabled: 'New accounts are made by an administrator here.',
   state_mismatch: `This sign-in was begun in another browser or has taken too long. ${again}`,
   please_restart_the_process: `This sign-in was begun in another browser or has taken too long. ${again}`,
+  unable_to_link_account:
+    'The provider has not verified your e-mail address, so it cannot be added. Verify it there, then start again.',
   state_not_found: `This sign-in was begun in another browser or has taken too long. ${again}`,
 }
 
@@ -29,7 +31,7 @@ interface ErrorProps {
 
 /** Where a sign-in with a provider ends that did not work: why, and what to do. */
 export function ErrorPage({ brand, code }: ErrorProps) {
-  const known = code.toLowerCase().replace('banned_user', 'banned').replace("'", '’')
+  const known = code.toLowerCase().replace('banned_user', 'banned')
   const text = Object.hasOwn(texts, known) ? texts[known] : `The provider did not answer as it should. ${again}`
   return (
     <Page brand={brand} title="Signing in did not work">
