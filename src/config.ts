@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { parseRange } from './http/client-address.ts'
-import { isLoopback } from './http/loopback.ts'
+import { isLoopback, isPrivate } from './http/loopback.ts'
 import { Email, Password } from './resources/profile.ts'
 import { secretWeakness } from './secret.ts'
 
@@ -33,12 +33,21 @@ const origin = z.string().transform((value, context) => {
   return url.origin
 })
 
-const publicUrl = origin.superRefine((value, context) => {
-  const { protocol, hostname } = new URL(value)
-  if (protocol === 'http:' && !isLoopback(hostname)) {
-    context.addIssue({ code: 'custom', message: 'must be https unless its host is a loopback address' })
-  }
-})
+const privately = [
+  (value: string) => isPrivate(new URL(value)),
+  'must be https unless its host is a loopback address',
+] as const
+
+const publicUrl = origin.refine(...privately)
+
+// Compared with what the provider calls itself, so it stays as it is written.
+const issuer = z
+  .string()
+  .refine((value) => URL.canParse(value) && /^https?:\/\/[^\s?#@]+$/.test(value), {
+    message: 'is not the URL of an OpenID provider, such as https://login.example.com',
+    abort: true,
+  })
+  .refine(...privately)
 
 const list = (text: string) =>
   text
@@ -105,6 +114,13 @@ const EnvSchema = z.object({
   GOOGLE_CLIENT_SECRET: z.string().optional(),
   GITHUB_CLIENT_ID: z.string().optional(),
   GITHUB_CLIENT_SECRET: z.string().optional(),
+  OIDC_ISSUER: issuer.optional(),
+  OIDC_CLIENT_ID: z.string().optional(),
+  OIDC_CLIENT_SECRET: z.string().optional(),
+  OIDC_NAME: z
+    .string()
+    .regex(/^[^\p{C}]{1,50}$/u, 'must have 1 to 50 characters, none of them a control character')
+    .optional(),
   SMTP_URL: z
     .string()
     .refine(
@@ -134,21 +150,24 @@ type Variable = (typeof variables)[number]
 
 type Settings = z.infer<typeof EnvSchema>
 
-// What only makes sense together. Given the first, each of the others is needed.
+// What only makes sense together. Given the first, the other is needed.
 const companions: [Variable, Variable][] = [
   ['DATABASE_URL', 'BETTER_AUTH_SECRET'],
   ['DATABASE_URL', 'BETTER_AUTH_URL'],
   ['DIRECT_URL', 'DATABASE_URL'],
-  ['JWT_SHARED_SECRET', 'JWT_SHARED_ISSUER'],
-  ['JWT_SHARED_ISSUER', 'JWT_SHARED_SECRET'],
-  ['GOOGLE_CLIENT_ID', 'GOOGLE_CLIENT_SECRET'],
-  ['GOOGLE_CLIENT_SECRET', 'GOOGLE_CLIENT_ID'],
-  ['GITHUB_CLIENT_ID', 'GITHUB_CLIENT_SECRET'],
-  ['GITHUB_CLIENT_SECRET', 'GITHUB_CLIENT_ID'],
+  ...allOf('JWT_SHARED_SECRET', 'JWT_SHARED_ISSUER'),
+  ...allOf('GOOGLE_CLIENT_ID', 'GOOGLE_CLIENT_SECRET'),
+  ...allOf('GITHUB_CLIENT_ID', 'GITHUB_CLIENT_SECRET'),
+  ...allOf('OIDC_ISSUER', 'OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET'),
+  ['OIDC_NAME', 'OIDC_ISSUER'],
   ['SMTP_URL', 'MAIL_FROM'],
-  ['ADMIN_EMAIL', 'ADMIN_PASSWORD'],
-  ['ADMIN_PASSWORD', 'ADMIN_EMAIL'],
+  ...allOf('ADMIN_EMAIL', 'ADMIN_PASSWORD'),
 ]
+
+/** Each of the variables, with each of the others. */
+function allOf(...names: Variable[]): [Variable, Variable][] {
+  return names.flatMap((name) => names.filter((other) => other !== name).map((other) => [name, other]))
+}
 
 /**
  * Turns environment variables into the configuration. Pure; an empty value counts as absent.
@@ -205,6 +224,7 @@ function toConfig(s: Settings) {
     },
     google: provider(s.GOOGLE_CLIENT_ID, s.GOOGLE_CLIENT_SECRET),
     github: provider(s.GITHUB_CLIENT_ID, s.GITHUB_CLIENT_SECRET),
+    oidc: openIdProvider(s),
     smtp: s.SMTP_URL && s.MAIL_FROM ? { url: s.SMTP_URL, from: s.MAIL_FROM } : undefined,
     admin: s.ADMIN_EMAIL && s.ADMIN_PASSWORD ? { email: s.ADMIN_EMAIL, password: s.ADMIN_PASSWORD } : undefined,
     signUpOpen: s.SIGN_UP === 'open',
@@ -215,4 +235,10 @@ function toConfig(s: Settings) {
 
 function provider(clientId: string | undefined, clientSecret: string | undefined) {
   return clientId && clientSecret ? { clientId, clientSecret } : undefined
+}
+
+/** Without a name it is called after its host. */
+function openIdProvider({ OIDC_ISSUER: issuer, OIDC_NAME: name, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET }: Settings) {
+  const client = provider(OIDC_CLIENT_ID, OIDC_CLIENT_SECRET)
+  return issuer && client ? { ...client, issuer, name: name ?? new URL(issuer).hostname } : undefined
 }

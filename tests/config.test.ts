@@ -16,6 +16,7 @@ test('without any variable it runs embedded, on this machine only', () => {
     trustedOrigins: ['http://localhost:3000'],
     jwt: { algorithm: 'RS256', ttlSeconds: 900, shared: undefined },
     google: undefined,
+    oidc: undefined,
     smtp: undefined,
     signUpOpen: true,
     rateLimit: 6_000,
@@ -65,6 +66,16 @@ test.each([
   expect(parseConfig({ BETTER_AUTH_URL: url })).toMatchObject({ baseUrl: url, isLoopback: url.startsWith('http:') })
 })
 
+const openId = { OIDC_ISSUER: 'https://login.example.com/', OIDC_CLIENT_ID: 'id', OIDC_CLIENT_SECRET: 'key' }
+
+test('an OpenID provider without a name is called after its host', () => {
+  expect(parseConfig(openId).oidc?.name).toBe('login.example.com')
+})
+
+test.each(['http://127.0.0.1:9000', 'https://login.example.com/realms/main'])('the issuer may be %s', (issuer) => {
+  expect(parseConfig({ ...openId, OIDC_ISSUER: issuer }).oidc?.issuer).toBe(issuer)
+})
+
 test('each setting has its effect', () => {
   const config = parseConfig({
     ...postgres,
@@ -79,6 +90,8 @@ test('each setting has its effect', () => {
     ADMIN_PASSWORD: 'correct horse',
     GITHUB_CLIENT_ID: 'id',
     GITHUB_CLIENT_SECRET: 'key',
+    ...openId,
+    OIDC_NAME: 'Example',
     SIGN_UP: 'closed',
     RATE_LIMIT: '0',
     LOG_LEVEL: 'silent',
@@ -93,6 +106,7 @@ test('each setting has its effect', () => {
     smtp: { url: 'smtps://user:pass@mail.example.com', from: 'Latchkey <auth@example.com>' },
     admin: { email: 'root@example.com' },
     github: { clientId: 'id', clientSecret: 'key' },
+    oidc: { issuer: 'https://login.example.com/', clientId: 'id', clientSecret: 'key', name: 'Example' },
     google: undefined,
     signUpOpen: false,
     rateLimit: 0,
@@ -136,6 +150,14 @@ const bad: [name: string, value: string][] = [
   ['JWT_TTL', '10s'],
   ['JWT_TTL', '61m'],
   ['JWT_SHARED_SECRET', 'canary'],
+  ['OIDC_ISSUER', 'login.canary.example'],
+  ['OIDC_ISSUER', 'http://login.canary.example'],
+  ['OIDC_ISSUER', 'ftp://login.canary.example'],
+  ['OIDC_ISSUER', 'https://user:canary@login.example.com'],
+  ['OIDC_ISSUER', 'https://login.example.com/?canary'],
+  ['OIDC_ISSUER', 'https://login.example.com/#canary'],
+  ['OIDC_NAME', 'x'.repeat(51)],
+  ['OIDC_NAME', 'canary\r\nbcc'],
   ['SMTP_URL', 'https://mail.example.com'],
   ['MAIL_FROM', 'nobody'],
   ['ADMIN_EMAIL', 'canary'],
@@ -191,6 +213,10 @@ describe('what only makes sense together', () => {
     [{ GOOGLE_CLIENT_SECRET: 'secret' }, ['GOOGLE_CLIENT_ID']],
     [{ GITHUB_CLIENT_ID: 'id' }, ['GITHUB_CLIENT_SECRET']],
     [{ GITHUB_CLIENT_SECRET: 'secret' }, ['GITHUB_CLIENT_ID']],
+    [{ OIDC_ISSUER: 'https://login.example.com' }, ['OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET']],
+    [{ OIDC_CLIENT_ID: 'id' }, ['OIDC_CLIENT_SECRET', 'OIDC_ISSUER']],
+    [{ OIDC_CLIENT_SECRET: 'secret' }, ['OIDC_CLIENT_ID', 'OIDC_ISSUER']],
+    [{ OIDC_NAME: 'Example' }, ['OIDC_ISSUER']],
     [{ SMTP_URL: 'smtp://localhost' }, ['MAIL_FROM']],
     [{ ADMIN_EMAIL: 'ada@example.com' }, ['ADMIN_PASSWORD']],
     [{ ADMIN_PASSWORD: 'correct horse' }, ['ADMIN_EMAIL']],

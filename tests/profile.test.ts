@@ -56,6 +56,6 @@ test('Google and GitHub are offered only where they are configured, and map what
   expect(socialProviders(parseConfig({}))).toEqual({})
   expect([google.disableSignUp, github.disableSignUp]).toEqual([true, true])
   expect([google.requireEmailVerification, github.requireEmailVerification]).toEqual([true, true])
-  expect(fromGoogle).toEqual({ name: 'ada', image: null, emailVerified: false })
+  expect(fromGoogle).toEqual({ name: 'ada', image: null, email, emailVerified: false })
   expect(fromGitHub).toEqual({ name: 'ada', image: null })
 })

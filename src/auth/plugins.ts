@@ -12,6 +12,7 @@ import { latchkeyPlugin } from './latchkey-plugin.ts'
 import type { SendAfterCommit } from './mail-callbacks.ts'
 import { keyPairConfig } from './mint-key.ts'
 import { oauthPlugin } from './oauth-provider.ts'
+import { oidcPlugin } from './oidc.ts'
 import type { Authenticate } from './principal.ts'
 import type { Roles } from './roles.ts'
 import type { SessionCookies } from './session-cookie.ts'
@@ -40,6 +41,7 @@ export function authPlugins({ config, db, roles, keys, authenticate, ...rest }: 
     bearer({ requireSignature: true }),
     oauthPlugin({ config, db, authenticate }),
     openAPI({ disableDefaultReference: true }),
+    ...(config.oidc ? [oidcPlugin(config.oidc, config, rest.log)] : []),
     latchkeyPlugin({ ...rest, db, guard, baseUrl: config.baseUrl }),
   ]
 }

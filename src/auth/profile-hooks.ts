@@ -45,33 +45,40 @@ export function assertPassword(password: unknown): void {
 }
 
 /** Google and GitHub, where they are configured. A sign-in never fails for a name or a picture that we would refuse. */
-export function socialProviders({
-  google,
-  github,
-  signUpOpen,
-  smtp,
-}: Config): NonNullable<BetterAuthOptions['socialProviders']> {
-  // An address that the provider has not verified must be verified here before anybody is signed in with it.
-  const common = { disableSignUp: !signUpOpen, requireEmailVerification: smtp !== undefined }
+export function socialProviders(config: Config): NonNullable<BetterAuthOptions['socialProviders']> {
+  const { google, github } = config
+  const rules = signUpRules(config)
   return {
-    ...(google && {
-      google: {
-        ...google,
-        ...common,
-        // Only a plain true: some providers write it as a text, in which `"false"` would count as true.
-        mapProfileToUser: ({ name, picture, email, email_verified }) => ({
-          ...fitProfile(name, email, picture),
-          emailVerified: email_verified === true,
-        }),
-      },
-    }),
+    ...(google && { google: { ...google, ...rules, mapProfileToUser: mapOpenIdProfile } }),
     ...(github && {
       github: {
         ...github,
-        ...common,
+        ...rules,
         mapProfileToUser: ({ name, login, avatar_url, email }) => fitProfile(name || login, email ?? '', avatar_url),
       },
     }),
+  }
+}
+
+/** Whom a provider may bring. */
+export function signUpRules({ signUpOpen, smtp }: Config) {
+  // An address that the provider has not verified must be verified here before anybody is signed in with it.
+  return { disableSignUp: !signUpOpen, requireEmailVerification: smtp !== undefined }
+}
+
+/** What is taken of the claims of a person. @see OpenID Connect Core 1.0 section 5.1 */
+export function mapOpenIdProfile(claims: {
+  name?: unknown
+  email?: unknown
+  picture?: unknown
+  email_verified?: unknown
+}) {
+  const { data: email = null } = Email.safeParse(claims.email)
+  return {
+    ...fitProfile(claims.name, email ?? '', claims.picture),
+    email,
+    // Only a plain true: some providers write it as a text, in which `"false"` would count as true.
+    emailVerified: claims.email_verified === true,
   }
 }
 

@@ -7,6 +7,10 @@ export interface Provider {
 }
 
 /** The providers that are configured, in the order in which they are shown. */
-export function providersOf({ google, github }: Config): Provider[] {
-  return [...(google ? [{ id: 'google', name: 'Google' }] : []), ...(github ? [{ id: 'github', name: 'GitHub' }] : [])]
+export function providersOf({ google, github, oidc }: Config): Provider[] {
+  return [
+    ...(google ? [{ id: 'google', name: 'Google' }] : []),
+    ...(github ? [{ id: 'github', name: 'GitHub' }] : []),
+    ...(oidc ? [{ id: 'oidc', name: oidc.name }] : []),
+  ]
 }

@@ -35,6 +35,9 @@ const faults: Record<string, Fault> = {
   LAST_ADMIN: { text: 'There must always be an active admin: make somebody else an admin first.' },
   IMPERSONATING: { text: 'You cannot do this while you act as somebody else.' },
   FAILED_TO_UNLINK_LAST_ACCOUNT: { text: 'This is your last way to sign in. Set a password first.' },
+  PROVIDER_UNAVAILABLE: {
+    text: 'This service does not answer right now. Sign in another way, or try again in a moment.',
+  },
   OVERLOADED: { text: 'There is too much to do right now. Try again in a moment.' },
   DEPENDENCY_UNAVAILABLE: { text: 'This does not work right now. Nothing was changed: try again in a moment.' },
 }
