@@ -62,6 +62,11 @@ test.each<[string, RequestListener, RegExp]>([
   await expect(limitOutbound(() => fetch(url, { signal: AbortSignal.timeout(60_000) }))).rejects.toThrow(message)
 })
 
+test('nothing is asked of another machine without https', async () => {
+  for (const url of ['http://192.0.2.1/', 'http://169.254.169.254/', 'http://localhost.example.com/'])
+    await expect(limitOutbound(() => fetch(url))).rejects.toThrow('is not asked without https')
+})
+
 test('what is asked outside is not limited', async () => {
   const url = await start((incoming, outgoing) => {
     if (incoming.url === '/') outgoing.writeHead(302, { location: '/elsewhere' }).end()

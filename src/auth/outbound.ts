@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { isPrivate } from '../config.ts'
 
 const timeoutMs = 5_000
 const maxBytes = 1_024 * 1_024
@@ -7,8 +8,9 @@ const limited = new AsyncLocalStorage<true>()
 let isInstalled = false
 
 /**
- * Runs `work`, whose requests by `fetch` take five seconds and one megabyte at most and follow no redirection: those of
- * Better-Auth to identity providers, who may be slow, lie, or lead elsewhere. It has no setting for it.
+ * Runs `work`, whose requests by `fetch` take five seconds and one megabyte at most, follow no redirection, and leave
+ * this machine by https only: those of Better-Auth to identity providers, who may be slow, lie, or lead elsewhere. It has
+ * no setting for it.
  */
 export function limitOutbound<T>(work: () => Promise<T>): Promise<T> {
   if (!isInstalled) {
@@ -25,6 +27,8 @@ async function limitedFetch(
   input: Parameters<typeof fetch>[0],
   init: RequestInit = {},
 ): Promise<Response> {
+  const url = new URL(input instanceof Request ? input.url : input)
+  if (!isPrivate(url)) throw new Error(`An identity provider at ${url.origin} is not asked without https`)
   const deadline = new AbortController()
   const expire = () => deadline.abort(new DOMException('The operation was aborted due to timeout', 'TimeoutError'))
   const giveUp = () => deadline.abort(init.signal?.reason)
