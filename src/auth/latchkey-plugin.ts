@@ -25,6 +25,7 @@ import { endTokens, findAuthority, lockRole, slideSession } from './authority.qu
 import { tellCaller } from './caller.ts'
 import { emailChange } from './email-change.ts'
 import { type GuardEndpoint, notImpersonating, type Rule } from './endpoint-guard.ts'
+import { demandClaims } from './id-token.ts'
 import { assertMail, type SendAfterCommit } from './mail-callbacks.ts'
 import { assertPassword, assertProfile } from './profile-hooks.ts'
 import { providerHooks } from './provider-hooks.ts'
@@ -46,6 +47,7 @@ export function latchkeyPlugin(dependencies: LatchkeyDependencies) {
   const { db, guard, sessionCookies, mailer, send, messages, log } = dependencies
   return {
     id: 'latchkey',
+    init: ({ socialProviders }) => socialProviders.forEach(demandClaims),
     endpoints: {
       changePassword: guard(changePassword, { rules: [notImpersonating, endsOtherSessions] }),
       resetPassword: guard(resetPassword),

@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { type CryptoKey, exportJWK, generateKeyPair } from 'jose'
 import type { Certificate } from './certificates.ts'
 
 /** The names of Google and GitHub that the service and the browser ask for. */
@@ -34,6 +35,8 @@ export interface StandIns {
   mood: Mood
   /** What was asked, by host and path. */
   asked: string[]
+  /** Signs what Google publishes a key for, as `standin`. */
+  googleKey: CryptoKey
   close: () => Promise<void>
 }
 
@@ -48,7 +51,9 @@ interface Grant {
 export async function startStandIns({ key, cert }: Certificate): Promise<StandIns> {
   const grants = new Map<string, Grant>()
   const people = new Map<string, Person>()
-  const state: StandIns = { port: 0, person: { id: '1' }, mood: 'good', asked: [], close: async () => {} }
+  const { privateKey: googleKey, publicKey } = await generateKeyPair('RS256')
+  const certs = { keys: [{ ...(await exportJWK(publicKey)), alg: 'RS256', use: 'sig', kid: 'standin' }] }
+  const state: StandIns = { port: 0, person: { id: '1' }, mood: 'good', asked: [], googleKey, close: async () => {} }
 
   function authorize(url: URL, outgoing: ServerResponse): void {
     const {
@@ -112,6 +117,7 @@ export async function startStandIns({ key, cert }: Certificate): Promise<StandIn
       return void outgoing.writeHead(200, { 'content-type': 'application/json' }).end(`"${'x'.repeat(5_000_000)}"`)
     if (at === 'oauth2.googleapis.com/token' || at === 'github.com/login/oauth/access_token')
       return void token(incoming, answer)
+    if (at === 'www.googleapis.com/oauth2/v3/certs') return answer(200, certs)
     const person = people.get(/^bearer (.+)$/i.exec(incoming.headers.authorization ?? '')?.[1] ?? '')
     if (!person) return answer(401, { message: 'Bad credentials' })
     if (at === 'api.github.com/user') return answer(200, gitHubUser(person))
