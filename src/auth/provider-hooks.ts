@@ -21,7 +21,10 @@ export const providerHooks: NonNullable<NonNullable<BetterAuthPlugin['hooks']>['
   {
     matcher: ({ path }) => path === '/callback/:id',
     handler: createAuthMiddleware(async (ctx) => {
-      const { state } = (ctx.query ?? {}) as { state?: unknown }
+      const query = (ctx.query ?? {}) as Record<string, unknown>
+      // No parameter comes twice (RFC 6749 section 3.1). Better-Auth would say so to a program.
+      if (Object.values(query).some(Array.isArray)) throw ctx.redirect('/error?error=invalid_callback_request')
+      const { state } = query
       const kept =
         typeof state === 'string'
           ? await ctx.context.internalAdapter.findVerificationValue(`auth-state:${state}`)
