@@ -36,10 +36,25 @@ describe('signing up and in', () => {
 
     expect(page.html).toContain('id="password-error"')
     expect(page.html).toContain('aria-describedby="password-hint password-error"')
-    expect(textOf(page)).toContain('A password needs at least 8 characters.')
+    expect(textOf(page)).toContain('It must have at least 8 characters.')
     expect(page.html).toContain('value="Ada &quot;&lt;b&gt;&quot;"')
     expect(page.html).toContain('value="ada@example.com"')
     expect(page.html).not.toContain('short')
+  })
+
+  test('tells all that is wrong with a new account at once, and nothing of who has one', async () => {
+    const { email } = await signedUp()
+    const wrong = (address: string) =>
+      createVisitor(service).submit('/sign-up', { name: 'x'.repeat(201), email: address, password: 'short' })
+
+    const page = await wrong('ada')
+
+    for (const field of ['name', 'email', 'password']) expect(page.html).toContain(`id="${field}-error"`)
+    expect(textOf(page)).toContain('It must have 1 to 200 characters.')
+    expect(textOf(page)).toContain('It is not an e-mail address.')
+    expect(textOf(page)).toContain('It must have at least 8 characters.')
+    const [known, unknown] = [await wrong(email), await wrong(`2${email}`)]
+    expect(known.html.replace(email, '')).toBe(unknown.html.replace(`2${email}`, ''))
   })
 
   test('does not tell whether an account exists', async () => {

@@ -3,6 +3,7 @@ import { createMiddleware } from 'hono/factory'
 import { announcesBody } from '../http/body.ts'
 import type { Env } from '../http/exchange.ts'
 import { ProblemError } from '../http/problem.ts'
+import { Email, Name, Password } from '../resources/profile.ts'
 
 /** Lets a form through that a page of ours has sent: any site can make a browser send one, with its cookies. */
 export function ownForms(baseUrl: string) {
@@ -26,6 +27,19 @@ export async function fieldsOf(c: Context): Promise<Record<string, string>> {
     throw new ProblemError('unsupported-media-type', 'The body must be a form.')
   }
   return Object.fromEntries(new URLSearchParams(await c.req.text()))
+}
+
+const newUser = { name: Name, email: Email, password: Password }
+
+/** What is wrong with what somebody gives for a new account, by field: all of it at once. It tells nothing of who has one. */
+export function faultsOf(values: Record<keyof typeof newUser, string>): Record<string, string> {
+  const fields = Object.keys(newUser) as (keyof typeof newUser)[]
+  return Object.fromEntries(
+    fields.flatMap((field) => {
+      const fault = newUser[field].safeParse(values[field]).error?.issues[0]
+      return fault ? [[field, `It ${fault.message}.`]] : []
+    }),
+  )
 }
 
 /** Where to go on: a path of ours, whatever was asked for. */

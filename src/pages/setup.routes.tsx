@@ -1,10 +1,9 @@
 import { type Context, Hono } from 'hono'
 import type { Env } from '../http/exchange.ts'
 import { ProblemError } from '../http/problem.ts'
-import { Email, Name, Password } from '../resources/profile.ts'
 import type { PageDependencies } from './dependencies.ts'
 import { EmailField, Form, type FormState, NameField, NewPasswordField, Notice } from './fields.tsx'
-import { fieldsOf } from './forms.ts'
+import { faultsOf, fieldsOf } from './forms.ts'
 import { Page, view } from './layout.tsx'
 
 /** `/setup`: where the link of the log leads, as long as there is no admin. */
@@ -21,7 +20,7 @@ export function setupRoutes({ brand, setup, ownForm, call }: PageDependencies) {
     .post('/setup', ownForm, async (c) => {
       const { token = '', name = '', email = '', password = '' } = await fieldsOf(c)
       const values = { name, email }
-      const errors = faultsOf({ name: Name, email: Email, password: Password }, { name, email, password })
+      const errors = faultsOf({ name, email, password })
       if (Object.keys(errors).length > 0) return show(c, token, { values, errors })
       try {
         await setup.complete(token, { name, email: email.toLowerCase(), password })
@@ -32,20 +31,6 @@ export function setupRoutes({ brand, setup, ownForm, call }: PageDependencies) {
       const { isOk } = await call(c, 'POST', '/api/auth/sign-in/email', { email, password })
       return c.redirect(isOk ? '/account' : '/sign-in', 303)
     })
-}
-
-interface Schema {
-  safeParse: (value: string) => { error?: { issues: { message: string }[] } | undefined }
-}
-
-function faultsOf(schemas: Record<string, Schema>, values: Record<string, string>): Record<string, string> {
-  const faults = Object.entries(schemas).map(([field, schema]) => [
-    field,
-    schema.safeParse(values[field] ?? '').error?.issues[0]?.message,
-  ])
-  return Object.fromEntries(
-    faults.filter(([, message]) => message !== undefined).map(([field, message]) => [field, `It ${message}.`]),
-  )
 }
 
 interface SetupProps extends Pick<PageDependencies, 'brand'> {

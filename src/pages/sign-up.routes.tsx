@@ -3,7 +3,7 @@ import type { Env } from '../http/exchange.ts'
 import { ProblemError } from '../http/problem.ts'
 import type { PageDependencies } from './dependencies.ts'
 import { EmailField, Form, type FormState, NameField, NewPasswordField } from './fields.tsx'
-import { fieldsOf, safeNext, withQuery } from './forms.ts'
+import { faultsOf, fieldsOf, safeNext, withQuery } from './forms.ts'
 import { Page, view } from './layout.tsx'
 import { leadTo } from './leaving.tsx'
 import { type OAuthRequest, oauthRequestOf, onwardUrl, queryOf } from './oauth-request.ts'
@@ -29,11 +29,13 @@ export function signUpRoutes(dependencies: PageDependencies) {
     })
     .post('/sign-up', ownForm, async (c) => {
       const { name = '', email = '', password = '', next, oauth_query } = await fieldsOf(c)
+      const retry = (state: FormState) =>
+        show(c, { ...state, values: { name, email } }, safeNext(next), oauth_query ?? '')
+      // Better-Auth tells the first fault only.
+      const errors = faultsOf({ name, email, password })
+      if (Object.keys(errors).length > 0) return retry({ errors })
       const answer = await call(c, 'POST', '/api/auth/sign-up/email', { name, email, password, oauth_query })
-      if (!answer.isOk) {
-        const values = { name, email }
-        return show(c, { ...explain(answer, ['name', 'email', 'password']), values }, safeNext(next), oauth_query ?? '')
-      }
+      if (!answer.isOk) return retry(explain(answer, ['name', 'email', 'password']))
       const url = onwardUrl(answer, oauth_query)
       if (url !== undefined) return leadTo(c, brand, url)
       const { token } = answer.body as { token: string | null }
