@@ -1,20 +1,27 @@
-import { randomUUID } from 'node:crypto'
-import { describe, expect, test } from 'vitest'
-import { password, startServiceForFile } from '../harness.ts'
+import type { Page } from 'playwright-core'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { password, startService, startServiceForFile } from '../harness.ts'
+import { startMailServer } from '../mail-server.ts'
 import { mailedToken } from '../mails.ts'
+import { newUser } from '../visitor.ts'
 import { startChromium, type WatchedPage } from './chromium.ts'
 
+const mailServer = await startMailServer()
 const service = await startServiceForFile()
 const chromium = await startChromium()
 const origin = service.baseUrl
 const clean = { errors: [], violations: [], strays: [] }
-const newUser = () => ({ name: 'Ada Lovelace', email: `${randomUUID()}@example.com`, password })
+
+/** Fills in the form for a new account. */
+async function fillIn(page: Page, { name, email, password: secret }: ReturnType<typeof newUser>): Promise<void> {
+  await page.getByLabel('Name').fill(name)
+  await page.getByLabel('E-mail address').fill(email)
+  await page.getByLabel('Password').fill(secret)
+}
 
 async function signUp({ page }: WatchedPage, user = newUser()) {
   await page.goto(`${origin}/sign-up`)
-  await page.getByLabel('Name').fill(user.name)
-  await page.getByLabel('E-mail address').fill(user.email)
-  await page.getByLabel('Password').fill(user.password)
+  await fillIn(page, user)
   await page.getByRole('button', { name: 'Create account' }).click()
   await page.waitForURL(`${origin}/account`)
   return user
@@ -110,45 +117,47 @@ describe.each([
     expect(await service.db.selectFrom('user').select('id').where('email', '=', newEmail).execute()).toEqual([])
     expect(watched).toEqual(clean)
   })
-})
 
-test('the keyboard alone signs in', async () => {
-  const { page } = await chromium.open(origin, '/')
-  const { email } = await signUp({ page, errors: [], violations: [], strays: [] })
-  await page.getByRole('button', { name: 'Sign out' }).press('Enter')
-  await page.waitForURL(/sign-in/)
+  test('confirms the address by the mailed link', async () => {
+    const mailing = await startService({ env: { SMTP_URL: mailServer.url, MAIL_FROM: 'auth@example.com' } })
+    onTestFinished(mailing.stop)
+    const { page, ...watched } = await chromium.open(mailing.baseUrl, '/sign-up', { javaScriptEnabled })
+    const user = newUser()
+    await fillIn(page, user)
+    await page.getByRole('button', { name: 'Create account' }).click()
+    await page.getByText('A link is on its way to you.').waitFor()
 
-  // The field to begin with has the focus.
-  await page.keyboard.type(email)
-  await page.keyboard.press('Tab')
-  await page.keyboard.type(password)
-  await page.keyboard.press('Tab')
-  await page.keyboard.press('Space')
-  await page.keyboard.press('Tab')
-  expect(await page.evaluate('document.activeElement.textContent')).toBe('Sign in')
-  expect(await page.evaluate('getComputedStyle(document.activeElement).outlineStyle')).toBe('solid')
-  await page.keyboard.press('Enter')
+    const links = () =>
+      mailServer.mails
+        .filter(({ to }) => to.includes(user.email))
+        .flatMap(({ content }) => /http:\S+verify-email\S+/.exec(content)?.[0] ?? [])
+    await page.getByRole('link', { name: 'Send the link again' }).click()
+    await page.getByLabel('E-mail address').fill(user.email)
+    await page.getByRole('button', { name: 'Send the link' }).click()
+    await page.getByText('A link is on its way to you.').waitFor()
+    await expect.poll(() => links().length, { timeout: 10_000 }).toBe(2)
+    await page.goto(links().at(-1) ?? '')
+    await page.getByRole('button', { name: 'Confirm the address' }).click()
+    await page.getByText('Your e-mail address is confirmed.').waitFor()
+    await page.getByLabel('E-mail address').fill(user.email)
+    await page.getByLabel('Password').fill(user.password)
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page.waitForURL(`${mailing.baseUrl}/account`)
 
-  await page.waitForURL(`${origin}/account`)
-  await page.keyboard.press('Tab')
-  await page.keyboard.press('Enter')
-  expect(new URL(page.url()).hash).toBe('#content')
-})
+    expect(watched).toEqual(clean)
+  })
 
-test('somebody who is banned lands on the sign-in page with their next click, and is told why they cannot return', async () => {
-  const [{ page }, admin] = [await chromium.open(origin, '/'), await service.createSignedIn('admin')]
-  const { email } = await signUp({ page, errors: [], violations: [], strays: [] })
-  const { id } = await service.db.selectFrom('user').select('id').where('email', '=', email).executeTakeFirstOrThrow()
-  const json = { reason: 'Spam', expiresAt: '2099-01-31T12:00:00Z' }
-  await service.request(`/api/v1/users/${id}/ban`, { token: admin.token, json })
+  test('becomes the first admin by the link of the log', async () => {
+    const fresh = await startService()
+    onTestFinished(fresh.stop)
+    const [path = ''] = /\/setup\?token=[\w-]+/.exec(fresh.logLines().join('\n')) ?? []
+    const { page, ...watched } = await chromium.open(fresh.baseUrl, path, { javaScriptEnabled })
 
-  await page.getByRole('button', { name: 'Save' }).click()
-  await page.getByText('Your session has ended.').waitFor()
-  expect(new URL(page.url()).pathname).toBe('/sign-in')
-  await page.getByLabel('E-mail address').fill(email)
-  await page.getByLabel('Password').fill(password)
-  await page.getByRole('button', { name: 'Sign in' }).click()
+    await fillIn(page, newUser())
+    await page.getByRole('button', { name: 'Create the administrator' }).click()
+    await page.waitForURL(`${fresh.baseUrl}/account`)
 
-  const alert = await page.getByRole('alert').textContent()
-  expect(alert).toBe('This account is banned until Sat, 31 Jan 2099 12:00:00 GMT. The reason: Spam')
+    expect(await page.locator('dd').getByText('admin', { exact: true }).isVisible()).toBe(true)
+    expect(watched).toEqual(clean)
+  })
 })
