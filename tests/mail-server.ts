@@ -2,22 +2,37 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { SMTPServer } from 'smtp-server'
 import { afterAll } from 'vitest'
+import type { Certificate } from './standins/certificates.ts'
 
 /** What the server was given. */
 export interface Mail {
   to: string[]
   content: string
+  /** Whether it came encrypted. */
+  isSecure: boolean
 }
 
-/**
- * A mail server that keeps what it is given.
- * @param refuse the codes with which it refuses the first messages, instead of taking them
- */
-export async function startMailServer(refuse: number[] = []) {
+interface MailServerOptions {
+  /** The codes with which it refuses the first messages, instead of taking them. */
+  refuse?: number[]
+  /** Lets it speak TLS: from the first byte, or once it is asked to. Without it, it never does. */
+  tls?: { certificate: Certificate; begins: 'at once' | 'by STARTTLS' }
+  whenDone?: (stop: () => Promise<void>) => void
+}
+
+/** A mail server that keeps what it is given, from whoever gives whichever password, or none. */
+export async function startMailServer({ refuse = [], tls, whenDone = afterAll }: MailServerOptions = {}) {
   const mails: Mail[] = []
+  const passwords: string[] = []
   const server = new SMTPServer({
     authOptional: true,
-    disabledCommands: ['STARTTLS'],
+    allowInsecureAuth: true,
+    secure: tls?.begins === 'at once',
+    ...(tls ? { key: tls.certificate.key, cert: tls.certificate.cert } : { disabledCommands: ['STARTTLS'] }),
+    onAuth({ username, password }, _session, done) {
+      passwords.push(password ?? '')
+      done(null, { user: username })
+    },
     onData(stream, session, done) {
       const to = session.envelope.rcptTo.map(({ address }) => address)
       const chunks: Buffer[] = []
@@ -26,18 +41,30 @@ export async function startMailServer(refuse: number[] = []) {
         const code = refuse.shift()
         if (code !== undefined) return done(Object.assign(new Error('not now'), { responseCode: code }))
         const raw = Buffer.concat(chunks).toString()
-        mails.push({ to, content: raw.replaceAll(/=\r?\n/g, '').replaceAll('=3D', '=') })
+        const content = raw.replaceAll(/=\r?\n/g, '').replaceAll('=3D', '=')
+        mails.push({ to, content, isSecure: session.secure })
         done()
       })
     },
   })
+  // A client that does not trust the certificate goes in the middle of the handshake.
+  server.on('error', () => {})
   server.listen(0, '127.0.0.1')
   await once(server.server, 'listening')
-  afterAll(
+  whenDone(
     () =>
       new Promise<void>((resolve) => {
         server.close(resolve)
       }),
   )
-  return { mails, url: `smtp://127.0.0.1:${(server.server.address() as AddressInfo).port}` }
+  const { port } = server.server.address() as AddressInfo
+  return {
+    mails,
+    /** What it was given to sign in with. */
+    passwords,
+    port,
+    url: `smtp://127.0.0.1:${port}`,
+    /** Shows another certificate from now on. */
+    present: ({ key, cert }: Certificate) => server.updateSecureContext({ key, cert }),
+  }
 }

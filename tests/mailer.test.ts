@@ -49,7 +49,7 @@ test.each<[string, Message, string | undefined]>([
 })
 
 test('a message that the server does not take yet is sent again', async () => {
-  const { url, mails } = await startMailServer([451])
+  const { url, mails } = await startMailServer({ refuse: [451] })
   const { mailer, lines } = start(url)
 
   mailer.send(messages.passwordChanged(ada))
@@ -60,13 +60,30 @@ test('a message that the server does not take yet is sent again', async () => {
 })
 
 test('a message that the server refuses for good is given up', async () => {
-  const { url, mails } = await startMailServer([550])
+  const { url, mails } = await startMailServer({ refuse: [550] })
   const { mailer, lines } = start(url)
 
   mailer.send(messages.passwordChanged(ada))
 
   await expect.poll(() => lines.map(({ msg, level }) => [msg, level])).toEqual([['mail could not be sent', 50]])
   expect(mails).toEqual([])
+})
+
+test('a password goes to no server in clear, but on this machine', async () => {
+  const { port, mails, passwords } = await startMailServer()
+  // The same server under a name that is not known to be of this machine.
+  const { mailer, lines } = start(`smtp://ada:secret@0.0.0.0:${port}`)
+  mailer.send(messages.passwordChanged(ada))
+  await expect.poll(() => lines.map(({ msg }) => msg)).toEqual(['mail could not be sent'])
+  expect(lines[0]).toMatchObject({ err: { code: 'ETLS', message: expect.stringContaining('STARTTLS') } })
+  expect([mails, passwords]).toEqual([[], []])
+
+  start(`smtp://0.0.0.0:${port}`).mailer.send(messages.passwordChanged(ada))
+  await expect.poll(() => mails.length).toBe(1)
+  expect(passwords).toEqual([])
+  start(`smtp://ada:secret@127.0.0.1:${port}`).mailer.send(messages.passwordChanged(ada))
+  await expect.poll(() => mails.length).toBe(2)
+  expect(passwords).toEqual(['secret'])
 })
 
 test('so many messages wait for a server that is down, and no more', async () => {

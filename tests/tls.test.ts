@@ -8,6 +8,7 @@ import { openDatabase } from '../src/db/database.ts'
 import { onPostgres } from './database-template.ts'
 import { secret } from './harness.ts'
 import { buildService, startProcess } from './service-process.ts'
+import { hasOpenssl } from './standins/certificates.ts'
 import { freePort, startPostgres } from './throwaway-postgres.ts'
 
 describe.skipIf(!onPostgres || !(hasOpenssl() || process.env['REQUIRE_PACKAGES']))(
@@ -76,12 +77,3 @@ describe.skipIf(!onPostgres || !(hasOpenssl() || process.env['REQUIRE_PACKAGES']
     })
   },
 )
-
-function hasOpenssl(): boolean {
-  try {
-    execFileSync('openssl', ['version'], { stdio: 'pipe' })
-    return true
-  } catch {
-    return false
-  }
-}

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { isPrivate } from '../config.ts'
+import { isPrivate } from '../http/loopback.ts'
 
 const timeoutMs = 5_000
 const maxBytes = 1_024 * 1_024

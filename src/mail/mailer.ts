@@ -1,6 +1,8 @@
+import { setMaxListeners } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createTransport } from 'nodemailer'
 import retry, { AbortError } from 'p-retry'
+import { isLoopback } from '../http/loopback.ts'
 import type { Log } from '../log.ts'
 
 /** A mail to one person. */
@@ -42,6 +44,8 @@ const closeMs = 1_000
 export function createMailer({ smtp, logLinks, log }: MailerOptions): Mailer {
   const pending = new Set<Promise<void>>()
   const closing = new AbortController()
+  // Each message that waits listens.
+  setMaxListeners(maxPending, closing.signal)
   const deliver = smtp ? overSmtp(smtp) : intoLog(log)
   return {
     canSend: smtp !== undefined || logLinks,
@@ -96,8 +100,11 @@ function persistently(
 }
 
 function overSmtp({ url, from }: { url: string; from: string }): (message: Message) => Promise<unknown> {
+  const { username, hostname } = new URL(url)
   const transport = createTransport({
     url,
+    // Whoever stands between could hide that the server speaks TLS, and be given the password.
+    requireTLS: username !== '' && !isLoopback(hostname),
     connectionTimeout: smtpTimeoutMs,
     greetingTimeout: smtpTimeoutMs,
     socketTimeout: smtpTimeoutMs,
