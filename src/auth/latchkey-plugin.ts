@@ -8,10 +8,12 @@ import {
   getAccessToken,
   linkSocialAccount,
   refreshToken,
+  requestPasswordReset,
   resetPassword,
   revokeOtherSessions,
   revokeSession,
   revokeSessions,
+  signUpEmail,
   unlinkAccount,
   updateUser,
 } from 'better-auth/api'
@@ -25,6 +27,7 @@ import { endTokens, findAuthority, lockRole, slideSession } from './authority.qu
 import { tellCaller } from './caller.ts'
 import { emailChange } from './email-change.ts'
 import { type GuardEndpoint, notImpersonating, type Rule } from './endpoint-guard.ts'
+import { evenly } from './even-answer.ts'
 import { demandClaims } from './id-token.ts'
 import { assertMail, type SendAfterCommit } from './mail-callbacks.ts'
 import { assertPassword, assertProfile } from './profile-hooks.ts'
@@ -51,6 +54,9 @@ export function latchkeyPlugin(dependencies: LatchkeyDependencies) {
     endpoints: {
       changePassword: guard(changePassword, { rules: [notImpersonating, endsOtherSessions] }),
       resetPassword: guard(resetPassword),
+      requestPasswordReset: evenly(requestPasswordReset),
+      // Without mail a sign-up says itself that an address is taken.
+      signUpEmail: mailer.isReal ? evenly(signUpEmail()) : signUpEmail(),
       deleteUser: guard(deleteUser, { rules: [notImpersonating] }),
       revokeSessions: guard(revokeSessions, { rules: [notImpersonating, endsTokens] }),
       revokeOtherSessions: guard(revokeOtherSessions, { rules: [notImpersonating, endsTokens] }),
