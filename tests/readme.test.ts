@@ -5,17 +5,11 @@ import { basename, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
 import { variables } from '../src/config.ts'
+import { codeIn, readme, section } from './readme.ts'
 import { startProgram } from './service-process.ts'
 import { freePort } from './throwaway-postgres.ts'
 
-const readme = readFileSync('README.md', 'utf8')
 const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> }
-
-/** The text of a section, without its heading. */
-function section(title: string): string {
-  const [, after = ''] = readme.split(`\n## ${title}\n`)
-  return after.split('\n## ')[0] ?? ''
-}
 
 /** What the first column of the table in a section names. */
 const named = (title: string) =>
@@ -57,7 +51,7 @@ test.skipIf(!hasCurl && !process.env['REQUIRE_PACKAGES'])(
       await service.exited
     })
     const url = await service.ready()
-    const script = section('Use it').split('```sh\n')[1]?.split('```')[0] ?? ''
+    const script = codeIn('Use it', 'sh')
 
     const { stdout } = await promisify(execFile)(
       'bash',
