@@ -100,11 +100,11 @@ function persistently(
 }
 
 function overSmtp({ url, from }: { url: string; from: string }): (message: Message) => Promise<unknown> {
-  const { username, hostname } = new URL(url)
+  const { username, password, hostname } = new URL(url)
   const transport = createTransport({
     url,
     // Whoever stands between could hide that the server speaks TLS, and be given the password.
-    requireTLS: username !== '' && !isLoopback(hostname),
+    requireTLS: `${username}${password}` !== '' && !isLoopback(hostname),
     connectionTimeout: smtpTimeoutMs,
     greetingTimeout: smtpTimeoutMs,
     socketTimeout: smtpTimeoutMs,
