@@ -55,3 +55,15 @@ test('a machine gets a token of its own and does what it was registered for', as
   expect((await service.request('/api/v1/users', { token: access_token })).status).toBe(200)
   expect((await me(access_token)).status).toBe(403)
 })
+
+test.each<[string, Record<string, string>, RegExp]>([
+  ['a client that there is not', { client_id: 'nobody' }, /does not know the application/],
+  ['an address that is not registered', { redirect_uri: 'https://evil.example/callback' }, /not its own/],
+  ['an implicit flow', { response_type: 'token', redirect_uri: 'https://evil.example' }, /cannot be answered/],
+])('a request with %s ends on a page that says so, and nowhere else', async (_what, changes, text) => {
+  const { url } = await beginSignIn(party, 'openid', changes)
+  const sight = await createVisitor(service).open(`${url.pathname}${url.search}`)
+
+  expect(sight.at).toMatch(/^\/error\?/)
+  expect(textOf(sight)).toMatch(text)
+})

@@ -2,8 +2,9 @@ import type { Brand } from '../auth/auth-config.ts'
 import { Page } from './layout.tsx'
 
 const again = 'Go back to sign-in and start again.'
+const tell = 'Go back to it, and tell who runs it.'
 
-// What Better-Auth redirects here with when signing in with a provider fails.
+// What Better-Auth redirects here with.
 const texts: Record<string, string> = {
   access_denied: 'You did not allow it, so nothing has happened. You can sign in another way.',
   account_not_linked:
@@ -21,6 +22,13 @@ const texts: Record<string, string> = {
   unable_to_link_account:
     'The provider has not verified your e-mail address, so it cannot be added. Verify it there, then start again.',
   state_not_found: `This sign-in was begun in another browser or has taken too long. ${again}`,
+  // Of the requests of applications: those that are not answered where they say.
+  invalid_client: `This service does not know the application that led you here. ${tell}`,
+  client_disabled: `The application that led you here is switched off. ${tell}`,
+  invalid_redirect: `The application that led you here gave an address to return to that is not its own. ${tell}`,
+  invalid_request: `What led you here asked in a way that cannot be answered. ${tell}`,
+  unauthorized_client: `The application that led you here may not sign people in. ${tell}`,
+  unsupported_response_type: `What led you here asked in a way that cannot be answered. ${tell}`,
 }
 
 interface ErrorProps {
@@ -29,7 +37,7 @@ interface ErrorProps {
   code: string
 }
 
-/** Where a sign-in with a provider ends that did not work: why, and what to do. */
+/** Where a sign-in with a provider, or for an application, ends that did not work: why, and what to do. */
 export function ErrorPage({ brand, code }: ErrorProps) {
   const known = code.toLowerCase().replace('banned_user', 'banned')
   const text = Object.hasOwn(texts, known) ? texts[known] : `The provider did not answer as it should. ${again}`
