@@ -2,7 +2,7 @@ import { decodeJwt, decodeProtectedHeader } from 'jose'
 import * as client from 'openid-client'
 import { expect, test } from 'vitest'
 import { startServiceForFile } from './harness.ts'
-import { beginSignIn, createRelyingParty, decide, redeem, registerClient, tokensFor } from './relying-party.ts'
+import { allow, beginSignIn, createRelyingParty, decide, redeem, registerClient, tokensFor } from './relying-party.ts'
 import { createVisitor, textOf } from './visitor.ts'
 
 const service = await startServiceForFile()
@@ -66,4 +66,21 @@ test.each<[string, Record<string, string>, RegExp]>([
 
   expect(sight.at).toMatch(/^\/error\?/)
   expect(textOf(sight)).toMatch(text)
+})
+
+test('the log tells none of the secrets that go to and fro', async () => {
+  const user = await service.createSignedIn()
+  const request = await beginSignIn(party, 'openid account:read offline_access')
+  const callback = await allow(createVisitor(service, user.cookie), request)
+  const tokens = await redeem(party, callback, request)
+  const { refresh_token: refresh = '' } = tokens
+  await client.refreshTokenGrant(party.config, refresh)
+  await expect(client.refreshTokenGrant(party.config, refresh)).rejects.toThrow()
+  await expect(redeem(party, callback, request)).rejects.toThrow()
+
+  const code = callback.searchParams.get('code')
+  const secrets = [party.secret, code, request.verifier, refresh, tokens.access_token, tokens.id_token]
+  const log = service.logLines().join('\n')
+  expect(log).toContain('/api/auth/oauth2/token')
+  expect(secrets.filter((text) => text === null || text === undefined || log.includes(text))).toEqual([])
 })
