@@ -1,4 +1,4 @@
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
 import { throwOutage } from '../db/outage.ts'
 import { announcesBody } from '../http/body.ts'
 import { clientAddressHeader } from '../http/client-address.ts'
@@ -16,41 +16,62 @@ interface Dependencies {
   clientAddress: (incoming: Env['Bindings']['incoming']) => string
 }
 
-// By these a client could choose its own address or host.
-const forwarded = ['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip', 'forwarded']
+// By these a client could choose its own address or host, or bind a token to a key for which nobody asks later.
+const dropped = ['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip', 'forwarded', 'dpop']
 
 // The longest has a provider or a token in it. A path is a key of Better-Auth's limiter too, in an index.
 const maxPathLength = 512
 
-const metadataPaths = ['/api/auth/.well-known/openid-configuration', '/.well-known/oauth-authorization-server/api/auth']
+const metadataPaths = [
+  '/api/auth/.well-known/openid-configuration',
+  '/api/auth/.well-known/oauth-authorization-server',
+  '/.well-known/oauth-authorization-server/api/auth',
+]
+const authorizationPath = '/api/auth/oauth2/authorize'
 
 /** `/api/auth/*`: Better-Auth, told the true address of the client, and the JWKS. */
 export function authHandler({ auth, keys, clientAddress }: Dependencies) {
   const endpoints = new Set(Object.values(auth.api).map(({ path }) => `/api/auth${path}`))
-  return new Hono<Env>()
-    .on('GET', metadataPaths, async (c) =>
-      c.json(await providerMetadata(auth), 200, { 'cache-control': 'public, max-age=60', vary: 'Origin' }),
-    )
-    .get('/api/auth/jwks', async (c) =>
-      c.json(await keys.published(), 200, {
-        'cache-control': 'public, max-age=60, stale-while-revalidate=60',
-        vary: 'Origin',
-      }),
-    )
-    .on(['GET', 'POST'], '/api/auth/*', async (c) => {
-      if (c.req.path.length > maxPathLength) throw new ProblemError('not-found')
-      // Only a path without parameters is its own pattern; the others may hold a token.
-      if (endpoints.has(c.req.path)) exchangeOf(c).route = c.req.path
-      const headers = new Headers(c.req.raw.headers)
-      for (const name of forwarded) headers.delete(name)
-      headers.set(clientAddressHeader, clientAddress(c.env.incoming))
-      const body = announcesBody((name) => c.req.header(name)) ? await c.req.arrayBuffer() : null
-      const request = new Request(c.req.url, { method: c.req.method === 'HEAD' ? 'GET' : c.req.method, headers, body })
-      onCaller(request, (userId) => {
-        exchangeOf(c).principal = userId
+  return (
+    new Hono<Env>()
+      .on('GET', metadataPaths, async (c) =>
+        c.json(await providerMetadata(auth), 200, { 'cache-control': 'public, max-age=60', vary: 'Origin' }),
+      )
+      .get('/api/auth/jwks', async (c) =>
+        c.json(await keys.published(), 200, {
+          'cache-control': 'public, max-age=60, stale-while-revalidate=60',
+          vary: 'Origin',
+        }),
+      )
+      // A browser sends our cookies with a link of another site, and not with a form: OpenID Connect Core 1.0 section 3.1.2.1.
+      .post(authorizationPath, async (c) => c.redirect(`${authorizationPath}?${await formOf(c)}`, 303))
+      .on(['GET', 'POST'], '/api/auth/*', async (c) => {
+        if (c.req.path.length > maxPathLength) throw new ProblemError('not-found')
+        // Only a path without parameters is its own pattern; the others may hold a token.
+        if (endpoints.has(c.req.path)) exchangeOf(c).route = c.req.path
+        const headers = new Headers(c.req.raw.headers)
+        for (const name of dropped) headers.delete(name)
+        headers.set(clientAddressHeader, clientAddress(c.env.incoming))
+        const body = announcesBody((name) => c.req.header(name)) ? await c.req.arrayBuffer() : null
+        const request = new Request(c.req.url, {
+          method: c.req.method === 'HEAD' ? 'GET' : c.req.method,
+          headers,
+          body,
+        })
+        onCaller(request, (userId) => {
+          exchangeOf(c).principal = userId
+        })
+        return explained(await throwOutage(() => limitOutbound(() => auth.handler(request))))
       })
-      return explained(await throwOutage(() => limitOutbound(() => auth.handler(request))))
-    })
+  )
+}
+
+/** What a form asks for, as a query. @throws ProblemError `unsupported-media-type` for a body that is none */
+async function formOf(c: Context): Promise<string> {
+  if (!/^application\/x-www-form-urlencoded\b/i.test(c.req.header('content-type') ?? '')) {
+    throw new ProblemError('unsupported-media-type', 'The body must be a form.')
+  }
+  return new URLSearchParams(await c.req.text()).toString()
 }
 
 /** Better-Auth says nothing of a path that it does not know, and tells when to try again in a header of its own. */

@@ -77,7 +77,8 @@ export function createEndpointGuard(db: Db): GuardEndpoint {
   }
 }
 
-async function actorOf(db: Db, context: EndpointContext): Promise<AuthorityRow | undefined> {
+/** Whose session a call presents, if anybody's. */
+export async function actorOf(db: Db, context: EndpointContext): Promise<AuthorityRow | undefined> {
   const input = { ...context, returnHeaders: false }
   const token = await presentedToken(input as unknown as Parameters<typeof presentedToken>[0])
   return token ? findAuthorityByToken(db, token) : undefined

@@ -20,7 +20,7 @@ const Claims = z.object({
   iat: time,
   exp: time,
   nbf: time.optional(),
-  // The OAuth provider writes null for a token that has none.
+  // The OAuth provider writes null where a session is over.
   sid: name.nullish().transform((sid) => sid ?? undefined),
   jti: z.string().optional(),
   client_id: name.optional(),

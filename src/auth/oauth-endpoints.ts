@@ -1,54 +1,47 @@
-import { APIError } from 'better-auth/api'
-import type { Db } from '../db/database.ts'
+import { APIError, isAPIError } from 'better-auth/api'
+import type { Db, Tx } from '../db/database.ts'
 import { ProblemError } from '../http/problem.ts'
 import type { Endpoint, EndpointContext } from './endpoint-guard.ts'
 import { decodeJwt } from './jwt.ts'
-import { revokeToken } from './oauth.queries.ts'
+import { endAccessTokens, endTokensOfFamily, holdRefreshToken, revokeToken } from './oauth.queries.ts'
 import { apiScopesOf } from './oauth-scopes.ts'
-import type { Authenticate } from './principal.ts'
+import { hashSecret } from './oauth-secret.ts'
+import { asChallenge, errorCode, keepingRefusals } from './oauth-transaction.ts'
+import type { Authenticate, Principal } from './principal.ts'
 
 type Parameters = Record<string, unknown>
-type Run = (call: (context: EndpointContext) => Promise<unknown>, context: EndpointContext) => Promise<unknown>
+type Call = (context: EndpointContext) => Promise<unknown>
 
-function wrap<E>(endpoint: E, run: Run): E {
+function wrap<E>(endpoint: E, run: (call: Call, context: EndpointContext) => Promise<unknown>): E {
   const original = endpoint as unknown as Endpoint
   const wrapped = (context: EndpointContext) => run((given) => original(given), context)
   return Object.assign(wrapped, endpoint)
 }
 
+// What stands for a token that is over: whose it was the provider is not to tell, nor to stumble over it.
+const nobodys = 'over'
+
 /**
- * Authorization: a client that asks for scopes of `/api/v1` without naming it as the resource gets a token for it. The
- * answer is a redirection, whoever asks.
- * @see RFC 6749 section 4.1.2, RFC 8707 section 2
+ * Introspection. A token that `/api/v1` refuses is not active, and of its scopes those count that it has there now.
+ * Others than its client are told nothing.
+ * @see RFC 7662 section 2.2
  */
-export function guardAuthorization<E>(endpoint: E, resource: string): E {
-  const named = (parameters: Parameters) => {
-    const { scope } = parameters
-    const isWanted = typeof scope !== 'string' || apiScopesOf(scope).length > 0
-    return isWanted && parameters['resource'] === undefined ? { ...parameters, resource } : parameters
-  }
-  return wrap(endpoint, (call, { request, body, query, ...context }) => {
-    const plain = { ...context, request: request && navigated(request) }
-    return body === undefined
-      ? call({ ...plain, query: named(query ?? {}) })
-      : call({ ...plain, query, body: named(body as Parameters) })
-  })
-}
-
-/** The request as a browser's address bar sends it: one of a script is answered with JSON by the provider. */
-function navigated(request: Request): Request {
-  const headers = new Headers(request.headers)
-  headers.delete('sec-fetch-mode')
-  return new Request(request.url, { method: request.method, headers })
-}
-
-/** Introspection: a token that `/api/v1` refuses is not active. @see RFC 7662 section 2.2 */
 export function guardIntrospection<E>(endpoint: E, authenticate: Authenticate): E {
   return wrap(endpoint, async (call, context) => {
-    const answer = (await call(context)) as { response: { active?: boolean } }
-    const isOver = answer.response.active && !(await isAlive(textOf(context.body, 'token'), authenticate))
-    return isOver ? { ...answer, response: { active: false } } : answer
+    const token = textOf(context.body, 'token')
+    const standing = await standingOf(token, authenticate)
+    const answer = (await callFor(call, context, standing === 'opaque' ? token : token && nobodys)) as object
+    if (typeof standing === 'string') return answer
+    const isOwn = standing.clientId === clientOf(context)
+    return { ...answer, response: isOwn ? toIntrospection(token, standing) : { active: false } }
   })
+}
+
+function toIntrospection(token: string, { permissions }: Principal): Parameters {
+  const { scope = '', ...claims } = decodeJwt(token)?.claims ?? {}
+  const lost = apiScopesOf(scope).filter((name) => !permissions.has(name))
+  const kept = scope.split(' ').filter((name) => !lost.some((other) => other === name))
+  return { active: true, token_type: 'Bearer', ...claims, scope: kept.join(' ') }
 }
 
 /**
@@ -58,16 +51,18 @@ export function guardIntrospection<E>(endpoint: E, authenticate: Authenticate): 
 export function guardUserInfo<E>(endpoint: E, authenticate: Authenticate): E {
   return wrap(endpoint, async (call, context) => {
     const authorization = context.headers?.get('authorization')
-    const token = authorization?.replace(/^\S+ +/, '') ?? textOf(context.body, 'access_token')
+    const inBody = textOf(context.body, 'access_token')
+    const token = authorization?.replace(/^\S+ +/, '') ?? inBody
     if (token === '') throw challenge('UNAUTHORIZED', undefined, 'an access token is needed')
+    if (authorization && inBody) throw challenge('BAD_REQUEST', 'invalid_request', 'there are two access tokens')
+    if ((await standingOf(token, authenticate)) === 'ended') {
+      throw challenge('UNAUTHORIZED', 'invalid_token', 'the token is not good')
+    }
     try {
-      const answer = await call(context)
-      if (!(await isAlive(token, authenticate))) throw challenge('UNAUTHORIZED', 'invalid_token', 'the token has ended')
-      return answer
+      return await call(context)
     } catch (error) {
-      if (!(error instanceof APIError) || error.statusCode >= 500 || error.headers) throw error
-      const isScope = error.body?.['error'] === 'invalid_scope'
-      throw isScope
+      if (!isAPIError(error) || error.statusCode >= 500) throw error
+      throw errorCode(error) === 'invalid_scope'
         ? challenge('FORBIDDEN', 'insufficient_scope', 'the scope openid is needed')
         : challenge('UNAUTHORIZED', 'invalid_token', 'the token is not good')
     }
@@ -75,34 +70,58 @@ export function guardUserInfo<E>(endpoint: E, authenticate: Authenticate): E {
 }
 
 /**
- * Revocation: of a token that is unknown there is nothing left to do, and an access token is ended, though it needs no
- * row to be good.
- * @see RFC 7009 section 2.2
+ * Revocation: of a token that is unknown there is nothing left to do, an access token is ended, though it needs no row
+ * to be good, and with a refresh token go the access tokens of its grant.
+ * @see RFC 7009 section 2
  */
-export function guardRevocation<E>(endpoint: E, db: Db): E {
+export function guardRevocation<E>(endpoint: E, { db, authenticate }: { db: Db; authenticate: Authenticate }): E {
   return wrap(endpoint, async (call, context) => {
+    const token = textOf(context.body, 'token')
+    const standing = await standingOf(token, authenticate)
+    const known = standing === 'opaque' ? token : token && nobodys
     try {
-      return await call(context)
+      return await keepingRefusals(db, context, async (trx) => {
+        const answer = await revoke(trx, () => callFor(call, context, known), known, clientOf(context))
+        if (typeof standing !== 'string' && standing.clientId === clientOf(context)) await revokeJwt(trx, token)
+        return answer
+      })
     } catch (error) {
-      if (!(error instanceof APIError) || error.statusCode !== 400) throw error
-      const code = error.body?.['error']
-      const token = textOf(context.body, 'token')
-      // The client was authenticated by then, and the token is known to be ours.
-      if (code === 'unsupported_token_type') await revokeOwn(db, token, clientOf(context))
-      else if (token === '' || !isUnknown(error)) throw error
-      return { response: null, headers: new Headers(), status: 200 }
+      throw asChallenge(error)
     }
   })
 }
 
-async function revokeOwn(db: Db, token: string, clientId: string | undefined): Promise<void> {
-  const claims = decodeJwt(token)?.claims
-  if (claims?.jti === undefined || claims.client_id !== clientId) return
-  await revokeToken(db, claims.jti, new Date(claims.exp * 1_000))
+/** Has the provider check the client, and revoke a token of which there is a row. */
+async function revoke(trx: Tx, call: () => Promise<unknown>, token: string, clientId: string | undefined) {
+  const held = await holdRefreshToken(trx, hashSecret(token))
+  try {
+    const answer = await call()
+    if (held && held.client_id === clientId) await endAccessTokens(trx, held)
+    return answer
+  } catch (error) {
+    if (!isAPIError(error) || token === '' || !isUnknown(error)) throw error
+    if (held) await endTokensOfFamily(trx, held)
+    return { response: null, headers: new Headers(), status: 200 }
+  }
 }
 
-function isUnknown({ body }: APIError): boolean {
-  return /^(token not found|Invalid access token|refresh token revoked)$/.test(String(body?.['error_description']))
+function isUnknown({ statusCode, body }: APIError): boolean {
+  return statusCode === 400 && /^(token not found|refresh token revoked)$/.test(String(body?.['error_description']))
+}
+
+async function revokeJwt(trx: Tx, token: string): Promise<void> {
+  const claims = decodeJwt(token)?.claims
+  if (claims?.jti !== undefined) await revokeToken(trx, claims.jti, new Date(claims.exp * 1_000))
+}
+
+/** Calls the provider about a token, which it is to look for everywhere, whatever kind the client takes it for. */
+async function callFor(call: Call, context: EndpointContext, token: string): Promise<unknown> {
+  const body = { ...(context.body as Parameters | undefined), token, token_type_hint: undefined }
+  try {
+    return await call({ ...context, body })
+  } catch (error) {
+    throw asChallenge(error)
+  }
 }
 
 /** Whose request it is, once the provider has checked it. @see RFC 6749 section 2.3.1 */
@@ -110,17 +129,17 @@ function clientOf({ headers, body }: EndpointContext): string | undefined {
   const basic = /^basic +(\S+)$/i.exec(headers?.get('authorization') ?? '')?.[1]
   if (basic === undefined) return textOf(body, 'client_id')
   const [id = ''] = Buffer.from(basic, 'base64').toString().split(':')
-  return decodeURIComponent(id.replaceAll('+', ' '))
+  return new URLSearchParams(`id=${id}`).get('id') ?? undefined
 }
 
-/** Whether what a JWT hangs on still stands. Of a token that is none the database ends the row. */
-async function isAlive(token: string, authenticate: Authenticate): Promise<boolean> {
-  if (!decodeJwt(token)) return true
+/** For whom a JWT stands now. Of a token that is none the database ends the row. */
+async function standingOf(token: string, authenticate: Authenticate): Promise<Principal | 'ended' | 'opaque'> {
+  if (!token.includes('.')) return 'opaque'
   try {
-    await authenticate({ kind: 'bearer', token })
-    return true
+    const authenticated = await authenticate({ kind: 'bearer', token })
+    return authenticated.token?.kind === 'oauth' ? authenticated.principal : 'ended'
   } catch (error) {
-    if (error instanceof ProblemError && error.status === 401) return false
+    if (error instanceof ProblemError && error.status === 401) return 'ended'
     throw error
   }
 }
@@ -130,7 +149,9 @@ function textOf(body: unknown, name: string): string {
   return typeof value === 'string' ? value : ''
 }
 
-function challenge(status: 'UNAUTHORIZED' | 'FORBIDDEN', error: string | undefined, description: string): APIError {
+type Refusal = 'UNAUTHORIZED' | 'FORBIDDEN' | 'BAD_REQUEST'
+
+function challenge(status: Refusal, error: string | undefined, description: string): APIError {
   const parts = error ? [`error="${error}"`, `error_description="${description}"`] : []
   const body = { error: error ?? 'invalid_request', error_description: description }
   return new APIError(status, body, { 'www-authenticate': ['Bearer', parts.join(', ')].filter(Boolean).join(' ') })

@@ -18,6 +18,7 @@ export async function providerMetadata(auth: Auth): Promise<Record<string, unkno
   const metadata = Object.entries(await auth.api.getOpenIdConfig()).filter(([name]) => !withheld.includes(name))
   return {
     ...Object.fromEntries(metadata),
+    claims_parameter_supported: false,
     token_endpoint_auth_methods_supported: [...withSecret, 'none'],
     introspection_endpoint_auth_methods_supported: withSecret,
     revocation_endpoint_auth_methods_supported: [...withSecret, 'none'],

@@ -1,7 +1,8 @@
 import { oauthProvider } from '@better-auth/oauth-provider'
 import type { Config } from '../config.ts'
 import type { Db } from '../db/database.ts'
-import { guardAuthorization, guardIntrospection, guardRevocation, guardUserInfo } from './oauth-endpoints.ts'
+import { guardAuthorization } from './oauth-authorization.ts'
+import { guardIntrospection, guardRevocation, guardUserInfo } from './oauth-endpoints.ts'
 import { oauthSchema } from './oauth-schema.ts'
 import { oauthScopes } from './oauth-scopes.ts'
 import { hashSecret } from './oauth-secret.ts'
@@ -62,16 +63,17 @@ export function oauthPlugin({ config, db, authenticate }: Dependencies) {
     schema: oauthSchema(),
   })
   const { endpoints } = plugin
+  const resource = `${config.baseUrl}/api/v1`
   // Its type is not one of an endpoint where optional properties are exact.
-  const oauth2Authorize = guardAuthorization(endpoints.oauth2Authorize as never, `${config.baseUrl}/api/v1`)
+  const oauth2Authorize = guardAuthorization(endpoints.oauth2Authorize as never, { db, resource })
   return {
     ...plugin,
     endpoints: {
       ...endpoints,
       oauth2Authorize,
-      oauth2Token: guardToken(endpoints.oauth2Token, { db, resource: `${config.baseUrl}/api/v1` }),
+      oauth2Token: guardToken(endpoints.oauth2Token, { db, resource }),
       oauth2Introspect: guardIntrospection(endpoints.oauth2Introspect, authenticate),
-      oauth2Revoke: guardRevocation(endpoints.oauth2Revoke, db),
+      oauth2Revoke: guardRevocation(endpoints.oauth2Revoke, { db, authenticate }),
       oauth2UserInfo: guardUserInfo(endpoints.oauth2UserInfo, authenticate),
     },
   }

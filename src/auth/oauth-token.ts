@@ -1,11 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { APIError } from 'better-auth/api'
+import { APIError, isAPIError } from 'better-auth/api'
 import type { Db, Tx } from '../db/database.ts'
 import { databaseFailure } from '../db/failure.ts'
-import { inAuthTransaction } from './auth-transaction.ts'
 import type { Endpoint, EndpointContext } from './endpoint-guard.ts'
-import { endTokensOfCode, isImpersonated, saveGrant } from './oauth.queries.ts'
+import { endTokensOfCode, endTokensOfFamily, holdRefreshToken, isImpersonated, saveGrant } from './oauth.queries.ts'
+import { subjectOf } from './oauth-authorization.ts'
 import { hashSecret } from './oauth-secret.ts'
+import { asChallenge, errorCode, keepingRefusals } from './oauth-transaction.ts'
 
 interface Exchange {
   trx: Tx
@@ -23,46 +24,52 @@ interface TokenOptions {
 
 /**
  * The token endpoint with all its writes in one transaction: codes and refresh tokens that come twice at once wait for
- * each other, and who is not the client does not use up a code. What a refused request ends is ended all the same.
- * @see RFC 6749 section 5.2, RFC 7636 section 4.6
+ * each other, and one that comes again ends the access tokens too that were made of it.
+ * @see RFC 6749 section 5.2, RFC 7636 section 4.6, RFC 9700 section 4.14
  */
 export function guardToken<E>(endpoint: E, { db, resource }: TokenOptions): E {
   const original = endpoint as unknown as Endpoint
   const guarded = async (context: EndpointContext) => {
     const body = { ...(context.body as Record<string, unknown> | undefined) }
     if (body['grant_type'] === 'client_credentials') body['resource'] ??= resource
-    const isCode = body['grant_type'] === 'authorization_code' && typeof body['code'] === 'string'
-    const codeHash = isCode ? hashSecret(body['code'] as string) : undefined
-    const outcome = await inAuthTransaction(db, context.context.options, (trx, adapter) => {
-      context.context.adapter = adapter
-      return exchanges.run({ trx, codeHash }, () => settled(original, { ...context, body }))
-    }).catch((error: unknown) => {
-      throw refusedGrant(error) ?? error
-    })
-    if ('answer' in outcome) return outcome.answer
-    throw corrected(outcome.error)
+    if (!isVerifier(body['code_verifier'])) body['code_verifier'] = undefined
+    const codeHash = body['grant_type'] === 'authorization_code' ? hashOf(body['code']) : undefined
+    const refreshHash = body['grant_type'] === 'refresh_token' ? hashOf(body['refresh_token']) : undefined
+    try {
+      return await keepingRefusals(db, context, async (trx) => {
+        const held = refreshHash === undefined ? undefined : await holdRefreshToken(trx, refreshHash)
+        try {
+          return await exchanges.run({ trx, codeHash }, () => original({ ...context, body }))
+        } catch (error) {
+          if (isAPIError(error) && errorCode(error) === 'invalid_grant') {
+            if (codeHash !== undefined) await endTokensOfCode(trx, codeHash)
+            if (held) await endTokensOfFamily(trx, held)
+          }
+          throw error
+        }
+      })
+    } catch (error) {
+      throw corrected(error)
+    }
   }
-
   return Object.assign(guarded, endpoint)
 }
 
-/** What became of a request; only an error after which nothing is to be kept is thrown. */
-async function settled(endpoint: Endpoint, context: EndpointContext) {
-  try {
-    return { answer: await endpoint(context) }
-  } catch (error) {
-    if (!(error instanceof APIError) || codeOf(error) === 'invalid_client' || error.statusCode >= 500) throw error
-    const { trx, codeHash } = current()
-    if (codeHash && codeOf(error) === 'invalid_grant') await endTokensOfCode(trx, codeHash)
-    return { error }
-  }
+function hashOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? hashSecret(value) : undefined
+}
+
+/** @see RFC 7636 section 4.1 */
+function isVerifier(value: unknown): boolean {
+  return typeof value === 'string' && /^[\w.~-]{43,128}$/.test(value)
 }
 
 /** Notes for what a code is exchanged. Called by the provider before it makes a token. */
 export async function recordGrant({ user, scopes, verificationValue }: GrantInfo): Promise<Record<string, unknown>> {
-  const clientId = verificationValue?.query.client_id
-  if (user && clientId) {
+  if (user && verificationValue) {
+    const { client_id: clientId, id_token_hint: hint } = verificationValue.query
     const { trx, codeHash } = current()
+    if (hint !== undefined && subjectOf(hint) !== user.id) throw invalidGrant('another user was expected')
     // Whoever acts as somebody else looks at their account: no application is to take them for that person.
     if (await isImpersonated(trx, verificationValue.sessionId)) throw invalidGrant('the session is impersonated')
     await saveGrant(trx, { userId: user.id, clientId, scopes, codeHash })
@@ -73,7 +80,7 @@ export async function recordGrant({ user, scopes, verificationValue }: GrantInfo
 interface GrantInfo {
   user?: { id: string } | null
   scopes: readonly string[]
-  verificationValue?: { query: { client_id: string }; sessionId: string }
+  verificationValue?: { query: { client_id: string; id_token_hint?: string | undefined }; sessionId: string }
 }
 
 function current(): Exchange {
@@ -83,10 +90,11 @@ function current(): Exchange {
 }
 
 /** The provider calls some grants that are no good an invalid request, and answers 401 where no client failed. */
-function corrected(error: APIError): APIError {
-  const code = codeOf(error)
-  const isGrant = code === 'invalid_user' || error.statusCode === 401 || isGone(error)
-  return isGrant && code !== 'invalid_client' ? invalidGrant(String(error.body?.['error_description'])) : error
+function corrected(error: unknown): unknown {
+  if (isRefusedByDatabase(error)) return invalidGrant('the grant has ended')
+  if (!isAPIError(error) || errorCode(error) === 'invalid_client') return asChallenge(error)
+  const isGrant = errorCode(error) === 'invalid_user' || error.statusCode === 401 || isGone(error)
+  return isGrant ? invalidGrant(String(error.body?.['error_description'])) : error
 }
 
 function isGone({ body }: APIError): boolean {
@@ -94,14 +102,9 @@ function isGone({ body }: APIError): boolean {
 }
 
 /** The database refuses tokens of who is banned, and of a grant that has ended. */
-function refusedGrant(error: unknown): APIError | undefined {
+function isRefusedByDatabase(error: unknown): boolean {
   const failure = databaseFailure(error)
-  const isRefused = failure?.kind === 'constraint' && ['user_banned', 'oauth_grant_ended'].includes(failure.constraint)
-  return isRefused ? invalidGrant('the grant has ended') : undefined
-}
-
-function codeOf({ body }: APIError): unknown {
-  return body?.['error']
+  return failure?.kind === 'constraint' && ['user_banned', 'oauth_grant_ended'].includes(failure.constraint)
 }
 
 function invalidGrant(description: string): APIError {

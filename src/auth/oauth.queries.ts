@@ -53,9 +53,42 @@ export async function endTokensOfCode(trx: Tx, codeHash: string): Promise<void> 
     where c.code_hash = ${codeHash} and g.user_id = c.user_id and g.client_id = c.client_id`.execute(trx)
 }
 
+/** A refresh token that is presented, of which there is one use at a time. */
+export interface HeldToken {
+  id: string
+  user_id: string
+  client_id: string
+}
+
+/** Keeps a refresh token from being used by anybody else until the transaction ends. */
+export function holdRefreshToken(trx: Tx, tokenHash: string): Promise<HeldToken | undefined> {
+  return trx
+    .selectFrom('oauth_refresh_token')
+    .select(['id', 'user_id', 'client_id'])
+    .where('token', '=', tokenHash)
+    .forUpdate()
+    .executeTakeFirst()
+}
+
+/** Ends the access tokens of a grant, as a new refresh brings others. */
+export async function endAccessTokens(trx: Tx, { user_id, client_id }: Omit<HeldToken, 'id'>): Promise<void> {
+  await trx
+    .updateTable('oauth_grant')
+    .set({ valid_after: sql`clock_timestamp()` })
+    .where('user_id', '=', user_id)
+    .where('client_id', '=', client_id)
+    .execute()
+}
+
+/** The same, where a refresh token is gone: it was used a second time, and all of its family was deleted. */
+export async function endTokensOfFamily(trx: Tx, token: HeldToken): Promise<void> {
+  const left = await trx.selectFrom('oauth_refresh_token').select('id').where('id', '=', token.id).executeTakeFirst()
+  if (!left) await endAccessTokens(trx, token)
+}
+
 /** Ends an access token before its time. */
-export async function revokeToken(db: Db, jti: string, expiresAt: Date): Promise<void> {
-  await db
+export async function revokeToken(trx: Tx, jti: string, expiresAt: Date): Promise<void> {
+  await trx
     .insertInto('oauth_revoked_token')
     .values({ jti, expires_at: expiresAt })
     .onConflict((conflict) => conflict.doNothing())

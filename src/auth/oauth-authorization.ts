@@ -1,0 +1,78 @@
+import type { Db } from '../db/database.ts'
+import { actorOf, type Endpoint, type EndpointContext } from './endpoint-guard.ts'
+import { decodeJwt } from './jwt.ts'
+import { apiScopesOf } from './oauth-scopes.ts'
+
+type Parameters = Record<string, unknown>
+
+interface AuthorizationOptions {
+  db: Db
+  /** What tokens for scopes of `/api/v1` are for. */
+  resource: string
+}
+
+// Claims of one's choice would be given without the consent page telling of them, and no resource checks a bound key.
+const unheard = new Set(['claims', 'dpop_jkt'])
+
+/**
+ * The authorization endpoint. A client that asks for scopes of `/api/v1` without naming it as the resource gets a token
+ * for it. The answer is a redirection, whoever asks.
+ * @see RFC 6749 section 4.1.2, RFC 8707 section 2
+ */
+export function guardAuthorization<E>(endpoint: E, { db, resource }: AuthorizationOptions): E {
+  const original = endpoint as unknown as Endpoint
+  const guarded = async (context: EndpointContext) => {
+    const { request, query, body } = context
+    const given = (body ?? query ?? {}) as Parameters
+    const heard = named(supported(given), resource)
+    const parameters = (await isForAnother(db, context, given)) ? { ...heard, max_age: '0' } : heard
+    const plain = { ...context, request: request && navigated(request) }
+    return original(body === undefined ? { ...plain, query: parameters } : { ...plain, body: parameters })
+  }
+  return Object.assign(guarded, endpoint)
+}
+
+function named(parameters: Parameters, resource: string): Parameters {
+  const { scope } = parameters
+  const isWanted = typeof scope !== 'string' || apiScopesOf(scope).length > 0
+  return isWanted && parameters['resource'] === undefined ? { ...parameters, resource } : parameters
+}
+
+/** The request without what the provider would take, though it should not. */
+function supported(parameters: Parameters): Parameters {
+  const heard = Object.fromEntries(Object.entries(parameters).filter(([name]) => !unheard.has(name)))
+  const { response_mode, code_challenge } = heard
+  return {
+    ...heard,
+    // The provider would answer in the query all the same. A type of response that it does not know it refuses.
+    ...(response_mode !== undefined && response_mode !== 'query' && { response_type: 'code in another mode' }),
+    // RFC 7636 section 4.2: 32 bytes. Without one a request is refused.
+    ...(code_challenge !== undefined && !isChallenge(code_challenge) && { code_challenge: undefined }),
+  }
+}
+
+function isChallenge(value: unknown): boolean {
+  return typeof value === 'string' && /^[\w-]{43}$/.test(value)
+}
+
+/**
+ * Whether the client expects another user than the one who is signed in, who is to sign in then.
+ * @see OpenID Connect Core 1.0 section 3.1.2.2
+ */
+async function isForAnother(db: Db, context: EndpointContext, { id_token_hint: hint }: Parameters): Promise<boolean> {
+  if (hint === undefined) return false
+  const actor = await actorOf(db, context)
+  return actor !== undefined && subjectOf(hint) !== actor.id
+}
+
+/** Of whom an ID token tells. Its signature is not asked for: a hint can only narrow who may sign in. */
+export function subjectOf(idToken: unknown): string | undefined {
+  return typeof idToken === 'string' ? decodeJwt(idToken)?.claims.sub : undefined
+}
+
+/** The request as a browser's address bar sends it: one of a script is answered with JSON by the provider. */
+function navigated(request: Request): Request {
+  const headers = new Headers(request.headers)
+  headers.delete('sec-fetch-mode')
+  return new Request(request.url, { method: request.method, headers })
+}
