@@ -61,7 +61,10 @@ export function authHandler({ auth, keys, clientAddress }: Dependencies) {
         onCaller(request, (userId) => {
           exchangeOf(c).principal = userId
         })
-        return explained(await throwOutage(() => limitOutbound(() => auth.handler(request))))
+        const response = explained(await throwOutage(() => limitOutbound(() => auth.handler(request))))
+        // RFC 6749 section 5.1 wants it beside Cache-Control.
+        if (c.req.path.startsWith('/api/auth/oauth2/')) response.headers.set('pragma', 'no-cache')
+        return response
       })
   )
 }
