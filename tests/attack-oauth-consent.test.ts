@@ -29,7 +29,7 @@ describe('P-18 the consent page', () => {
     const changed = new URLSearchParams(oauth_query)
     changed.set(name, value)
 
-    expect((await visitor.open(`/consent?${changed}`)).status).toBe(400)
+    expect((await visitor.open(`/consent?${changed.toString()}`)).status).toBe(400)
     const forged = await visitor.submit('/consent', { oauth_query: changed.toString(), decision: 'allow' })
     expect([forged.status, forged.at]).toEqual([400, '/consent'])
     expect((await visitor.submit('/consent', fieldsOf(at))).at).toContain('code=')

@@ -33,6 +33,14 @@ test('an answer comes through as it is', async () => {
   expect(await response.json()).toEqual({ a: 1 })
 })
 
+test('what is ours is answered here, and nothing else', async () => {
+  const url = await start((_incoming, outgoing) => void outgoing.end('"there"'))
+  const own = { [`${url}/own`]: () => Promise.resolve('here') }
+  const ask = (path: string) => limitOutbound(async () => (await fetch(`${url}${path}`)).json(), own)
+
+  expect([await ask('/own'), await ask('/other')]).toEqual(['here', 'there'])
+})
+
 test('an answer without a body comes through, too', async () => {
   const url = await start((_incoming, outgoing) => void outgoing.writeHead(204).end())
 

@@ -1,4 +1,5 @@
 import { type Context, Hono } from 'hono'
+import type { Config } from '../config.ts'
 import { throwOutage } from '../db/outage.ts'
 import { announcesBody } from '../http/body.ts'
 import { clientAddressHeader } from '../http/client-address.ts'
@@ -11,6 +12,7 @@ import { limitOutbound } from './outbound.ts'
 import type { SigningKeys } from './signing-keys.ts'
 
 interface Dependencies {
+  config: Config
   auth: Auth
   keys: SigningKeys
   clientAddress: (incoming: Env['Bindings']['incoming']) => string
@@ -27,11 +29,14 @@ const metadataPaths = [
   '/api/auth/.well-known/oauth-authorization-server',
   '/.well-known/oauth-authorization-server/api/auth',
 ]
-const authorizationPath = '/api/auth/oauth2/authorize'
+// Where the applications of other sites send browsers to.
+const navigationPaths = ['/api/auth/oauth2/authorize', '/api/auth/oauth2/end-session']
 
 /** `/api/auth/*`: Better-Auth, told the true address of the client, and the JWKS. */
-export function authHandler({ auth, keys, clientAddress }: Dependencies) {
+export function authHandler({ config, auth, keys, clientAddress }: Dependencies) {
   const endpoints = new Set(Object.values(auth.api).map(({ path }) => `/api/auth${path}`))
+  // The provider asks for our keys by HTTP, at an address that may lead nowhere from here.
+  const own = { [`${config.baseUrl}/api/auth/jwks`]: () => keys.published() }
   return (
     new Hono<Env>()
       .on('GET', metadataPaths, async (c) =>
@@ -44,7 +49,7 @@ export function authHandler({ auth, keys, clientAddress }: Dependencies) {
         }),
       )
       // A browser sends our cookies with a link of another site, and not with a form: OpenID Connect Core 1.0 section 3.1.2.1.
-      .post(authorizationPath, async (c) => c.redirect(`${authorizationPath}?${await formOf(c)}`, 303))
+      .on('POST', navigationPaths, async (c) => c.redirect(`${c.req.path}?${await formOf(c)}`, 303))
       .on(['GET', 'POST'], '/api/auth/*', async (c) => {
         if (c.req.path.length > maxPathLength) throw new ProblemError('not-found')
         // Only a path without parameters is its own pattern; the others may hold a token.
@@ -61,7 +66,7 @@ export function authHandler({ auth, keys, clientAddress }: Dependencies) {
         onCaller(request, (userId) => {
           exchangeOf(c).principal = userId
         })
-        const response = explained(await throwOutage(() => limitOutbound(() => auth.handler(request))))
+        const response = explained(await throwOutage(() => limitOutbound(() => auth.handler(request), own)))
         // RFC 6749 section 5.1 wants it beside Cache-Control.
         if (c.req.path.startsWith('/api/auth/oauth2/')) response.headers.set('pragma', 'no-cache')
         return response

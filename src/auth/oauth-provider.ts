@@ -3,6 +3,7 @@ import type { Config } from '../config.ts'
 import type { Db } from '../db/database.ts'
 import { guardAuthorization } from './oauth-authorization.ts'
 import { guardIntrospection, guardRevocation, guardUserInfo } from './oauth-endpoints.ts'
+import { guardEndSession } from './oauth-logout.ts'
 import { oauthSchema } from './oauth-schema.ts'
 import { oauthScopes } from './oauth-scopes.ts'
 import { hashSecret } from './oauth-secret.ts'
@@ -24,6 +25,7 @@ export const closedOAuthPaths = [
   '/oauth2/update-consent',
   '/oauth2/delete-consent',
   '/oauth2/continue',
+  '/oauth2/end-session/confirm',
 ]
 
 interface Dependencies {
@@ -74,6 +76,7 @@ export function oauthPlugin({ config, db, authenticate }: Dependencies) {
       oauth2Token: guardToken(endpoints.oauth2Token, { db, resource }),
       oauth2Introspect: guardIntrospection(endpoints.oauth2Introspect, authenticate),
       oauth2Revoke: guardRevocation(endpoints.oauth2Revoke, { db, authenticate }),
+      oauth2EndSession: guardEndSession(endpoints.oauth2EndSession),
       oauth2UserInfo: guardUserInfo(endpoints.oauth2UserInfo, authenticate),
     },
   }

@@ -4,7 +4,10 @@ import { isPrivate } from '../http/loopback.ts'
 const timeoutMs = 5_000
 const maxBytes = 1_024 * 1_024
 
-const limited = new AsyncLocalStorage<true>()
+/** What is answered here, by its address: the service cannot be sure to reach itself. */
+type Own = Readonly<Record<string, () => Promise<unknown>>>
+
+const limited = new AsyncLocalStorage<Own>()
 let isInstalled = false
 
 /**
@@ -12,14 +15,18 @@ let isInstalled = false
  * this machine by https only: those of Better-Auth to identity providers, who may be slow, lie, or lead elsewhere. It has
  * no setting for it.
  */
-export function limitOutbound<T>(work: () => Promise<T>): Promise<T> {
+export function limitOutbound<T>(work: () => Promise<T>, own: Own = {}): Promise<T> {
   if (!isInstalled) {
     isInstalled = true
     const original = globalThis.fetch
-    globalThis.fetch = (input, init) =>
-      limited.getStore() ? limitedFetch(original, input, init) : original(input, init)
+    globalThis.fetch = async (input, init) => {
+      const answers = limited.getStore()
+      if (!answers) return original(input, init)
+      const answer = answers[input instanceof Request ? input.url : String(input)]
+      return answer ? Response.json(await answer()) : limitedFetch(original, input, init)
+    }
   }
-  return limited.run(true, work)
+  return limited.run(own, work)
 }
 
 async function limitedFetch(

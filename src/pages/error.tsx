@@ -17,6 +17,8 @@ const texts: Record<string, string> = {
   session_ended: 'Your session has ended meanwhile. Sign in, then add this way to sign in on your account page.',
   'dependency-unavailable': 'This does not work right now. Nothing was changed: try again in a moment.',
   signup_disabled: 'New accounts are made by an administrator here.',
+  invalid_logout:
+    'The request to sign you out is not in order, so nothing has happened. You can sign out on your account page.',
   state_mismatch: `This sign-in was begun in another browser or has taken too long. ${again}`,
   please_restart_the_process: `This sign-in was begun in another browser or has taken too long. ${again}`,
   unable_to_link_account:

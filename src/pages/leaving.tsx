@@ -21,7 +21,11 @@ export function leadTo(c: Context, brand: Brand, url: string) {
   )
 }
 
-/** Whether an address is of the web, and not of an application on a device. */
-export function isWeb(url: string): boolean {
+/** What the policy of a page must let its forms lead to, if their answer is to lead there: an application on a device. */
+export function formTargetsFor(url: string): string[] {
+  return isWeb(url) ? [] : [new URL(url).protocol]
+}
+
+function isWeb(url: string): boolean {
   return /^https?:/i.test(url)
 }

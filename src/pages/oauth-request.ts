@@ -1,7 +1,7 @@
 import type { Context } from 'hono'
 import { ProblemError } from '../http/problem.ts'
 import type { Answer, Call } from './calls.ts'
-import { isWeb } from './leaving.tsx'
+import { formTargetsFor } from './leaving.tsx'
 
 /** The authorization request of an application that led to a page. */
 export interface OAuthRequest {
@@ -11,7 +11,7 @@ export interface OAuthRequest {
   scopes: string[]
   /** Whom the application expects. */
   loginHint: string
-  /** Where a form of the page may lead beside this service: an application on a device, by its scheme. */
+  /** What the policy of the page must let forms lead to. */
   formTargets: string[]
 }
 
@@ -32,14 +32,13 @@ export async function oauthRequestOf(c: Context, call: Call, query: string): Pro
     const detail = 'This request to sign in has expired, or was changed. Go back to the application and start again.'
     throw new ProblemError('malformed-request', detail)
   }
-  const redirectUri = parameters.get('redirect_uri') ?? ''
   const { client_name, client_uri } = answer.body as { client_name?: string; client_uri?: string }
   return {
     query,
     client: { name: client_name ?? 'An application', uri: client_uri },
     scopes: parameters.get('scope')?.split(' ').filter(Boolean) ?? [],
     loginHint: parameters.get('login_hint') ?? '',
-    formTargets: isWeb(redirectUri) ? [] : [new URL(redirectUri).protocol],
+    formTargets: formTargetsFor(parameters.get('redirect_uri') ?? ''),
   }
 }
 

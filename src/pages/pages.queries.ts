@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Db } from '../db/database.ts'
 
 /** Why and until when the user with an address is banned. For who has shown that they are that user. */
@@ -11,4 +12,17 @@ export async function findBan(
     .where('email', '=', email.toLowerCase())
     .executeTakeFirst()
   return user && { reason: user.ban_reason, expires: user.ban_expires }
+}
+
+/** Whether a client has registered an address to which people are led once they are signed out. */
+export async function isPostLogoutUri(db: Db, clientId: string, uri: string): Promise<boolean> {
+  const client = await db
+    .selectFrom('oauth_client')
+    .select('id')
+    .where('client_id', '=', clientId)
+    .where('disabled', '=', false)
+    .where('enable_end_session', '=', true)
+    .where(sql<boolean>`post_logout_redirect_uris ? ${uri}`)
+    .executeTakeFirst()
+  return client !== undefined
 }

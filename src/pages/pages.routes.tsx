@@ -11,6 +11,7 @@ import { passwordRoutes } from './password.routes.tsx'
 import { ProblemPage } from './problem.tsx'
 import { setupRoutes } from './setup.routes.tsx'
 import { signInRoutes } from './sign-in.routes.tsx'
+import { signOutRoutes } from './sign-out.routes.tsx'
 import { signUpRoutes } from './sign-up.routes.tsx'
 import { stylesheet } from './stylesheet.ts'
 import { verifyEmailRoutes } from './verify-email.routes.tsx'
@@ -38,6 +39,7 @@ export function pagesRoutes(dependencies: PageDependencies) {
         return slug ? view(c, <ProblemPage brand={brand} slug={slug} />) : next()
       })
       .route('/', signInRoutes(dependencies))
+      .route('/', signOutRoutes(dependencies))
       .route('/', signUpRoutes(dependencies))
       .route('/', passwordRoutes(dependencies))
       .route('/', verifyEmailRoutes(dependencies))

@@ -20,7 +20,7 @@ const notices = new Map(
   }),
 )
 
-/** `/sign-in` and `/sign-out`. */
+/** `/sign-in`, with a password or a provider. */
 export function signInRoutes(dependencies: PageDependencies) {
   const { brand, call, db, guards, ownForm, cookieName } = dependencies
   const { optionalAuthenticate } = guards
@@ -65,10 +65,6 @@ export function signInRoutes(dependencies: PageDependencies) {
       const { url } = (answer.body ?? {}) as { url?: string }
       if (answer.isOk && url) return leadTo(c, brand, url)
       return show(c, explain(answer, []), { next: safeNext(next), query: oauth_query ?? '' })
-    })
-    .post('/sign-out', ownForm, async (c) => {
-      await call(c, 'POST', '/api/auth/sign-out', {})
-      return c.redirect('/sign-in?notice=signed-out', 303)
     })
 }
 

@@ -1,0 +1,199 @@
+import { decodeJwt } from 'jose'
+import { expect, test } from 'vitest'
+import { createBareClient, type Fields } from '../bare-client.ts'
+import { type SignedIn, startServiceForFile } from '../harness.ts'
+import { registerClient } from '../relying-party.ts'
+import { createVisitor, type Sight, textOf } from '../visitor.ts'
+
+// Named after the modules of the OpenID Foundation's plan "RP-Initiated Logout OP", which they follow.
+
+// Its own public address leads nowhere, as it does behind many a proxy.
+const service = await startServiceForFile({ env: { BETTER_AUTH_URL: 'https://auth.example.com' } })
+const postLogoutUri = 'https://app.example.com/signed-out'
+const client = createBareClient(service, await registerClient(service, { postLogoutRedirectUris: [postLogoutUri] }))
+const state = 'a state'
+
+/** Somebody who is signed in to the application, and what it holds of them. */
+async function signedIn() {
+  const user = await service.createSignedIn()
+  const tokens = await client.tokensFor(user, { scope: 'openid account:read' })
+  return { user, visitor: createVisitor(service, user.cookie), ...tokens }
+}
+
+const endSession = (fields: Fields) => {
+  const given = Object.entries(fields).filter((entry): entry is [string, string] => entry[1] !== undefined)
+  return `/api/auth/oauth2/end-session?${new URLSearchParams(given).toString()}`
+}
+
+const isSignedIn = async ({ cookie }: SignedIn) => {
+  const response = await service.request('/api/auth/get-session', { cookie })
+  return (await response.json()) !== null
+}
+
+const me = async (token: string) => (await service.request('/api/v1/auth/me', { token })).status
+
+/** What the person sees who is asked, and leaves. */
+async function expectQuestion(sight: Sight, { user, visitor }: Awaited<ReturnType<typeof signedIn>>) {
+  expect([sight.status, sight.at.split('?')[0]]).toEqual([200, '/sign-out'])
+  expect(textOf(sight)).toContain(`You are signed in as ${user.email}`)
+  expect(await isSignedIn(user)).toBe(true)
+  const query = new URLSearchParams(sight.at.split('?')[1])
+  const after = await visitor.submit('/sign-out', Object.fromEntries(query))
+  expect(await isSignedIn(user)).toBe(false)
+  return after.at
+}
+
+test('oidcc-rp-initiated-logout', async () => {
+  const { user, visitor, id_token, access_token } = await signedIn()
+  expect(await me(access_token)).toBe(200)
+
+  const { at } = await visitor.open(
+    endSession({ id_token_hint: id_token, post_logout_redirect_uri: postLogoutUri, state }),
+  )
+
+  expect(at).toBe(`${postLogoutUri}?state=a+state`)
+  expect(await isSignedIn(user)).toBe(false)
+  expect(visitor.cookies.size).toBe(0)
+  // What the application held of the session is over at once.
+  expect(await me(access_token)).toBe(401)
+  expect((await client.introspect(access_token)).body).toEqual({ active: false })
+})
+
+test('oidcc-rp-initiated-logout by POST', async () => {
+  const { user, visitor, id_token } = await signedIn()
+  const fields = { id_token_hint: id_token, post_logout_redirect_uri: postLogoutUri, state }
+  const { at } = await visitor.submit('/api/auth/oauth2/end-session', fields, { origin: 'https://app.example.com' })
+  expect(at).toBe(`${postLogoutUri}?state=a+state`)
+  expect(await isSignedIn(user)).toBe(false)
+})
+
+test('oidcc-rp-initiated-logout-bad-post-logout-redirect-uri', async () => {
+  for (const uri of ['https://evil.example/', `${postLogoutUri}/`]) {
+    const { user, visitor, id_token } = await signedIn()
+    const { at } = await visitor.open(endSession({ id_token_hint: id_token, post_logout_redirect_uri: uri, state }))
+    expect(at).toBe('/sign-in?notice=signed-out')
+    expect(await isSignedIn(user)).toBe(false)
+  }
+  for (const uri of [postLogoutUri.replace('https', 'http'), '//evil.example', 'javascript:alert(1)', '']) {
+    const { user, visitor, id_token } = await signedIn()
+    const { at } = await visitor.open(endSession({ id_token_hint: id_token, post_logout_redirect_uri: uri, state }))
+    expect(at).toBe('/error?error=invalid_logout')
+    expect(await isSignedIn(user)).toBe(true)
+  }
+})
+
+test('oidcc-rp-initiated-logout-query-added-to-post-logout-redirect-uri', async () => {
+  const { visitor, id_token } = await signedIn()
+  const uri = `${postLogoutUri}?added=1`
+  const { at } = await visitor.open(endSession({ id_token_hint: id_token, post_logout_redirect_uri: uri, state }))
+  expect(at).toBe('/sign-in?notice=signed-out')
+})
+
+test('oidcc-rp-initiated-logout-modified-id-token-hint', async () => {
+  const person = await signedIn()
+  const [header = '', , signature = ''] = person.id_token.split('.')
+  const claims = { ...decodeJwt(person.id_token), sub: 'another' }
+  const hint = [header, Buffer.from(JSON.stringify(claims)).toString('base64url'), signature].join('.')
+  const sight = await person.visitor.open(
+    endSession({ id_token_hint: hint, post_logout_redirect_uri: postLogoutUri, state }),
+  )
+  expect(await expectQuestion(sight, person)).toBe('/sign-in?notice=signed-out')
+})
+
+test('oidcc-rp-initiated-logout-bad-id-token-hint', async () => {
+  const person = await signedIn()
+  // One of ours, and signed, but no ID token.
+  for (const hint of ['bad', 'a.b.c', person.access_token]) {
+    const sight = await person.visitor.open(
+      endSession({ id_token_hint: hint, post_logout_redirect_uri: postLogoutUri, state }),
+    )
+    expect(sight.at).not.toContain('app.example.com')
+    expect(await isSignedIn(person.user)).toBe(true)
+  }
+})
+
+test('oidcc-rp-initiated-logout-no-id-token-hint', async () => {
+  const person = await signedIn()
+  const sight = await person.visitor.open(endSession({ post_logout_redirect_uri: postLogoutUri, state }))
+  expect(await expectQuestion(sight, person)).toBe('/sign-in?notice=signed-out')
+})
+
+test('oidcc-rp-initiated-logout-no-id-token-hint, with the client named instead', async () => {
+  const person = await signedIn()
+  const fields = { client_id: client.id, post_logout_redirect_uri: postLogoutUri, state }
+  const sight = await person.visitor.open(endSession(fields))
+  // A browser follows a form no further than the page says.
+  expect(sight.headers.get('content-security-policy')).toContain("form-action 'self' https://app.example.com;")
+  expect(await expectQuestion(sight, person)).toBe(`${postLogoutUri}?state=a+state`)
+})
+
+test('oidcc-rp-initiated-logout-no-params', async () => {
+  const person = await signedIn()
+  expect(await expectQuestion(await person.visitor.open(endSession({})), person)).toBe('/sign-in?notice=signed-out')
+})
+
+test('oidcc-rp-initiated-logout-no-state', async () => {
+  const { visitor, id_token } = await signedIn()
+  const { at } = await visitor.open(endSession({ id_token_hint: id_token, post_logout_redirect_uri: postLogoutUri }))
+  expect(at).toBe(postLogoutUri)
+})
+
+test('oidcc-rp-initiated-logout-only-state', async () => {
+  const person = await signedIn()
+  expect(await expectQuestion(await person.visitor.open(endSession({ state })), person)).toBe(
+    '/sign-in?notice=signed-out',
+  )
+})
+
+test('oidcc-rp-initiated-logout-no-post-logout-redirect-uri', async () => {
+  const { user, visitor, id_token } = await signedIn()
+  const { at } = await visitor.open(endSession({ id_token_hint: id_token, state }))
+  expect(at).toBe('/sign-in?notice=signed-out')
+  expect(await isSignedIn(user)).toBe(false)
+})
+
+test('oidcc-rp-initiated-logout of a session that is over already', async () => {
+  const { visitor, id_token } = await signedIn()
+  const fields = { id_token_hint: id_token, post_logout_redirect_uri: postLogoutUri, state }
+  await visitor.open(endSession(fields))
+  expect((await visitor.open(endSession(fields))).at).toBe(`${postLogoutUri}?state=a+state`)
+  expect((await visitor.open(endSession({}))).at).toBe('/sign-in?notice=signed-out')
+})
+
+test('oidcc-rp-initiated-logout asks who is signed in anew', async () => {
+  const { user, id_token } = await signedIn()
+  const again = await service.signIn(user)
+  const visitor = createVisitor(service, again.cookie)
+  const fields = { id_token_hint: id_token, post_logout_redirect_uri: postLogoutUri, state }
+  const sight = await visitor.open(endSession(fields))
+  expect(await expectQuestion(sight, { ...(await signedIn()), user: again, visitor })).toBe(
+    `${postLogoutUri}?state=a+state`,
+  )
+})
+
+test('the sign-out page leads nowhere but to an address of the application it names, and asks first', async () => {
+  const person = await signedIn()
+  for (const fields of [
+    { client_id: client.id, post_logout_redirect_uri: 'https://evil.example/' },
+    { client_id: 'another', post_logout_redirect_uri: postLogoutUri },
+  ]) {
+    const sight = await person.visitor.open(`/sign-out?${new URLSearchParams(fields).toString()}`)
+    expect(sight.headers.get('content-security-policy')).toContain("form-action 'self';")
+    expect(sight.html).not.toContain('example.com/')
+  }
+  const forged = await person.visitor.submit('/sign-out', {}, { origin: 'https://evil.example' })
+  expect([forged.status, await isSignedIn(person.user)]).toEqual([403, true])
+  const confirm = await service.request('/api/auth/oauth2/end-session/confirm', {
+    cookie: person.user.cookie,
+    json: {},
+  })
+  expect([confirm.status, await isSignedIn(person.user)]).toEqual([404, true])
+})
+
+test('a client that is unknown or switched off ends nothing', async () => {
+  const person = await signedIn()
+  const { at, html } = await person.visitor.open(endSession({ client_id: 'unknown' }))
+  expect(at).toBe('/error?error=invalid_logout')
+  expect(html).toContain('nothing has happened')
+  expect(await isSignedIn(person.user)).toBe(true)
+})
