@@ -1,3 +1,4 @@
+import { isAPIError } from 'better-auth/api'
 import type { Db } from '../db/database.ts'
 import { actorOf, type Endpoint, type EndpointContext } from './endpoint-guard.ts'
 import { decodeJwt } from './jwt.ts'
@@ -27,9 +28,25 @@ export function guardAuthorization<E>(endpoint: E, { db, resource }: Authorizati
     const heard = named(supported(given), resource)
     const parameters = (await isForAnother(db, context, given)) ? { ...heard, max_age: '0' } : heard
     const plain = { ...context, request: request && navigated(request) }
-    return original(body === undefined ? { ...plain, query: parameters } : { ...plain, body: parameters })
+    const answering = original(body === undefined ? { ...plain, query: parameters } : { ...plain, body: parameters })
+    return isSignUp(given) ? answering.catch(toSignUp) : answering
   }
   return Object.assign(guarded, endpoint)
+}
+
+/** @see Initiating User Registration via OpenID Connect 1.0 */
+function isSignUp({ prompt }: Parameters): boolean {
+  return typeof prompt === 'string' && prompt.split(' ').includes('create')
+}
+
+/** Who is asked to sign in makes an account instead, with which they are signed in. */
+function toSignUp(answer: unknown): never {
+  if (isAPIError(answer)) {
+    const headers = new Headers(answer.headers)
+    const location = headers.get('location')?.replace(/^\/sign-in\?/, '/sign-up?')
+    if (location !== undefined) answer.headers = { location }
+  }
+  throw answer
 }
 
 function named(parameters: Parameters, resource: string): Parameters {
@@ -46,6 +63,8 @@ function supported(parameters: Parameters): Parameters {
     ...heard,
     // The provider would answer in the query all the same. A type of response that it does not know it refuses.
     ...(response_mode !== undefined && response_mode !== 'query' && { response_type: 'code in another mode' }),
+    // The provider would ask whoever has made an account to make one again.
+    ...(isSignUp(parameters) && { prompt: String(heard['prompt']).replace(/\bcreate\b/, 'login') }),
     // RFC 7636 section 4.2: 32 bytes. Without one a request is refused.
     ...(code_challenge !== undefined && !isChallenge(code_challenge) && { code_challenge: undefined }),
   }
