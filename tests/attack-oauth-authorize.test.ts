@@ -40,7 +40,7 @@ describe('P-01 nobody is led to where no client has said', () => {
     const { at, status, html } = await follow(more)
     expect(at).toMatch(/^\/error\?/)
     expect([status, html.includes('evil.example')]).toEqual([200, false])
-    expect(html).toContain('The request that led you here')
+    expect(html).toContain('led you here')
   })
 
   test('nor when its answer is an error', async () => {
