@@ -84,3 +84,54 @@ test('the log tells none of the secrets that go to and fro', async () => {
   expect(log).toContain('/api/auth/oauth2/token')
   expect(secrets.filter((text) => text === null || text === undefined || log.includes(text))).toEqual([])
 })
+
+test('an application refreshes its tokens, and loses them all when an old one comes again', async () => {
+  const user = await service.createSignedIn()
+  const first = await tokensFor(service, party, user, 'openid account:read offline_access')
+
+  const second = await client.refreshTokenGrant(party.config, first.refresh_token ?? '')
+
+  expect(second.refresh_token).not.toBe(first.refresh_token)
+  expect((await me(second.access_token)).status).toBe(200)
+  const again = client.refreshTokenGrant(party.config, first.refresh_token ?? '')
+  await expect(again).rejects.toMatchObject({ error: 'invalid_grant' })
+  expect((await me(second.access_token)).status).toBe(401)
+})
+
+test('an application asks about its tokens, and gives them back', async () => {
+  const user = await service.createSignedIn()
+  const { access_token, refresh_token = '' } = await tokensFor(
+    service,
+    party,
+    user,
+    'openid account:read offline_access',
+  )
+  expect(await client.tokenIntrospection(party.config, access_token)).toMatchObject({ active: true, sub: user.id })
+
+  await client.tokenRevocation(party.config, access_token)
+  expect(await client.tokenIntrospection(party.config, access_token)).toEqual({ active: false })
+  expect((await me(access_token)).status).toBe(401)
+
+  await client.tokenRevocation(party.config, refresh_token)
+  expect(await client.tokenIntrospection(party.config, refresh_token)).toEqual({ active: false })
+})
+
+test('an application signs somebody out', async () => {
+  const postLogoutUri = 'http://127.0.0.1:4999/signed-out'
+  const app = await createRelyingParty(
+    service,
+    await registerClient(service, { postLogoutRedirectUris: [postLogoutUri] }),
+  )
+  const user = await service.createSignedIn()
+  const { id_token = '', access_token } = await tokensFor(service, app, user)
+  const url = client.buildEndSessionUrl(app.config, {
+    id_token_hint: id_token,
+    post_logout_redirect_uri: postLogoutUri,
+    state: 'a state',
+  })
+
+  const { at } = await createVisitor(service, user.cookie).open(`${url.pathname}${url.search}`)
+
+  expect(at).toBe(`${postLogoutUri}?state=a+state`)
+  expect((await me(access_token)).status).toBe(401)
+})
