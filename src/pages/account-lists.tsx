@@ -102,8 +102,13 @@ export function Applications({ grants, state = {} }: { grants: Grant[]; state: F
             <div>
               <strong>{uri ? <a href={uri}>{name}</a> : name}</strong>
               <p class="hint">
-                since <Time at={createdAt} /> · may {permissionsIn(scopes).join('; ')}
+                since <Time at={createdAt} />, and may
               </p>
+              <ul class="permissions hint">
+                {permissionsIn(scopes).map((text) => (
+                  <li>{text}</li>
+                ))}
+              </ul>
             </div>
             <Form action="/account/disconnect" hidden={{ clientId }}>
               <button type="submit" class="quiet small" aria-label={`Disconnect ${name}`}>

@@ -62,7 +62,7 @@ function ConsentPage({ brand, request, email, isImpersonated }: ConsentProps) {
       {isImpersonated ? (
         <Notice kind="bad">You act as somebody else: only they can allow this.</Notice>
       ) : (
-        <Form action="/consent" hidden={{ oauth_query: query }}>
+        <Form action="/consent" hidden={{ oauth_query: query }} class="choice">
           <button type="submit" name="decision" value="allow">
             Allow
           </button>

@@ -3,6 +3,18 @@ export const formStyles = `
 form {
   margin: 0;
 }
+form + form,
+form + .hint {
+  margin-top: 0.75rem;
+}
+.choice {
+  display: flex;
+  flex-wrap: wrap;
+  gap: 0.75rem;
+}
+.choice button {
+  flex: 1 1 8.5rem;
+}
 .field {
   margin: 0 0 1.1rem;
 }
@@ -105,8 +117,5 @@ button:hover {
   content: '';
   flex: 1;
   border-top: 1px solid var(--line);
-}
-.providers form {
-  margin-top: 0.6rem;
 }
 `

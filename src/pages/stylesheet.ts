@@ -146,19 +146,37 @@ dd {
   padding: 0;
   list-style: none;
 }
-.rows li {
+.rows > li {
   display: flex;
-  align-items: center;
-  justify-content: space-between;
-  gap: 1rem;
+  flex-wrap: wrap;
+  align-items: start;
+  gap: 0.75rem 1rem;
   padding: 0.75rem 0;
   border-bottom: 1px solid var(--line);
 }
-.rows li > div {
+.rows:last-child,
+.rows:last-child > li:last-child {
+  margin-bottom: 0;
+  padding-bottom: 0;
+  border-bottom: 0;
+}
+.rows > li > div {
+  flex: 1 1 10rem;
   min-width: 0;
 }
 .rows .hint {
-  margin: 0.15rem 0 0;
+  margin: 0.3rem 0 0;
+}
+.permissions {
+  margin: 0 0 1.25rem;
+  padding-left: 1.25rem;
+  list-style: disc;
+}
+.permissions li + li {
+  margin-top: 0.3rem;
+}
+time {
+  white-space: nowrap;
 }
 summary {
   margin-bottom: 1rem;

@@ -1,18 +1,50 @@
+import type { Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
 import { authConfig } from '../../auth.config.ts'
+import { oauthScopes } from '../../src/auth/oauth-scopes.ts'
 import { problemTypes } from '../../src/http/problem.ts'
-import { startService, startServiceForFile } from '../harness.ts'
+import { type SignedIn, startService, startServiceForFile } from '../harness.ts'
 import { providerEnv } from '../provider-env.ts'
+import { beginSignIn, createRelyingParty, redirectUri, registerClient, tokensFor } from '../relying-party.ts'
 import { startChromium } from './chromium.ts'
 
-const service = await startServiceForFile({ env: providerEnv })
+// Without an admin `/setup` is open, and without one nobody registers applications.
+const [service, fresh] = [await startServiceForFile({ env: providerEnv }), await startServiceForFile()]
 const chromium = await startChromium()
-const ada = await service.createSignedIn()
-// Without an admin `/setup` is open.
-const link = service.logLines().find((line) => line.includes('/setup?token='))
+const ada = await service.signIn(await service.createUser({ email: 'ada.lovelace@example.com', name: 'Ada Lovelace' }))
+const bob = await service.createSignedIn()
+const link = fresh.logLines().find((line) => line.includes('/setup?token='))
 const setup = `/setup?token=${/token=([\w-]+)/.exec(link ?? '')?.[1]}`
 
-const pages: Record<string, { path: string; as?: typeof ada; heading: string }> = {
+const modest = await createRelyingParty(service, await registerClient(service))
+const longName = { name: 'Weather and Tides of the Northern Coast by Harbour', uri: 'https://weather.example.com' }
+const greedy = await createRelyingParty(service, await registerClient(service, { ...longName, scopes: oauthScopes }))
+await tokensFor(service, modest, bob)
+await tokensFor(service, greedy, bob, oauthScopes.join(' '))
+
+/** Where an application sends people. */
+async function requestOf(party: typeof modest, scope?: string): Promise<string> {
+  const { url } = await beginSignIn(party, scope)
+  return `${url.pathname}${url.search}`
+}
+
+interface Subject {
+  path: string
+  heading: string
+  as?: SignedIn
+  origin?: string
+  /** What to do there to see it. */
+  reach?: (page: Page) => Promise<void>
+}
+
+/** Leads on to an application that has nothing to show, so that the browser stays where it is. */
+async function leave(page: Page): Promise<void> {
+  await page.route(`${redirectUri}?*`, (route) => route.fulfill({ status: 204 }))
+  await page.getByRole('button', { name: 'Do not allow' }).click()
+  await page.waitForRequest(`${redirectUri}?*`)
+}
+
+const pages: Record<string, Subject> = {
   'sign-in': { path: '/sign-in', heading: 'Sign in' },
   'sign-in-ended': { path: '/sign-in?notice=session-ended', heading: 'Sign in' },
   'sign-up': { path: '/sign-up', heading: 'Create an account' },
@@ -24,20 +56,30 @@ const pages: Record<string, { path: string; as?: typeof ada; heading: string }> 
   'verify-email-again': { path: '/verify-email', heading: 'Confirm your address' },
   'verify-email-sent': { path: '/verify-email?sent', heading: 'Look into your mail' },
   account: { path: '/account', as: ada, heading: 'Your account' },
-  setup: { path: setup, heading: 'Make the first administrator' },
+  'account-applications': { path: '/account', as: bob, heading: 'Your account' },
+  setup: { path: setup, origin: fresh.baseUrl, heading: 'Make the first administrator' },
   error: { path: '/error?error=account_not_linked', heading: 'Signing in did not work' },
   problem: { path: '/problems/insufficient-scope', heading: 'Insufficient scope' },
   'not-found': { path: '/nothing', heading: 'Not found' },
+  'sign-in-application': { path: await requestOf(modest), heading: 'Sign in' },
+  consent: { path: await requestOf(modest), as: ada, heading: 'Allow Weather?' },
+  'consent-all': {
+    path: await requestOf(greedy, oauthScopes.join(' ')),
+    as: ada,
+    heading: `Allow ${longName.name}?`,
+  },
+  leaving: { path: await requestOf(modest), as: ada, reach: leave, heading: 'One moment' },
 }
 const sizes = { phone: { width: 320, height: 640 }, desktop: { width: 1280, height: 900 } }
 const views = (['light', 'dark'] as const).flatMap((colorScheme) =>
   (['phone', 'desktop'] as const).map((size) => ({ colorScheme, size })),
 )
 
-describe.each(Object.entries(pages))('the page %s', (name, { path, heading, as }) => {
+describe.each(Object.entries(pages))('the page %s', (name, { path, heading, as, origin, reach }) => {
   test.each(views)('fits a $size in $colorScheme, and everybody can use it', async ({ colorScheme, size }) => {
     const options = { colorScheme, viewport: sizes[size], ...(as && { as }) }
-    const { page, ...watched } = await chromium.open(service.baseUrl, path, options)
+    const { page, ...watched } = await chromium.open(origin ?? service.baseUrl, path, options)
+    await reach?.(page)
     await chromium.screenshot(page, `${name}-${size}-${colorScheme}`, { fullPage: true })
 
     expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe(heading)
@@ -45,7 +87,8 @@ describe.each(Object.entries(pages))('the page %s', (name, { path, heading, as }
     expect(await chromium.barriers(page)).toEqual([])
     // That there is nothing at an address Chromium says itself.
     const errors = watched.errors.filter((text) => !/status of 404/.test(text))
-    expect({ ...watched, errors }).toEqual({ errors: [], violations: [], strays: [] })
+    const strays = watched.strays.filter((url) => !reach || !url.startsWith(redirectUri))
+    expect({ ...watched, errors, strays }).toEqual({ errors: [], violations: [], strays: [] })
   })
 })
 
