@@ -3,7 +3,14 @@ import { APIError, isAPIError } from 'better-auth/api'
 import type { Db, Tx } from '../db/database.ts'
 import { databaseFailure } from '../db/failure.ts'
 import type { Endpoint, EndpointContext } from './endpoint-guard.ts'
-import { endTokensOfCode, endTokensOfFamily, holdRefreshToken, isImpersonated, saveGrant } from './oauth.queries.ts'
+import {
+  endTokensOfCode,
+  endTokensOfFamily,
+  holdCode,
+  holdRefreshToken,
+  isImpersonated,
+  saveGrant,
+} from './oauth.queries.ts'
 import { subjectOf } from './oauth-authorization.ts'
 import { hashSecret } from './oauth-secret.ts'
 import { asChallenge, errorCode, keepingRefusals } from './oauth-transaction.ts'
@@ -37,6 +44,7 @@ export function guardToken<E>(endpoint: E, { db, resource }: TokenOptions): E {
     const refreshHash = body['grant_type'] === 'refresh_token' ? hashOf(body['refresh_token']) : undefined
     try {
       return await keepingRefusals(db, context, async (trx) => {
+        if (codeHash !== undefined) await holdCode(trx, codeHash)
         const held = refreshHash === undefined ? undefined : await holdRefreshToken(trx, refreshHash)
         try {
           return await exchanges.run({ trx, codeHash }, () => original({ ...context, body }))

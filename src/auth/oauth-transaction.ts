@@ -2,6 +2,7 @@ import { APIError, isAPIError } from 'better-auth/api'
 import type { Db, Tx } from '../db/database.ts'
 import { inAuthTransaction } from './auth-transaction.ts'
 import type { EndpointContext } from './endpoint-guard.ts'
+import { assertUsable } from './oauth.queries.ts'
 
 /**
  * Runs a call of the provider with all its writes in one transaction. What a refused request ends is ended all the same,
@@ -16,9 +17,11 @@ export async function keepingRefusals(
     context.context.adapter = adapter
     return work(trx).then(
       (answer) => ({ answer }),
-      (error: unknown) => {
-        if (!isRefusal(error)) throw error
-        return { error }
+      async (error: unknown) => {
+        if (isRefusal(error)) return { error }
+        // The provider hides what the database said, who may have to be asked again.
+        if (isAPIError(error) && error.statusCode >= 500) await assertUsable(trx)
+        throw error
       },
     )
   })

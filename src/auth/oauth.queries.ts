@@ -60,14 +60,44 @@ export interface HeldToken {
   client_id: string
 }
 
-/** Keeps a refresh token from being used by anybody else until the transaction ends. */
-export function holdRefreshToken(trx: Tx, tokenHash: string): Promise<HeldToken | undefined> {
-  return trx
+/** Keeps a refresh token, and its grant, from being used by anybody else until the transaction ends. */
+export async function holdRefreshToken(trx: Tx, tokenHash: string): Promise<HeldToken | undefined> {
+  const token = trx
     .selectFrom('oauth_refresh_token')
     .select(['id', 'user_id', 'client_id'])
     .where('token', '=', tokenHash)
-    .forUpdate()
+  const found = await token.executeTakeFirst()
+  if (!found) return undefined
+  await holdGrant(trx, found)
+  return token.forUpdate().executeTakeFirst()
+}
+
+/** The same for a code, and for the grant for which it was exchanged before, if it was. */
+export async function holdCode(trx: Tx, codeHash: string): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtextextended(${codeHash}, 0))`.execute(trx)
+  const found = await trx
+    .selectFrom('oauth_redeemed_code')
+    .select(['user_id', 'client_id'])
+    .where('code_hash', '=', codeHash)
     .executeTakeFirst()
+  if (found) await holdGrant(trx, found)
+}
+
+/** In the order in which a ban, and the end of a grant, come to the tokens: so they need not wait for each other. */
+async function holdGrant(trx: Tx, { user_id, client_id }: Omit<HeldToken, 'id'>): Promise<void> {
+  await trx.selectFrom('user').select('id').where('id', '=', user_id).forShare().execute()
+  await trx
+    .selectFrom('oauth_grant')
+    .select('user_id')
+    .where('user_id', '=', user_id)
+    .where('client_id', '=', client_id)
+    .forUpdate()
+    .execute()
+}
+
+/** @throws where a statement of the transaction has failed, of which somebody took no notice */
+export async function assertUsable(trx: Tx): Promise<void> {
+  await sql`select`.execute(trx)
 }
 
 /** Ends the access tokens of a grant, as a new refresh brings others. */

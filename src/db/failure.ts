@@ -9,8 +9,8 @@ export type DatabaseFailure = { kind: 'constraint'; constraint: string } | { kin
 // Classes of SQLSTATE: connection (not a protocol that is refused), resources, operator intervention, lock and
 // serialization conflicts, read-only.
 const unavailableCodes = /^(08(?!P01)|53|57|55P03|40001|40P01|25006)/
-// Serialization failure, deadlock.
-const conflictCodes = new Set(['40001', '40P01'])
+// Serialization failure, deadlock, and a transaction in which somebody took no notice of either.
+const conflictCodes = new Set(['40001', '40P01', '25P02'])
 const invalidCodes = /^(22021|22P05)/
 const networkCodes = new Set([
   'ECONNREFUSED',

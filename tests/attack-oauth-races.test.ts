@@ -1,0 +1,89 @@
+import { afterAll, describe, expect, test } from 'vitest'
+import { createBareClient, over, type Reply, type Tokens, tokensIn, useOf } from './bare-client.ts'
+import { onPostgres } from './database-template.ts'
+import { createTestDatabase, startService, startServiceForFile } from './harness.ts'
+import { registerClient } from './relying-party.ts'
+import { createVisitor } from './visitor.ts'
+
+const database = await createTestDatabase()
+afterAll(() => database.remove())
+const service = await startServiceForFile({ database })
+const registered = await registerClient(service)
+const client = createBareClient(service, registered)
+const admin = await service.createSignedIn('admin')
+
+// Of the embedded database there is one process only.
+const second = onPostgres ? await startService({ database, env: { BETTER_AUTH_URL: service.baseUrl } }) : undefined
+afterAll(() => second?.stop())
+const clients = [client, second ? createBareClient(second, registered) : client]
+
+/** Ten calls at once, by turns to each instance. */
+const ten = (call: (with_: typeof client) => Promise<Reply>) =>
+  Promise.all(Array.from({ length: 10 }, (_, n) => call(clients[n % 2] ?? client)))
+
+function winnersOf(replies: readonly Reply[]): Tokens[] {
+  const losers = replies.filter(({ status }) => status !== 200)
+  expect(losers.map(({ status, body }) => [status, body['error']])).toEqual(losers.map(() => [400, 'invalid_grant']))
+  return replies.filter(({ status }) => status === 200).map(tokensIn)
+}
+
+describe.each([1, 2, 3])('round %i', () => {
+  test('P-07 a code that is redeemed ten times at once is good once at most, and leaves nothing half alive', async () => {
+    const user = await service.createSignedIn()
+    const code = await client.codeFor(createVisitor(service, user.cookie))
+
+    const winners = winnersOf(await ten((with_) => with_.redeem(code)))
+
+    expect(winners.length).toBeLessThanOrEqual(1)
+    for (const tokens of winners) expect(await useOf(service, client, tokens)).toEqual(over)
+  })
+
+  test('P-09 a refresh token that is used ten times at once is good once, and its family ends', async () => {
+    const { refresh_token } = await client.tokensFor(await service.createSignedIn())
+
+    const winners = winnersOf(await ten((with_) => with_.refresh(refresh_token)))
+
+    expect(winners.length).toBe(1)
+    for (const tokens of winners) expect(await useOf(service, client, tokens)).toEqual(over)
+  })
+
+  const api = (path: string, method: string, json?: object) =>
+    service.request(`/api/v1/users/${path}`, { method, token: admin.token, ...(json && { json }) })
+
+  test.each([
+    ['a ban', (id: string) => api(`${id}/ban`, 'POST', {})],
+    ['the end of the grant', (id: string) => api(`${id}/grants/${client.id}`, 'DELETE')],
+  ])('P-21 nothing is refreshed past %s', async (_, end) => {
+    const user = await service.createSignedIn()
+    const families = await Promise.all(Array.from({ length: 4 }, () => client.tokensFor(user)))
+
+    const [ended, ...replies] = await Promise.all([
+      end(user.id),
+      ...families.map(({ refresh_token }, n) => (clients[n % 2] ?? client).refresh(refresh_token)),
+    ])
+
+    expect(ended.ok).toBe(true)
+    for (const tokens of [...families, ...winnersOf(replies)]) {
+      expect(await useOf(service, client, tokens)).toEqual(over)
+    }
+  })
+
+  test('P-22 refresh tokens are used and given back at once', async () => {
+    const user = await service.createSignedIn()
+    const families = await Promise.all(Array.from({ length: 4 }, () => client.tokensFor(user)))
+
+    const replies = await Promise.all(
+      families.flatMap(({ refresh_token }) =>
+        clients.map((one, n) => (n === 0 ? one.revoke(refresh_token) : one.refresh(refresh_token))),
+      ),
+    )
+
+    expect(replies.filter(({ status }) => status >= 500)).toEqual([])
+    for (const tokens of families) expect(await useOf(service, client, tokens)).toEqual(over)
+  })
+})
+
+test('nothing of it was an error of the service', () => {
+  const lines = [...service.logLines(), ...(second?.logLines() ?? [])]
+  expect(lines.filter((line) => /"level":(50|60)|"status":5/.test(line))).toEqual([])
+})
