@@ -250,16 +250,19 @@ create trigger oauth_grant_open before insert or update of scopes on oauth_grant
 -- A refresh token lives no longer than its grant, and 90 days after the first of its family at the latest.
 create function oauth_refresh_token_open() returns trigger
 language plpgsql as $$
+declare
+  first record;
 begin
   perform 1 from oauth_grant
     where user_id = new.user_id and client_id = new.client_id and ended_at is null for share;
   if not found then
     raise exception 'the grant has ended' using errcode = '23514', constraint = 'oauth_grant_ended';
   end if;
-  new.family_started_at := coalesce(
-    (select min(family_started_at) from oauth_refresh_token where authorization_code_id = new.authorization_code_id),
-    clock_timestamp()
-  );
+  select family_started_at, scopes into first from oauth_refresh_token
+    where authorization_code_id = new.authorization_code_id order by family_started_at limit 1;
+  new.family_started_at := coalesce(first.family_started_at, clock_timestamp());
+  -- RFC 6749 section 6: who asks for fewer scopes once may ask for all again.
+  new.scopes := coalesce(first.scopes, new.scopes);
   new.expires_at := least(new.expires_at, new.family_started_at + interval '90 days');
   return new;
 end

@@ -94,11 +94,15 @@ describe('P-02 a redirect URI is the registered one to the letter', () => {
     expect(at).toMatch(/^\/error\?/)
   })
 
-  test('but for the port of an application on this machine', async () => {
+  test('but for the port of an application on a device, which has no secret', async () => {
+    const native = createBareClient(service, await registerClient(service, { tokenEndpointAuthMethod: 'none' }))
+    const visitor = createVisitor(service, user.cookie)
     const port = redirectUri.replace('4999', '5001')
-    expect((await follow({ redirect_uri: port })).at).toMatch(`${port}?code=`)
-    expect((await follow({ redirect_uri: `${port}x` })).at).toMatch(/^\/error\?/)
-    expect((await follow({ redirect_uri: port.replace('127.0.0.1', 'localhost') })).at).toMatch(/^\/error\?/)
+    expect((await visitor.open(native.begin({ redirect_uri: port }).path)).at).toMatch(/^\/consent\?/)
+    for (const other of [`${port}x`, port.replace('127.0.0.1', 'localhost')]) {
+      expect((await visitor.open(native.begin({ redirect_uri: other }).path)).at).toMatch(/^\/error\?/)
+    }
+    expect((await follow({ redirect_uri: port })).at).toMatch(/^\/error\?/)
   })
 })
 

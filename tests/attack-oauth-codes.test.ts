@@ -143,18 +143,6 @@ describe('P-06 a code that comes again', () => {
   })
 })
 
-test('P-07 of ten that redeem a code at once one at most succeeds, and none of its tokens half lives', async () => {
-  const code = await codeFor(await service.createSignedIn())
-
-  const replies = await Promise.all(Array.from({ length: 10 }, () => client.redeem(code)))
-
-  const winners = replies.filter(({ status }) => status === 200)
-  expect(winners.length).toBeLessThanOrEqual(1)
-  expect(replies.filter(({ status }) => status !== 200).every(({ status }) => status === 400)).toBe(true)
-  for (const winner of winners) expect(await useOf(tokensIn(winner))).toEqual(over)
-  expect(service.logLines().filter((line) => line.includes('"level":50'))).toEqual([])
-})
-
 test('P-10 a code and a refresh token that were used stay dead when the service starts again', async () => {
   const database = await createTestDatabase()
   onTestFinished(() => database.remove())

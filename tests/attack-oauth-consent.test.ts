@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { createBareClient, type Fields, refusalOf, tokensIn, userInfo } from './bare-client.ts'
 import { startServiceForFile } from './harness.ts'
 import { registerClient } from './relying-party.ts'
-import { createVisitor } from './visitor.ts'
+import { createVisitor, type Sight, textOf } from './visitor.ts'
 
 const service = await startServiceForFile()
 const { request } = service
@@ -12,7 +12,11 @@ const user = await service.createSignedIn()
 describe('P-18 the consent page', () => {
   const consent = async (visitor = createVisitor(service, user.cookie), more: Fields = {}) =>
     visitor.open(client.begin(more).path)
-  const fieldsOf = (at: string) => ({ oauth_query: at.slice(at.indexOf('?') + 1), decision: 'allow' })
+  const fieldsOf = ({ at, html }: Sight) => ({
+    oauth_query: at.slice(at.indexOf('?') + 1),
+    user: /name="user" value="([^"]*)"/.exec(html)?.[1] ?? '',
+    decision: 'allow',
+  })
 
   test.each([
     ['scope', 'openid email account:write users:read'],
@@ -24,20 +28,20 @@ describe('P-18 the consent page', () => {
     ['sig', 'forged'],
   ])('refuses a request whose %s was changed', async (name, value) => {
     const visitor = createVisitor(service, (await service.createSignedIn()).cookie)
-    const { at } = await consent(visitor)
-    const { oauth_query } = fieldsOf(at)
+    const sight = await consent(visitor)
+    const { oauth_query } = fieldsOf(sight)
     const changed = new URLSearchParams(oauth_query)
     changed.set(name, value)
 
     expect((await visitor.open(`/consent?${changed.toString()}`)).status).toBe(400)
     const forged = await visitor.submit('/consent', { oauth_query: changed.toString(), decision: 'allow' })
     expect([forged.status, forged.at]).toEqual([400, '/consent'])
-    expect((await visitor.submit('/consent', fieldsOf(at))).at).toContain('code=')
+    expect((await visitor.submit('/consent', fieldsOf(sight))).at).toContain('code=')
   })
 
   test('refuses a request to which something was added', async () => {
     const visitor = createVisitor(service, (await service.createSignedIn()).cookie)
-    const { oauth_query } = fieldsOf((await consent(visitor)).at)
+    const { oauth_query } = fieldsOf(await consent(visitor))
     for (const more of ['scope=users:read', 'client_id=x', 'nonce=x', 'sig=x', 'prompt=none']) {
       const sight = await visitor.submit('/consent', { oauth_query: `${oauth_query}&${more}`, decision: 'allow' })
       expect([more, sight.status]).toEqual([more, 400])
@@ -46,7 +50,7 @@ describe('P-18 the consent page', () => {
 
   test('is answered by its own form alone', async () => {
     const visitor = createVisitor(service, (await service.createSignedIn()).cookie)
-    const fields = fieldsOf((await consent(visitor)).at)
+    const fields = fieldsOf(await consent(visitor))
     for (const headers of [{ origin: 'https://evil.example' }, { origin: 'null' }]) {
       expect((await visitor.submit('/consent', fields, headers)).status).toBe(403)
     }
@@ -60,18 +64,18 @@ describe('P-18 the consent page', () => {
   })
 
   test('asks the one who is signed in, for themselves', async () => {
-    const { at } = await consent(createVisitor(service, (await service.createSignedIn()).cookie))
+    const sight = await consent(createVisitor(service, (await service.createSignedIn()).cookie))
     const stranger = await service.createSignedIn()
-    const back = await createVisitor(service, stranger.cookie).submit('/consent', fieldsOf(at))
+    const back = await createVisitor(service, stranger.cookie).submit('/consent', fieldsOf(sight))
     const grants = async (id: string) => {
       const response = await request(`/api/v1/users/${id}/grants`, {
         token: (await service.createSignedIn('admin')).token,
       })
       return ((await response.json()) as { data: unknown[] }).data.length
     }
-    expect(back.at).toContain('code=')
+    expect(textOf(back)).toContain(stranger.email)
     expect(await grants(stranger.id)).toBe(0)
-    const nobody = await createVisitor(service).submit('/consent', fieldsOf(at))
+    const nobody = await createVisitor(service).submit('/consent', fieldsOf(sight))
     expect(nobody.at).toMatch(/^\/sign-in\?/)
   })
 
@@ -108,7 +112,7 @@ describe('P-18 the consent page', () => {
       visitor.cookies.set(pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1))
     const sight = await consent(visitor)
     expect(sight.html).toContain('only they can allow this')
-    const { at } = await visitor.submit('/consent', fieldsOf(sight.at))
+    const { at } = await visitor.submit('/consent', fieldsOf(sight))
     const code = new URL(at, service.baseUrl).searchParams.get('code') ?? 'none'
     expect(refusalOf(await client.redeem({ code, verifier: 'x'.repeat(43) }))).toEqual([400, 'invalid_grant'])
   })

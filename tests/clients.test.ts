@@ -79,6 +79,23 @@ describe('registering', () => {
     },
   )
 
+  test('lets no client change itself, nor make one that acts for itself', async () => {
+    const manager = { redirectUris: [], clientCredentialsScopes: ['clients:manage', 'users:read'] }
+    const party = await createRelyingParty(service, await registerClient(service, manager))
+    const { access_token: token } = await client.clientCredentialsGrant(party.config)
+    const other = await registerClient(service)
+    const machineOf = await registerClient(service, machine)
+
+    expect((await clients(`/${other.id}`, { token, method: 'PATCH', json: { name: 'Renamed' } })).status).toBe(200)
+    for (const refused of [
+      await clients(`/${party.id}`, { token, method: 'PATCH', json: { name: 'Renamed' } }),
+      await clients(`/${party.id}/secret`, { token, method: 'POST' }),
+      await clients('', { token, json: { name: 'Mine', ...machine } }),
+      await clients(`/${machineOf.id}/secret`, { token, method: 'POST' }),
+    ])
+      expect(refused.status).toBe(403)
+  })
+
   test('gives nobody, by a client, what they may not do themselves', async () => {
     const integrator = await service.createSignedIn('integrator')
     const strong = await registerClient(service, machine)
@@ -90,6 +107,8 @@ describe('registering', () => {
       await as('', { json: { name: 'Mine', ...machine } }),
       await as(`/${weak.id}`, { method: 'PATCH', json: { clientCredentialsScopes: ['users:delete'] } }),
       await as(`/${strong.id}`, { method: 'PATCH', json: { name: 'Mine' } }),
+      await as(`/${weak.id}`, { method: 'PATCH', json: { redirectUris: ['https://evil.example/cb'] } }),
+      await as('', { json: { name: 'Mine', redirectUris: [redirectUri], scopes: ['users:role'] } }),
       await as(`/${strong.id}/secret`, { method: 'POST' }),
     ]) {
       expect([refused.status, ((await refused.json()) as { type: string }).type]).toEqual([403, '/problems/forbidden'])
@@ -210,17 +229,23 @@ describe('a client of auth.config.ts', () => {
     }
   })
 
-  test('is deleted when it is not there any more', async () => {
+  test('is disabled when it is not there any more, and back when it is', async () => {
     const database = await createTestDatabase()
     const idsWith = async (entries: [string, typeof shop][]) => {
       const own = await startService({ auth: { ...authConfig, clients: new Map(entries) }, database })
-      const rows = await own.db.selectFrom('oauth_client').select('client_id').orderBy('client_id').execute()
+      const rows = await own.db
+        .selectFrom('oauth_client')
+        .select('client_id')
+        .where('disabled', '=', false)
+        .orderBy('client_id')
+        .execute()
       await own.stop()
       return rows.map(({ client_id }) => client_id)
     }
     try {
       expect(await idsWith([['shop', shop]])).toEqual(['reference', 'shop'])
       expect(await idsWith([])).toEqual(['reference'])
+      expect(await idsWith([['shop', shop]])).toEqual(['reference', 'shop'])
     } finally {
       await database.remove()
     }

@@ -136,6 +136,32 @@ test('who acts as somebody else lets no application take them for that person', 
 
   const consent = await visitor.open(`${request.url.pathname}${request.url.search}`)
   expect(textOf(consent)).toContain('You act as somebody else')
-  const callback = await allow(visitor, request)
-  await expect(redeem(party, callback, request)).rejects.toMatchObject({ error: 'invalid_grant' })
+  const query = consent.at.slice(consent.at.indexOf('?') + 1)
+  const sent = await visitor.submit('/consent', { oauth_query: query, user: user.id, decision: 'allow' })
+  expect(sent.status).toBe(403)
+  const consents = await service.db.selectFrom('oauth_consent').where('user_id', '=', user.id).selectAll().execute()
+  expect(consents).toEqual([])
+})
+
+test('who asks for fewer scopes once stays connected, and may ask for all again', async () => {
+  const user = await service.createSignedIn()
+  const first = await tokensFor(service, party, user, offline)
+  await service.request('/api/auth/sign-out', { cookie: user.cookie, json: {} })
+
+  const scope = { scope: 'account:read' }
+  const narrow = await client.refreshTokenGrant(party.config, first.refresh_token ?? '', scope)
+  expect([await statusOf(narrow.access_token), narrow.scope]).toEqual([200, 'account:read'])
+  const wide = await client.refreshTokenGrant(party.config, narrow.refresh_token ?? '')
+  expect([await statusOf(wide.access_token), wide.scope]).toEqual([200, offline])
+})
+
+test('an application ends no grant but its own', async () => {
+  const user = await service.createSignedIn()
+  const other = await createRelyingParty(service, await registerClient(service))
+  await tokensFor(service, other, user)
+  const { access_token: token } = await tokensFor(service, party, user, 'openid account:write')
+  const end = async ({ id }: { id: string }) =>
+    (await service.request(`/api/v1/users/me/grants/${id}`, { token, method: 'DELETE' })).status
+
+  expect([await end(other), await end(party)]).toEqual([403, 204])
 })

@@ -76,8 +76,9 @@ export async function allow(visitor: Visitor, { url }: Pick<SignInRequest, 'url'
 }
 
 /** Answers the question of the consent page. */
-export function decide(visitor: Visitor, { at }: Sight, decision: 'allow' | 'deny'): Promise<Sight> {
-  return visitor.submit('/consent', { oauth_query: at.slice(at.indexOf('?') + 1), decision })
+export function decide(visitor: Visitor, { at, html }: Sight, decision: 'allow' | 'deny'): Promise<Sight> {
+  const user = /name="user" value="([^"]*)"/.exec(html)?.[1] ?? ''
+  return visitor.submit('/consent', { oauth_query: at.slice(at.indexOf('?') + 1), user, decision })
 }
 
 /** Exchanges the code with which a browser came back. */

@@ -32,7 +32,8 @@ const clockToleranceSeconds = 5
 const maxKeySetAgeMs = 5_000
 
 /**
- * The verifier of session JWTs, by the keys in the `jwks` table, and of shared-secret tokens where they are configured.
+ * The verifier of session JWTs and of access tokens of clients, by the keys in the `jwks` table, and of shared-secret
+ * tokens where they are configured.
  * A key pins its algorithm: a token's header chooses neither a weaker one nor, with a `kid`, the shared secret.
  * @see RFC 7519 section 7.2, RFC 8725
  */

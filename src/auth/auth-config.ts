@@ -58,7 +58,8 @@ export function defineAuth({ brand, roles, session, signingKey, clients = {} }: 
 }
 
 function assertClient(id: string, client: ConfiguredClient): void {
-  if (!/^[A-Za-z0-9_-]{1,50}$/.test(id)) throw new Error(`auth.config.ts: "${id}" is not a usable client id`)
+  if (!/^[A-Za-z0-9_-]{1,50}$/.test(id) || id === 'reference')
+    throw new Error(`auth.config.ts: "${id}" is not a usable client id`)
   const { name, redirectUris, postLogoutRedirectUris = [], scopes } = client
   const fault = (what: string) => new Error(`auth.config.ts: client ${id}: ${what}`)
   if (!isName(name)) throw fault('its name must have 1 to 50 characters')
@@ -70,7 +71,7 @@ function assertClient(id: string, client: ConfiguredClient): void {
 }
 
 function isName(text: string): boolean {
-  return /^[^\p{Cc}]{1,50}$/u.test(text)
+  return /^[^\p{Cc}\p{Cf}]{1,50}$/u.test(text)
 }
 
 function assertBetween(name: string, value: number, min: number, max: number): void {

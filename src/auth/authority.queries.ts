@@ -85,6 +85,7 @@ export async function slideSession(db: Db, sessionId: string, expiresAt: Date): 
 export async function endTokens(db: Db, userId: string): Promise<void> {
   const now = sql<Date>`greatest(clock_timestamp(), valid_after)`
   await db.updateTable('user').set({ valid_after: now }).where('id', '=', userId).execute()
+  await db.deleteFrom('oauth_access_token').where('user_id', '=', userId).execute()
 }
 
 /** The id of the user to whom a session token belongs. */

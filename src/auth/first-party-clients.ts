@@ -1,16 +1,18 @@
 import type { AuthConfig, ConfiguredClient } from './auth-config.ts'
-import { oauthScopes } from './oauth-scopes.ts'
+import { accountScopes, permissions } from './permissions.ts'
 
 /** A client of the operator's own, which asks nobody for consent. */
 export interface FirstPartyClient extends ConfiguredClient {
   id: string
 }
 
+const apiScopes = [...accountScopes, ...permissions]
+
 /** The client with which people try the API on its reference page. */
 export const referenceClientId = 'reference'
 
 /** The clients of `auth.config.ts`, and that of the reference page. */
 export function firstPartyClients({ clients, brand }: AuthConfig, baseUrl: string): FirstPartyClient[] {
-  const reference = { name: `${brand.name} reference`, redirectUris: [`${baseUrl}/api/v1/docs`], scopes: oauthScopes }
+  const reference = { name: `${brand.name} reference`, redirectUris: [`${baseUrl}/api/v1/docs`], scopes: apiScopes }
   return [...[...clients].map(([id, client]) => ({ id, ...client })), { id: referenceClientId, ...reference }]
 }

@@ -23,7 +23,7 @@ export async function judgeOAuth(db: Db, roles: Roles, claims: OAuthClaims) {
   const row = assertActive(await findDelegation(db, claims))
   assertGranted(claims, row)
   // A grant of offline access outlives the session in which it was given.
-  if (claims.scope.split(' ').includes('offline_access')) assertIssuedAfter(claims, row)
+  if (isOffline(claims, row)) assertIssuedAfter(claims, row)
   else assertLive(row)
   const principal = toPrincipal(row, roles)
   const permissions = among(
@@ -61,4 +61,10 @@ function toMachine({ client_id }: OAuthClaims, permissions: ReadonlySet<Scope>):
 
 function among(scopes: readonly Scope[], allowed: readonly string[]): ReadonlySet<Scope> {
   return new Set(scopes.filter((scope) => allowed.includes(scope)))
+}
+
+/** Of a grant of offline access, too, a refresh may ask for fewer scopes. It names no session once that is over. */
+function isOffline({ scope, sid }: OAuthClaims, { grant_scopes }: DelegationRow): boolean {
+  const isRenewed = sid === undefined && grant_scopes?.includes('offline_access')
+  return isRenewed || scope.split(' ').includes('offline_access')
 }

@@ -2,6 +2,8 @@ import { isAPIError } from 'better-auth/api'
 import type { Db } from '../db/database.ts'
 import { actorOf, type Endpoint, type EndpointContext } from './endpoint-guard.ts'
 import { decodeJwt } from './jwt.ts'
+import { navigated } from './navigation.ts'
+import { isRedirectUriOf } from './oauth.queries.ts'
 import { apiScopesOf } from './oauth-scopes.ts'
 
 type Parameters = Record<string, unknown>
@@ -23,11 +25,11 @@ const unheard = new Set(['claims', 'dpop_jkt'])
 export function guardAuthorization<E>(endpoint: E, { db, resource }: AuthorizationOptions): E {
   const original = endpoint as unknown as Endpoint
   const guarded = async (context: EndpointContext) => {
-    const { request, query, body } = context
+    const { query, body } = context
     const given = (body ?? query ?? {}) as Parameters
-    const heard = named(supported(given), resource)
+    const heard = await strictly(db, named(supported(given), resource))
     const parameters = (await isForAnother(db, context, given)) ? { ...heard, max_age: '0' } : heard
-    const plain = { ...context, request: request && navigated(request) }
+    const plain = navigated(context)
     const answering = original(body === undefined ? { ...plain, query: parameters } : { ...plain, body: parameters })
     return isSignUp(given) ? answering.catch(toSignUp) : answering
   }
@@ -58,9 +60,10 @@ function named(parameters: Parameters, resource: string): Parameters {
 /** The request without what the provider would take, though it should not. */
 function supported(parameters: Parameters): Parameters {
   const heard = Object.fromEntries(Object.entries(parameters).filter(([name]) => !unheard.has(name)))
-  const { response_mode, code_challenge } = heard
+  const { response_mode, code_challenge, scope } = heard
   return {
     ...heard,
+    ...(typeof scope === 'string' && { scope: [...new Set(scope.split(' '))].join(' ') }),
     // The provider would answer in the query all the same. A type of response that it does not know it refuses.
     ...(response_mode !== undefined && response_mode !== 'query' && { response_type: 'code in another mode' }),
     // The provider would ask whoever has made an account to make one again.
@@ -89,9 +92,12 @@ export function subjectOf(idToken: unknown): string | undefined {
   return typeof idToken === 'string' ? decodeJwt(idToken)?.claims.sub : undefined
 }
 
-/** The request as a browser's address bar sends it: one of a script is answered with JSON by the provider. */
-function navigated(request: Request): Request {
-  const headers = new Headers(request.headers)
-  headers.delete('sec-fetch-mode')
-  return new Request(request.url, { method: request.method, headers })
+/**
+ * The request without an address to return to that is not quite one of the client's: the provider would take any port of
+ * this machine, which is for applications on a device. @see RFC 8252 section 7.3
+ */
+async function strictly(db: Db, parameters: Parameters): Promise<Parameters> {
+  const { client_id, redirect_uri } = parameters
+  const isFit = await isRedirectUriOf(db, String(client_id), String(redirect_uri))
+  return isFit ? parameters : { ...parameters, redirect_uri: undefined }
 }

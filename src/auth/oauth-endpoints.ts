@@ -6,7 +6,7 @@ import { decodeJwt } from './jwt.ts'
 import { endAccessTokens, endTokensOfFamily, holdRefreshToken, revokeToken } from './oauth.queries.ts'
 import { apiScopesOf } from './oauth-scopes.ts'
 import { hashSecret } from './oauth-secret.ts'
-import { asChallenge, errorCode, keepingRefusals } from './oauth-transaction.ts'
+import { asChallenge, clientOf, errorCode, keepingRefusals } from './oauth-transaction.ts'
 import type { Authenticate, Principal } from './principal.ts'
 
 type Parameters = Record<string, unknown>
@@ -122,14 +122,6 @@ async function callFor(call: Call, context: EndpointContext, token: string): Pro
   } catch (error) {
     throw asChallenge(error)
   }
-}
-
-/** Whose request it is, once the provider has checked it. @see RFC 6749 section 2.3.1 */
-function clientOf({ headers, body }: EndpointContext): string | undefined {
-  const basic = /^basic +(\S+)$/i.exec(headers?.get('authorization') ?? '')?.[1]
-  if (basic === undefined) return textOf(body, 'client_id')
-  const [id = ''] = Buffer.from(basic, 'base64').toString().split(':')
-  return new URLSearchParams(`id=${id}`).get('id') ?? undefined
 }
 
 /** For whom a JWT stands now. Of a token that is none the database ends the row. */

@@ -1,5 +1,6 @@
 import { isAPIError } from 'better-auth/api'
 import type { Endpoint, EndpointContext } from './endpoint-guard.ts'
+import { navigated } from './navigation.ts'
 
 interface Answer {
   response: unknown
@@ -53,12 +54,4 @@ function pageFor({ status }: Response, cookies: readonly string[]): string {
 function confirmationIn(cookie: string): Confirmation | undefined {
   const value = decodeURIComponent(confirmationCookie.exec(cookie)?.[1] ?? '')
   return value === '' ? undefined : (JSON.parse(value.slice(0, value.lastIndexOf('.'))) as Confirmation)
-}
-
-/** The request as a browser's address bar sends it: to anybody else the provider has only errors to say. */
-function navigated({ request, ...context }: EndpointContext): EndpointContext {
-  const headers = new Headers(context.headers ?? request?.headers)
-  headers.delete('sec-fetch-mode')
-  headers.set('accept', 'text/html')
-  return { ...context, headers, request: request && new Request(request.url, { method: request.method, headers }) }
 }

@@ -1,6 +1,7 @@
 import { oauthProvider } from '@better-auth/oauth-provider'
 import type { Config } from '../config.ts'
 import type { Db } from '../db/database.ts'
+import { type GuardEndpoint, notImpersonating } from './endpoint-guard.ts'
 import { guardAuthorization } from './oauth-authorization.ts'
 import { guardIntrospection, guardRevocation, guardUserInfo } from './oauth-endpoints.ts'
 import { guardEndSession } from './oauth-logout.ts'
@@ -32,6 +33,7 @@ interface Dependencies {
   config: Config
   db: Db
   authenticate: Authenticate
+  guard: GuardEndpoint
 }
 
 const hour = 3_600
@@ -41,7 +43,7 @@ const day = 24 * hour
  * The OAuth 2.1 authorization server and OpenID provider.
  * @see RFC 6749, RFC 7636, RFC 8707, RFC 9068, OpenID Connect Core 1.0
  */
-export function oauthPlugin({ config, db, authenticate }: Dependencies) {
+export function oauthPlugin({ config, db, authenticate, guard }: Dependencies) {
   const plugin = oauthProvider({
     loginPage: '/sign-in',
     consentPage: '/consent',
@@ -73,6 +75,8 @@ export function oauthPlugin({ config, db, authenticate }: Dependencies) {
     endpoints: {
       ...endpoints,
       oauth2Authorize,
+      // What the library writes there takes no part in a transaction of ours.
+      oauth2Consent: guard(endpoints.oauth2Consent, { rules: [notImpersonating], inTransaction: false }),
       oauth2Token: guardToken(endpoints.oauth2Token, { db, resource }),
       oauth2Introspect: guardIntrospection(endpoints.oauth2Introspect, authenticate),
       oauth2Revoke: guardRevocation(endpoints.oauth2Revoke, { db, authenticate }),

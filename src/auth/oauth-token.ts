@@ -13,7 +13,7 @@ import {
 } from './oauth.queries.ts'
 import { subjectOf } from './oauth-authorization.ts'
 import { hashSecret } from './oauth-secret.ts'
-import { asChallenge, errorCode, keepingRefusals } from './oauth-transaction.ts'
+import { asChallenge, clientOf, errorCode, keepingRefusals } from './oauth-transaction.ts'
 
 interface Exchange {
   trx: Tx
@@ -38,13 +38,18 @@ export function guardToken<E>(endpoint: E, { db, resource }: TokenOptions): E {
   const original = endpoint as unknown as Endpoint
   const guarded = async (context: EndpointContext) => {
     const body = { ...(context.body as Record<string, unknown> | undefined) }
-    if (body['grant_type'] === 'client_credentials') body['resource'] ??= resource
+    if (body['grant_type'] === 'client_credentials') {
+      body['resource'] ??= resource
+      if (body['resource'] !== resource) throw invalidTarget()
+    }
     if (!isVerifier(body['code_verifier'])) body['code_verifier'] = undefined
     const codeHash = body['grant_type'] === 'authorization_code' ? hashOf(body['code']) : undefined
     const refreshHash = body['grant_type'] === 'refresh_token' ? hashOf(body['refresh_token']) : undefined
     try {
       return await keepingRefusals(db, context, async (trx) => {
-        if (codeHash !== undefined) await holdCode(trx, codeHash)
+        // Who was not given a code does not use it up, nor ends what it gave.
+        const given = codeHash === undefined ? undefined : await holdCode(trx, codeHash)
+        if (given !== undefined && given !== clientOf(context)) throw invalidGrant('invalid code')
         const held = refreshHash === undefined ? undefined : await holdRefreshToken(trx, refreshHash)
         try {
           return await exchanges.run({ trx, codeHash }, () => original({ ...context, body }))
@@ -109,10 +114,15 @@ function isGone({ body }: APIError): boolean {
   return ['session no longer exists', 'user not found'].includes(String(body?.['error_description']))
 }
 
-/** The database refuses tokens of who is banned, and of a grant that has ended. */
+/** The database refuses tokens of who is banned, of a grant that has ended, and of what is gone meanwhile. */
 function isRefusedByDatabase(error: unknown): boolean {
   const failure = databaseFailure(error)
-  return failure?.kind === 'constraint' && ['user_banned', 'oauth_grant_ended'].includes(failure.constraint)
+  return failure?.kind === 'constraint' && /^(user_banned|oauth_grant_ended|oauth_\w+_fkey)$/.test(failure.constraint)
+}
+
+// A token for nothing but who signed in tells a machine nothing. @see RFC 8707 section 2
+function invalidTarget(): APIError {
+  return new APIError('BAD_REQUEST', { error: 'invalid_target', error_description: 'requested resource invalid' })
 }
 
 function invalidGrant(description: string): APIError {

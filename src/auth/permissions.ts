@@ -17,7 +17,7 @@ export const accountScopes = ['account:read', 'account:write'] as const
 /** What each allows, in words that go on from "may". */
 export const scopeMeanings: Record<Scope, string> = {
   'account:read': 'see your account: your sessions and ways to sign in',
-  'account:write': 'change your account: your name, your picture and your sessions',
+  'account:write': 'change your account: your name and picture, and where you are signed in',
   'users:read': 'see all users',
   'users:write': 'make users and change them',
   'users:delete': 'delete users',

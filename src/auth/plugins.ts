@@ -39,7 +39,7 @@ export function authPlugins({ config, db, roles, keys, authenticate, ...rest }: 
     tokens({ config, keys }),
     guardedAdmin(roles, guard),
     bearer({ requireSignature: true }),
-    oauthPlugin({ config, db, authenticate }),
+    oauthPlugin({ config, db, authenticate, guard }),
     openAPI({ disableDefaultReference: true }),
     ...(config.oidc ? [oidcPlugin(config.oidc, config, rest.log)] : []),
     latchkeyPlugin({ ...rest, db, guard, baseUrl: config.baseUrl }),

@@ -2,17 +2,16 @@ import { createRoute, z } from '@hono/zod-openapi'
 import { lockAuthority } from '../auth/authority.queries.ts'
 import type { Requires } from '../auth/authorize.ts'
 import { hashSecret, newSecret } from '../auth/oauth-secret.ts'
-import { covers, type Scope } from '../auth/permissions.ts'
-import { type Authenticated, assertStillAuthorized, type Principal } from '../auth/principal.ts'
+import { type Authenticated, assertStillAuthorized } from '../auth/principal.ts'
 import type { Roles } from '../auth/roles.ts'
 import type { Db, Tx } from '../db/database.ts'
 import { inTransaction } from '../db/transaction.ts'
 import type { Cursors } from '../http/cursor.ts'
 import { cutPage, pageResponse } from '../http/page.ts'
-import { invalid, ProblemError, problems } from '../http/problem.ts'
+import { ProblemError, problems } from '../http/problem.ts'
 import { createRouter } from '../http/router.ts'
+import { assertChangeable, assertMayChange, assertMayGive, assertUsable } from './client-rules.ts'
 import {
-  type AuthMethod,
   type ClientRow,
   countClients,
   deleteClient,
@@ -53,7 +52,7 @@ export function clientsRoutes({ db, requires, roles, cursors }: Dependencies) {
       const client = await lockClient(trx, id)
       if (!client) throw noSuchClient()
       await assertStillAuthorized(trx, roles, authenticated)
-      assertCovers(authenticated.principal, client.client_credentials_scopes)
+      assertMayChange(authenticated.principal, client)
       return work(trx, client)
     })
   }
@@ -103,7 +102,7 @@ export function clientsRoutes({ db, requires, roles, cursors }: Dependencies) {
         const { tokenEndpointAuthMethod: authMethod, ...values } = c.req.valid('json')
         const { principal } = c.var
         assertUsable({ ...values, authMethod })
-        assertCovers(principal, values.clientCredentialsScopes)
+        assertMayGive(principal, values)
         const secret = authMethod === 'none' ? null : newSecret()
         const userId = principal.kind === 'user' ? principal.subject : null
         const id = await inTransaction(db, async (trx) => {
@@ -146,7 +145,7 @@ export function clientsRoutes({ db, requires, roles, cursors }: Dependencies) {
       async (c) => {
         const { id } = c.req.valid('param')
         const values = c.req.valid('json')
-        assertCovers(c.var.principal, values.clientCredentialsScopes ?? [])
+        assertMayGive(c.var.principal, values)
         await change(c.var.authenticated, id, async (trx, client) => {
           assertChangeable(client)
           assertUsable({
@@ -208,32 +207,6 @@ async function getClient(db: Db, id: string): Promise<z.infer<typeof Client>> {
   const client = await findClient(db, id)
   if (!client) throw noSuchClient()
   return toClient(client)
-}
-
-/** Nobody gives a client, or takes by its secret, what they may not do themselves. */
-function assertCovers({ permissions }: Principal, scopes: readonly string[]): void {
-  if (covers(permissions, new Set(scopes as Scope[]))) return
-  throw new ProblemError('forbidden', 'This client has, or is to have, permissions that you do not have.')
-}
-
-function assertChangeable({ is_configured }: ClientRow): void {
-  if (is_configured) throw new ProblemError('conflict', 'This client is in auth.config.ts: change it there.')
-}
-
-interface Uses {
-  redirectUris: readonly string[]
-  clientCredentialsScopes: readonly string[]
-  authMethod: AuthMethod
-}
-
-/** A client signs people in, acts for itself by its secret, or both. */
-function assertUsable({ redirectUris, clientCredentialsScopes, authMethod }: Uses): void {
-  if (redirectUris.length + clientCredentialsScopes.length === 0) {
-    throw invalid({ pointer: '/redirectUris', detail: 'needs one, where the client has no scopes of its own' })
-  }
-  if (authMethod === 'none' && clientCredentialsScopes.length > 0) {
-    throw invalid({ pointer: '/clientCredentialsScopes', detail: 'are of no use to a client that has no secret' })
-  }
 }
 
 function noSuchClient(): ProblemError {

@@ -58,7 +58,7 @@ const Uri = z
 const fields = {
   name: z
     .string()
-    .refine((name) => /^[^\p{Cc}\p{Cs}]{1,50}$/u.test(name) && name.trim() !== '', 'must have 1 to 50 characters')
+    .refine((name) => /^[^\p{Cc}\p{Cf}\p{Cs}]{1,50}$/u.test(name) && name.trim() !== '', 'must have 1 to 50 characters')
     .openapi({ minLength: 1, maxLength: 50, example: 'Weather' }),
   uri: Uri.nullable().optional(),
   redirectUris: redirectUris.openapi({ example: ['https://weather.example.com/callback'] }),

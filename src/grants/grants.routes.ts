@@ -55,7 +55,11 @@ export function grantsRoutes({ db, requires, actOnUser }: Dependencies) {
       }),
       async (c) => {
         const { id, clientId } = c.req.valid('param')
-        const userId = resolveId(id, c.var.principal)
+        const { principal } = c.var
+        const userId = resolveId(id, principal)
+        // What an application may change of an account are not the other applications.
+        const isOwn = principal.clientId === null || principal.clientId === clientId
+        if (!isOwn && !principal.permissions.has('sessions:revoke')) throw new ProblemError('forbidden')
         const isEnded = await actOnUser(c.var.authenticated, userId, (trx) => endGrant(trx, userId, clientId), {
           changesAuthority: false,
         })

@@ -22,12 +22,16 @@ export function consentRoutes({ brand, call, guards, ownForm }: PageDependencies
       const request = await requestOf(c, queryOf(c))
       if (!c.var.authenticated) return c.redirect(`/sign-in?${request.query}`, 303)
       const { user, principal } = c.var.authenticated
-      const props = { brand, request, email: user?.email ?? '', isImpersonated: principal.impersonatedBy !== null }
+      const isImpersonated = principal.impersonatedBy !== null
+      const props = { brand, request, userId: principal.subject, email: user?.email ?? '', isImpersonated }
       return view(c, <ConsentPage {...props} />, { formTargets: request.formTargets })
     })
     .post('/consent', ownForm, async (c) => {
-      const { oauth_query: query = '', decision } = await fieldsOf(c)
+      const { oauth_query: query = '', decision, user } = await fieldsOf(c)
       await requestOf(c, query)
+      // Somebody else may have signed in since in this browser: they are asked, too.
+      const { body } = await call(c, 'GET', '/api/v1/auth/me')
+      if ((body as { id?: string } | undefined)?.id !== user) return c.redirect(`/consent?${query}`, 303)
       const answer = await call(c, 'POST', '/api/auth/oauth2/consent', {
         accept: decision === 'allow',
         oauth_query: query,
@@ -35,17 +39,21 @@ export function consentRoutes({ brand, call, guards, ownForm }: PageDependencies
       const { url } = (answer.body ?? {}) as { url?: string }
       if (answer.isOk && url) return leadTo(c, brand, url)
       if (answer.status === 401) return c.redirect(`/sign-in?${query}`, 303)
+      if (answer.code === 'IMPERSONATING') throw new ProblemError('forbidden', impersonating)
       throw new ProblemError(answer.status >= 500 ? 'dependency-unavailable' : 'malformed-request')
     })
 }
 
+const impersonating = 'You act as somebody else: only they can allow this.'
+
 interface ConsentProps extends Pick<PageDependencies, 'brand'> {
   request: OAuthRequest
+  userId: string
   email: string
   isImpersonated: boolean
 }
 
-function ConsentPage({ brand, request, email, isImpersonated }: ConsentProps) {
+function ConsentPage({ brand, request, userId, email, isImpersonated }: ConsentProps) {
   const { client, query, scopes } = request
   return (
     <Page brand={brand} title={`Allow ${client.name}`}>
@@ -60,9 +68,9 @@ function ConsentPage({ brand, request, email, isImpersonated }: ConsentProps) {
         ))}
       </ul>
       {isImpersonated ? (
-        <Notice kind="bad">You act as somebody else: only they can allow this.</Notice>
+        <Notice kind="bad">{impersonating}</Notice>
       ) : (
-        <Form action="/consent" hidden={{ oauth_query: query }} class="choice">
+        <Form action="/consent" hidden={{ oauth_query: query, user: userId }} class="choice">
           <button type="submit" name="decision" value="allow">
             Allow
           </button>

@@ -27,7 +27,10 @@ export async function oauthRequestOf(c: Context, call: Call, query: string): Pro
     client_id: parameters.get('client_id') ?? '',
     oauth_query: query,
   })
-  if (answer.status >= 500 || answer.status === 429) throw new ProblemError('dependency-unavailable')
+  if (answer.status === 429) {
+    throw new ProblemError('rate-limited', undefined, { headers: { 'retry-after': answer.retryAfter ?? '60' } })
+  }
+  if (answer.status >= 500) throw new ProblemError('dependency-unavailable')
   if (!answer.isOk) {
     const detail = 'This request to sign in has expired, or was changed. Go back to the application and start again.'
     throw new ProblemError('malformed-request', detail)

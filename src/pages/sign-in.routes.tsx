@@ -8,6 +8,7 @@ import { Page, view } from './layout.tsx'
 import { leadTo } from './leaving.tsx'
 import { type OAuthRequest, oauthRequestOf, onwardUrl, queryOf } from './oauth-request.ts'
 import { findBan } from './pages.queries.ts'
+import { Providers } from './providers.tsx'
 import { explain } from './words.ts'
 
 const notices = new Map(
@@ -113,25 +114,5 @@ function SignInPage({ brand, providers, signUpOpen, canSendMail, state, next, re
         )}
       </nav>
     </Page>
-  )
-}
-
-/** What a form carries on: see `Onward`. */
-export type Kept = Record<'next' | 'oauth_query', string | undefined>
-
-/** A button for each provider that is configured. */
-export function Providers({ providers, kept }: Pick<PageDependencies, 'providers'> & { kept: Kept }) {
-  if (providers.length === 0) return null
-  return (
-    <div class="providers">
-      <p class="or">or</p>
-      {providers.map(({ id, name }) => (
-        <Form action="/sign-in/social" hidden={{ provider: id, ...kept }}>
-          <button type="submit" class="quiet">
-            Continue with {name}
-          </button>
-        </Form>
-      ))}
-    </div>
   )
 }

@@ -7,7 +7,7 @@ import { faultsOf, fieldsOf, safeNext, withQuery } from './forms.ts'
 import { Page, view } from './layout.tsx'
 import { leadTo } from './leaving.tsx'
 import { type OAuthRequest, oauthRequestOf, onwardUrl, queryOf } from './oauth-request.ts'
-import { Providers } from './sign-in.routes.tsx'
+import { Providers } from './providers.tsx'
 import { explain } from './words.ts'
 
 /** `/sign-up`, where that is open. */

@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import { describe, expect, test } from 'vitest'
 import { createBareClient, type Fields, tokensIn, userInfo } from '../bare-client.ts'
 import { type SignedIn, startServiceForFile } from '../harness.ts'
-import { redirectUri, registerClient } from '../relying-party.ts'
+import { decide, redirectUri, registerClient } from '../relying-party.ts'
 import { createVisitor, signUp } from '../visitor.ts'
 
 // Named after the modules of the OpenID Foundation's plan "Basic OP", which they follow. Every request has a proof key,
@@ -217,7 +217,7 @@ describe('oidcc-basic: signing in', () => {
     const fields = { name: 'Ada', email: `${crypto.randomUUID()}@example.com`, password: 'correct horse battery' }
     let sight = await visitor.submit('/sign-up', { ...fields, oauth_query: page.at.split('?')[1] ?? '' })
     expect(sight.at).toMatch(/^\/consent\?/)
-    sight = await visitor.submit('/consent', { oauth_query: sight.at.split('?')[1] ?? '', decision: 'allow' })
+    sight = await decide(visitor, sight, 'allow')
     const code = new URL(sight.at).searchParams.get('code') ?? ''
     const { access_token } = tokensIn(await client.redeem({ code, verifier }))
     expect((await userInfo(service, access_token)).body).toMatchObject({ email: fields.email })

@@ -2,7 +2,7 @@ import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose'
 import { describe, expect, test } from 'vitest'
 import { createBareClient, type Fields, refusalOf, tokensIn, userInfo } from '../bare-client.ts'
 import { startServiceForFile } from '../harness.ts'
-import { redirectUri, registerClient } from '../relying-party.ts'
+import { decide, redirectUri, registerClient } from '../relying-party.ts'
 import { createVisitor } from '../visitor.ts'
 
 // Named after the modules of the OpenID Foundation's plan "Basic OP", which they follow: once with the secret in the
@@ -33,9 +33,7 @@ describe.each(['client_secret_basic', 'client_secret_post'] as const)('oidcc-bas
     const client = await clientOf()
     const { path, verifier } = client.begin({ state: 'a state', nonce: 'a nonce' })
     let sight = await visitor.open(path)
-    if (sight.at.startsWith('/consent')) {
-      sight = await visitor.submit('/consent', { oauth_query: sight.at.split('?')[1] ?? '', decision: 'allow' })
-    }
+    if (sight.at.startsWith('/consent')) sight = await decide(visitor, sight, 'allow')
     const { origin, pathname, searchParams } = new URL(sight.at)
     expect([`${origin}${pathname}`, searchParams.get('state'), searchParams.get('iss')]).toEqual([
       redirectUri,

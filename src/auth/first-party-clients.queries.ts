@@ -6,7 +6,8 @@ import type { FirstPartyClient } from './first-party-clients.ts'
 
 /**
  * Makes the clients of `auth.config.ts`, and the API as the resource that tokens are for, exactly what they are there.
- * A client that is not there any more is deleted, and its tokens end.
+ * A client that is not there any more is disabled, and its tokens end: it may be back with the next start.
+ * @throws Error for a client whose id a registered one has
  */
 export function syncOAuth(db: Db, resource: string, clients: readonly FirstPartyClient[]): Promise<void> {
   return inTransaction(db, async (trx) => {
@@ -16,7 +17,7 @@ export function syncOAuth(db: Db, resource: string, clients: readonly FirstParty
       .onConflict((conflict) => conflict.column('identifier').doNothing())
       .execute()
     for (const client of clients) {
-      await trx
+      const { numInsertedOrUpdatedRows } = await trx
         .insertInto('oauth_client')
         .values({ id: randomUUID(), client_id: client.id, is_configured: true, ...columnsOf(client) })
         .onConflict((conflict) =>
@@ -25,17 +26,20 @@ export function syncOAuth(db: Db, resource: string, clients: readonly FirstParty
             .doUpdateSet({ ...columnsOf(client), updated_at: sql`current_timestamp` })
             .where('oauth_client.is_configured', '=', true),
         )
-        .execute()
+        .executeTakeFirst()
+      if (numInsertedOrUpdatedRows === 0n) {
+        throw new Error(`auth.config.ts: client ${client.id}: a registered client has this id already`)
+      }
     }
     await trx
-      .deleteFrom('oauth_client')
+      .updateTable('oauth_client')
+      .set({ disabled: true })
       .where('is_configured', '=', true)
-      .$if(clients.length > 0, (query) =>
-        query.where(
-          'client_id',
-          'not in',
-          clients.map(({ id }) => id),
-        ),
+      .where('disabled', '=', false)
+      .where(
+        'client_id',
+        'not in',
+        clients.map(({ id }) => id),
       )
       .execute()
   })
@@ -52,5 +56,6 @@ function columnsOf({ name, redirectUris, postLogoutRedirectUris = [], scopes, is
     token_endpoint_auth_method: isConfidential ? 'client_secret_basic' : 'none',
     skip_consent: true,
     enable_end_session: true,
+    disabled: false,
   }
 }
