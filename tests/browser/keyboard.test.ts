@@ -3,24 +3,11 @@ import { expect, test } from 'vitest'
 import { startServiceForFile } from '../harness.ts'
 import { newUser } from '../visitor.ts'
 import { startChromium } from './chromium.ts'
+import { focused, tabTo } from './keyboard.ts'
 
 const service = await startServiceForFile()
 const chromium = await startChromium()
 const origin = service.baseUrl
-
-// What has the focus, as its label or its text says it, and whether one sees that it has.
-const focus = `(() => {
-  const element = document.activeElement
-  const { outlineStyle, outlineWidth } = getComputedStyle(element)
-  const name = element.labels?.[0]?.textContent ?? element.textContent
-  return { name: name.trim(), isVisible: outlineStyle === 'solid' && parseFloat(outlineWidth) >= 2 }
-})()`
-
-async function focused(page: Page): Promise<string> {
-  const { name, isVisible } = (await page.evaluate(focus)) as { name: string; isVisible: boolean }
-  expect([name, isVisible]).toEqual([name, true])
-  return name
-}
 
 /** What gets the focus with a key that is pressed so often, the first being what has it already. */
 async function stops(page: Page, key: string, count: number): Promise<string[]> {
@@ -30,14 +17,6 @@ async function stops(page: Page, key: string, count: number): Promise<string[]> 
     names.push(await focused(page))
   }
   return names
-}
-
-/** Goes on to what has this name. */
-async function tabTo(page: Page, name: string): Promise<void> {
-  for (let i = 0; (await focused(page)) !== name; i++) {
-    expect(i, `there is no "${name}"`).toBeLessThan(20)
-    await page.keyboard.press('Tab')
-  }
 }
 
 test.each([
