@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import { Scalar } from '@scalar/hono-api-reference'
 import { Hono } from 'hono'
 import { referenceClientId } from '../auth/first-party-clients.ts'
-import { accountScopes, permissions } from '../auth/permissions.ts'
 import type { Env } from '../http/exchange.ts'
 import { createScalarAsset } from './scalar-asset.ts'
 
@@ -61,12 +60,14 @@ const configuration = {
 
 /** How to try the API: as whoever is signed in here, or as an application would. */
 function authentication(baseUrl: string) {
+  // Without a choice of scopes it asks for all that the client may have.
   const authorizationCode = {
     'x-scalar-client-id': referenceClientId,
     'x-scalar-redirect-uri': `${baseUrl}/api/v1/docs`,
-    'x-usePkce': 'SHA-256' as const,
-    selectedScopes: [...accountScopes, ...permissions],
-  }
+    'x-usePkce': 'SHA-256',
+    // In a header an empty secret is refused, and the browser asks people for it.
+    'x-scalar-credentials-location': 'body',
+  } as const
   return {
     // Whoever is signed in need not paste anything; an empty bearer token would be refused.
     preferredSecurityScheme: 'cookie',

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { startServiceForFile } from '../harness.ts'
 import { startChromium } from './chromium.ts'
+import { openUsersRequest, send } from './scalar.ts'
 
 const service = await startServiceForFile()
 const chromium = await startChromium()
@@ -45,15 +46,9 @@ test('an admin who is signed in lists users from the reference, with nothing to 
   const ada = await service.createUser({ email: 'ada@example.com', name: 'Ada Lovelace' })
   const { page, ...watched } = await chromium.open(origin, docs, { viewport, as: admin })
 
-  const sidebar = page.getByRole('navigation')
-  await sidebar.getByRole('button', { name: 'Users Open Group' }).click()
-  await sidebar.getByText('List and search users').click()
-  await page.getByRole('button', { name: 'Test Request (get /users)' }).click()
+  await openUsersRequest(page)
   await chromium.screenshot(page, 'reference-test-request')
-  const [response] = await Promise.all([
-    page.waitForResponse((answer) => new URL(answer.url()).pathname === '/api/v1/users'),
-    page.getByRole('button', { name: /^Send/ }).first().click(),
-  ])
+  const response = await send(page)
 
   expect(response.status()).toBe(200)
   expect(await response.json()).toMatchObject({

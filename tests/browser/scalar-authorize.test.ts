@@ -1,0 +1,92 @@
+import { decodeJwt, decodeProtectedHeader } from 'jose'
+import type { Page } from 'playwright-core'
+import { expect, test } from 'vitest'
+import { startServiceForFile } from '../harness.ts'
+import { signUp } from '../visitor.ts'
+import { startChromium } from './chromium.ts'
+import { bearerOf, choose, openUsersRequest, send } from './scalar.ts'
+
+const service = await startServiceForFile()
+const chromium = await startChromium()
+const viewport = { width: 1280, height: 900 }
+// See scalar.test.ts.
+const clean = { errors: [], strays: [], violations: ['script-src eval'] }
+
+const open = (options = {}) => chromium.open(service.baseUrl, '/api/v1/docs', { viewport, ...options })
+
+/** Somebody with a password who is an admin. */
+async function createAdmin() {
+  const user = await signUp(service)
+  await service.db.updateTable('user').set({ role: 'admin' }).where('email', '=', user.email).execute()
+  return user
+}
+
+/** What goes wrong in the window in which one signs in. */
+function watchPopup(page: Page): string[] {
+  const errors: string[] = []
+  page.on('popup', (popup) => {
+    popup.on('console', (message) => void (message.type() === 'error' && errors.push(message.text())))
+    popup.on('pageerror', (error) => errors.push(error.message))
+  })
+  return errors
+}
+
+test('an admin signs in from the reference as in an application, and lists users with the token', async () => {
+  const admin = await createAdmin()
+  const { page, ...watched } = await open()
+  const popupErrors = watchPopup(page)
+  const authentication = page.getByRole('region', { name: 'Authentication' })
+
+  await choose(authentication, 'oauth2')
+  await chromium.screenshot(page, 'reference-authorize')
+  const [popup] = await Promise.all([
+    page.waitForEvent('popup'),
+    authentication.getByRole('button', { name: 'Authorize' }).click(),
+  ])
+  await popup.getByText('to go on to Latchkey reference').waitFor()
+  await popup.getByLabel('E-mail address').fill(admin.email)
+  await popup.getByLabel('Password').fill(admin.password)
+  const closed = popup.waitForEvent('close')
+  await popup.getByRole('button', { name: 'Sign in' }).click()
+  await closed
+  await authentication.getByText('Access Token').first().waitFor()
+  await openUsersRequest(page)
+  const response = await send(page)
+
+  expect(response.status()).toBe(200)
+  const token = await bearerOf(response.request())
+  expect(decodeProtectedHeader(token)).toMatchObject({ typ: 'at+jwt' })
+  expect(decodeJwt(token)).toMatchObject({ client_id: 'reference', scope: expect.stringContaining('users:read') })
+  // It ends with the session, for nobody is here to renew it.
+  expect(decodeJwt(token)['scope']).not.toContain('offline_access')
+  expect({ ...watched, popupErrors }).toEqual({ ...clean, popupErrors: [] })
+})
+
+test('who is signed in already gets a token for what one operation needs, without a question', async () => {
+  const admin = await service.createSignedIn('admin')
+  const { page, ...watched } = await open({ as: admin })
+  const form = await openUsersRequest(page)
+
+  await choose(form, 'oauth2')
+  await form.getByRole('button', { name: 'Authorize' }).click()
+  await form.getByText('Access Token').first().waitFor()
+  const response = await send(page)
+
+  expect(response.status()).toBe(200)
+  expect(decodeJwt(await bearerOf(response.request()))).toMatchObject({ sub: admin.id, scope: 'users:read' })
+  expect(watched).toEqual(clean)
+})
+
+test('a token that one has is pasted', async () => {
+  const { token } = await service.createSignedIn('admin')
+  const { page, ...watched } = await open()
+  const form = await openUsersRequest(page)
+
+  await choose(form, 'bearer')
+  await form.getByLabel('Bearer Token').fill(token)
+  const response = await send(page)
+
+  expect(response.status()).toBe(200)
+  expect(await bearerOf(response.request())).toBe(token)
+  expect(watched).toEqual(clean)
+})
