@@ -1,18 +1,17 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
 import { startServiceForFile } from './harness.ts'
+import { codesIn } from './readme.ts'
 import { allow, registerClient } from './relying-party.ts'
 import { freePort } from './throwaway-postgres.ts'
 import { createVisitor } from './visitor.ts'
 
 const service = await startServiceForFile()
-const [weather = '', machine = ''] = [...readFileSync('README.md', 'utf8').matchAll(/```js\n(.*?)```/gs)].map(
-  ([, code]) => code,
-)
+const [weather = '', machine = ''] = codesIn('Sign people in from your application', 'js')
 
 /** Saves a program of the README where it finds the libraries of this project. */
 function saved(name: string, code: string): string {

@@ -8,7 +8,13 @@ export function section(title: string): string {
   return after.split('\n## ')[0] ?? ''
 }
 
-/** The first code in a section that is written in a language. */
+/** The pieces of code in a section that are written in a language. */
+export function codesIn(title: string, language: string): string[] {
+  const [, ...pieces] = section(title).split(`\`\`\`${language}\n`)
+  return pieces.map((piece) => piece.split('```')[0] ?? '')
+}
+
+/** The first of them. */
 export function codeIn(title: string, language: string): string {
-  return section(title).split(`\`\`\`${language}\n`)[1]?.split('```')[0] ?? ''
+  return codesIn(title, language)[0] ?? ''
 }
