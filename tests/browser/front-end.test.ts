@@ -1,10 +1,9 @@
-import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
 import { password, startServiceForFile } from '../harness.ts'
 import { codeIn } from '../readme.ts'
 import { newUser } from '../visitor.ts'
 import { startChromium } from './chromium.ts'
-import { startFrontEnd } from './front-end.ts'
+import { run, startFrontEnd } from './front-end.ts'
 
 const [trusted, stranger] = [await startFrontEnd(), await startFrontEnd()]
 const service = await startServiceForFile({ env: { TRUSTED_ORIGINS: trusted.origin } })
@@ -20,12 +19,6 @@ async function register(): Promise<string> {
   })
   expect(response.status).toBe(200)
   return user.email
-}
-
-/** What the code of a page comes to, or the error that it ends with. */
-async function run(page: Page, code: string): Promise<unknown> {
-  await page.waitForFunction('globalThis.app')
-  return page.evaluate(`(async () => { ${code} })().catch((error) => String(error))`)
 }
 
 const signIn = (email: string) => `await app.signIn(${JSON.stringify(email)}, ${JSON.stringify(password)})`

@@ -1,6 +1,7 @@
 import { mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import type { Page } from 'playwright-core'
 import { afterAll } from 'vitest'
 import { createViteServer } from 'vitest/node'
 import { freePort } from '../throwaway-postgres.ts'
@@ -12,8 +13,11 @@ export interface FrontEnd {
   write: (code: string) => void
 }
 
-/** Serves a front end from Vite, as those who write one do, until the tests of the file end. */
-export async function startFrontEnd(): Promise<FrontEnd> {
+/**
+ * Serves a front end from Vite, as those who write one do, until the tests of the file end.
+ * @param host what the browser calls it: `localhost` is one site with the service, `127.0.0.1` is another
+ */
+export async function startFrontEnd(host: 'localhost' | '127.0.0.1' = 'localhost'): Promise<FrontEnd> {
   const root = mkdtempSync(join(tmpdir(), 'latchkey-front-end-'))
   symlinkSync(resolve('node_modules'), join(root, 'node_modules'))
   const start = '<script type="module">import * as app from "/app.js"; globalThis.app = app</script>'
@@ -43,7 +47,13 @@ export async function startFrontEnd(): Promise<FrontEnd> {
     rmSync(root, { recursive: true, force: true })
   })
   return {
-    origin: `http://localhost:${port}`,
+    origin: `http://${host}:${port}`,
     write: (code) => writeFileSync(join(root, 'app.js'), code),
   }
+}
+
+/** What code comes to on the page of a front end, or the error that it ends with. */
+export async function run(page: Page, code: string): Promise<unknown> {
+  await page.waitForFunction('globalThis.app')
+  return page.evaluate(`(async () => { ${code} })().catch((error) => String(error))`)
 }
