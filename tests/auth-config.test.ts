@@ -11,6 +11,20 @@ const settings: Settings = {
   signingKey: { rotationDays: 90, publishHoursAhead: 24 },
 }
 
+const shop = { name: 'Shop', redirectUris: ['https://shop.example.com/cb'], scopes: ['openid'] as const }
+
+test('an application of one’s own is known by its id, and there need be none', () => {
+  const postLogoutRedirectUris = ['https://shop.example.com']
+
+  expect(defineAuth(settings).clients.size).toBe(0)
+  expect(
+    defineAuth({ ...settings, clients: { shop: { ...shop, postLogoutRedirectUris } } }).clients.get('shop'),
+  ).toEqual({
+    ...shop,
+    postLogoutRedirectUris,
+  })
+})
+
 test('each role has its own permissions, and an admin all of them', () => {
   const { roles } = defineAuth(settings)
 
@@ -39,6 +53,16 @@ test.each<[string, Partial<Settings>]>([
   ['session.idleDays must be between', { session: { idleDays: Number.NaN } }],
   ['signingKey.rotationDays must be between', { signingKey: { rotationDays: 0, publishHoursAhead: 1 } }],
   ['signingKey.publishHoursAhead must be between', { signingKey: { rotationDays: 1, publishHoursAhead: 13 } }],
+  ['"a b" is not a usable client id', { clients: { 'a b': shop } }],
+  ['"reference" is not a usable client id', { clients: { reference: shop } }],
+  ['client shop: its name must have 1 to 50', { clients: { shop: { ...shop, name: '' } } }],
+  ['client shop: it needs a redirect URI', { clients: { shop: { ...shop, redirectUris: [] } } }],
+  [
+    '"http://a.example" cannot be a redirect URI',
+    { clients: { shop: { ...shop, redirectUris: ['http://a.example'] } } },
+  ],
+  ['"data:x" cannot be a redirect URI', { clients: { shop: { ...shop, postLogoutRedirectUris: ['data:x'] } } }],
+  ['client shop: there is no scope "users:eat"', { clients: { shop: { ...shop, scopes: ['users:eat' as 'openid'] } } }],
 ])('is refused: %s', (message, change) => {
   expect(() => defineAuth({ ...settings, ...change })).toThrow(message)
 })
