@@ -1,7 +1,7 @@
 import { type Context, Hono } from 'hono'
 import type { Config } from '../config.ts'
 import { throwOutage } from '../db/outage.ts'
-import { announcesBody } from '../http/body.ts'
+import { announcesBody, assertFormBody } from '../http/body.ts'
 import { clientAddressHeader } from '../http/client-address.ts'
 import { type Env, exchangeOf } from '../http/exchange.ts'
 import { ProblemError } from '../http/problem.ts'
@@ -76,9 +76,7 @@ export function authHandler({ config, auth, keys, clientAddress }: Dependencies)
 
 /** What a form asks for, as a query. @throws ProblemError `unsupported-media-type` for a body that is none */
 async function formOf(c: Context): Promise<string> {
-  if (!/^application\/x-www-form-urlencoded\b/i.test(c.req.header('content-type') ?? '')) {
-    throw new ProblemError('unsupported-media-type', 'The body must be a form.')
-  }
+  assertFormBody(c)
   return new URLSearchParams(await c.req.text()).toString()
 }
 

@@ -55,9 +55,8 @@ export async function isImpersonated(trx: Tx, sessionId: string): Promise<boolea
 export async function endTokensOfCode(trx: Tx, codeHash: string): Promise<void> {
   await sql`
     update oauth_grant as g set valid_after = clock_timestamp() from oauth_redeemed_code as c
-    where c.code_hash = ${codeHash} and c.redeemed_at > now() - interval '1 hour' and g.user_id = c.user_id and g.client_id = c.client_id`.execute(
-    trx,
-  )
+    where c.code_hash = ${codeHash} and c.redeemed_at > now() - interval '1 hour'
+      and g.user_id = c.user_id and g.client_id = c.client_id`.execute(trx)
 }
 
 /** A refresh token that is presented, of which there is one use at a time. */

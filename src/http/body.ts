@@ -48,3 +48,9 @@ export function assertJsonBody(c: Context): void {
 export function isJson(contentType: string | undefined): boolean {
   return /^application\/json\s*(?:;\s*charset="?utf-8"?\s*)?$/i.test(contentType ?? '')
 }
+
+/** @throws ProblemError `unsupported-media-type` for a body that is no form of the kind that browsers send */
+export function assertFormBody(c: Context): void {
+  if (/^application\/x-www-form-urlencoded\b/i.test(c.req.header('content-type') ?? '')) return
+  throw new ProblemError('unsupported-media-type', 'The body must be a form.')
+}

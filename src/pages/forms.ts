@@ -1,6 +1,6 @@
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
-import { announcesBody } from '../http/body.ts'
+import { announcesBody, assertFormBody } from '../http/body.ts'
 import type { Env } from '../http/exchange.ts'
 import { ProblemError } from '../http/problem.ts'
 import { Email, Name, Password } from '../resources/profile.ts'
@@ -23,9 +23,7 @@ export function ownForms(baseUrl: string) {
 export async function fieldsOf(c: Context): Promise<Record<string, string>> {
   // A form without a field that is filled in sends nothing.
   if (!announcesBody((name) => c.req.header(name))) return {}
-  if (!/^application\/x-www-form-urlencoded\b/i.test(c.req.header('content-type') ?? '')) {
-    throw new ProblemError('unsupported-media-type', 'The body must be a form.')
-  }
+  assertFormBody(c)
   return Object.fromEntries(new URLSearchParams(await c.req.text()))
 }
 
