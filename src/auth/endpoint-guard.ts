@@ -19,7 +19,7 @@ export interface EndpointCall {
 export type Rule = (call: EndpointCall) => Promise<void> | void
 
 /** An endpoint of Better-Auth, as its dispatcher calls it. */
-export interface Endpoint {
+interface Endpoint {
   (context: EndpointContext): Promise<unknown>
   options: { body?: z.ZodType }
 }
@@ -30,6 +30,19 @@ export interface EndpointContext {
   body?: unknown
   query?: Record<string, unknown> | undefined
   context: { options: BetterAuthOptions; adapter: unknown }
+}
+
+/** Calls an endpoint as Better-Auth made it. */
+export type CallEndpoint = (context: EndpointContext) => Promise<unknown>
+
+/** Puts `run` around the calls of an endpoint of Better-Auth; all else of it stays. */
+export function wrapEndpoint<E>(
+  endpoint: E,
+  run: (call: CallEndpoint, context: EndpointContext) => Promise<unknown>,
+): E {
+  const original = endpoint as unknown as Endpoint
+  const wrapped = (context: EndpointContext) => run((given) => original(given), context)
+  return Object.assign(wrapped, endpoint)
 }
 
 interface GuardOptions {

@@ -1,3 +1,5 @@
+import { wrapEndpoint } from './endpoint-guard.ts'
+
 /** What an endpoint needs if nothing holds it up, and a little more. */
 export const evenAnswerMs = 500
 
@@ -6,14 +8,12 @@ export const evenAnswerMs = 500
  * an address has an account. Better-Auth does the same for `/send-verification-email`.
  */
 export function evenly<E>(endpoint: E): E {
-  const original = endpoint as unknown as (context: unknown) => Promise<unknown>
-  const even = async (context: unknown) => {
+  return wrapEndpoint(endpoint, async (call, context) => {
     const earliest = new Promise((resolve) => setTimeout(resolve, evenAnswerMs))
     try {
-      return await original(context)
+      return await call(context)
     } finally {
       await earliest
     }
-  }
-  return Object.assign(even, endpoint)
+  })
 }

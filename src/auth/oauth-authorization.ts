@@ -1,6 +1,6 @@
 import { isAPIError } from 'better-auth/api'
 import type { Db } from '../db/database.ts'
-import { actorOf, type Endpoint, type EndpointContext } from './endpoint-guard.ts'
+import { actorOf, type EndpointContext, wrapEndpoint } from './endpoint-guard.ts'
 import { decodeJwt } from './jwt.ts'
 import { navigated } from './navigation.ts'
 import { isRedirectUriOf } from './oauth.queries.ts'
@@ -23,17 +23,15 @@ const unheard = new Set(['claims', 'dpop_jkt'])
  * @see RFC 6749 section 4.1.2, RFC 8707 section 2
  */
 export function guardAuthorization<E>(endpoint: E, { db, resource }: AuthorizationOptions): E {
-  const original = endpoint as unknown as Endpoint
-  const guarded = async (context: EndpointContext) => {
+  return wrapEndpoint(endpoint, async (call, context) => {
     const { query, body } = context
     const given = (body ?? query ?? {}) as Parameters
     const heard = await strictly(db, named(supported(given), resource))
     const parameters = (await isForAnother(db, context, given)) ? { ...heard, max_age: '0' } : heard
     const plain = navigated(context)
-    const answering = original(body === undefined ? { ...plain, query: parameters } : { ...plain, body: parameters })
+    const answering = call(body === undefined ? { ...plain, query: parameters } : { ...plain, body: parameters })
     return isSignUp(given) ? answering.catch(toSignUp) : answering
-  }
-  return Object.assign(guarded, endpoint)
+  })
 }
 
 /** @see Initiating User Registration via OpenID Connect 1.0 */

@@ -1,7 +1,7 @@
 import { APIError, isAPIError } from 'better-auth/api'
 import type { Db, Tx } from '../db/database.ts'
 import { ProblemError } from '../http/problem.ts'
-import type { Endpoint, EndpointContext } from './endpoint-guard.ts'
+import { type CallEndpoint, type EndpointContext, wrapEndpoint } from './endpoint-guard.ts'
 import { decodeJwt } from './jwt.ts'
 import { endAccessTokens, endTokensOfFamily, holdRefreshToken, revokeToken } from './oauth.queries.ts'
 import { apiScopesOf } from './oauth-scopes.ts'
@@ -10,13 +10,6 @@ import { asChallenge, clientOf, errorCode, keepingRefusals } from './oauth-trans
 import type { Authenticate, Principal } from './principal.ts'
 
 type Parameters = Record<string, unknown>
-type Call = (context: EndpointContext) => Promise<unknown>
-
-function wrap<E>(endpoint: E, run: (call: Call, context: EndpointContext) => Promise<unknown>): E {
-  const original = endpoint as unknown as Endpoint
-  const wrapped = (context: EndpointContext) => run((given) => original(given), context)
-  return Object.assign(wrapped, endpoint)
-}
 
 // What stands for a token that is over: whose it was the provider is not to tell, nor to stumble over it.
 const nobodys = 'over'
@@ -27,7 +20,7 @@ const nobodys = 'over'
  * @see RFC 7662 section 2.2
  */
 export function guardIntrospection<E>(endpoint: E, authenticate: Authenticate): E {
-  return wrap(endpoint, async (call, context) => {
+  return wrapEndpoint(endpoint, async (call, context) => {
     const token = textOf(context.body, 'token')
     const standing = await standingOf(token, authenticate)
     const answer = (await callFor(call, context, standing === 'opaque' ? token : token && nobodys)) as object
@@ -49,7 +42,7 @@ function toIntrospection(token: string, { permissions }: Principal): Parameters 
  * @see OpenID Connect Core 1.0 section 5.3.3, RFC 6750 section 3
  */
 export function guardUserInfo<E>(endpoint: E, authenticate: Authenticate): E {
-  return wrap(endpoint, async (call, context) => {
+  return wrapEndpoint(endpoint, async (call, context) => {
     const authorization = context.headers?.get('authorization')
     const inBody = textOf(context.body, 'access_token')
     const token = authorization?.replace(/^\S+ +/, '') ?? inBody
@@ -75,7 +68,7 @@ export function guardUserInfo<E>(endpoint: E, authenticate: Authenticate): E {
  * @see RFC 7009 section 2
  */
 export function guardRevocation<E>(endpoint: E, { db, authenticate }: { db: Db; authenticate: Authenticate }): E {
-  return wrap(endpoint, async (call, context) => {
+  return wrapEndpoint(endpoint, async (call, context) => {
     const token = textOf(context.body, 'token')
     const standing = await standingOf(token, authenticate)
     const known = standing === 'opaque' ? token : token && nobodys
@@ -115,7 +108,7 @@ async function revokeJwt(trx: Tx, token: string): Promise<void> {
 }
 
 /** Calls the provider about a token, which it is to look for everywhere, whatever kind the client takes it for. */
-async function callFor(call: Call, context: EndpointContext, token: string): Promise<unknown> {
+async function callFor(call: CallEndpoint, context: EndpointContext, token: string): Promise<unknown> {
   const body = { ...(context.body as Parameters | undefined), token, token_type_hint: undefined }
   try {
     return await call({ ...context, body })

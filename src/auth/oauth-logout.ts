@@ -1,5 +1,5 @@
 import { isAPIError } from 'better-auth/api'
-import type { Endpoint, EndpointContext } from './endpoint-guard.ts'
+import { wrapEndpoint } from './endpoint-guard.ts'
 import { navigated } from './navigation.ts'
 
 interface Answer {
@@ -22,16 +22,14 @@ const confirmationCookie = /^[^=]+\.oauth_logout_confirmation=([^;]*)/
  * @see OpenID Connect RP-Initiated Logout 1.0
  */
 export function guardEndSession<E>(endpoint: E): E {
-  const original = endpoint as unknown as Endpoint
-  const guarded = async (context: EndpointContext) => {
-    const answer = (await original(navigated(context)).catch(refusal)) as Answer
+  return wrapEndpoint(endpoint, async (call, context) => {
+    const answer = (await call(navigated(context)).catch(refusal)) as Answer
     if (!(answer.response instanceof Response)) return answer
     const cookies = answer.headers?.getSetCookie() ?? []
     const headers = new Headers({ location: pageFor(answer.response, cookies) })
     for (const cookie of cookies) if (!confirmationCookie.test(cookie)) headers.append('set-cookie', cookie)
     return { ...answer, headers, response: new Response(null, { status: 303 }) }
-  }
-  return Object.assign(guarded, endpoint)
+  })
 }
 
 /** A request that the provider cannot read is answered as one that it does not like. */

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { APIError, isAPIError } from 'better-auth/api'
 import type { Db, Tx } from '../db/database.ts'
 import { databaseFailure } from '../db/failure.ts'
-import type { Endpoint, EndpointContext } from './endpoint-guard.ts'
+import { wrapEndpoint } from './endpoint-guard.ts'
 import {
   endTokensOfCode,
   endTokensOfFamily,
@@ -35,8 +35,7 @@ interface TokenOptions {
  * @see RFC 6749 section 5.2, RFC 7636 section 4.6, RFC 9700 section 4.14
  */
 export function guardToken<E>(endpoint: E, { db, resource }: TokenOptions): E {
-  const original = endpoint as unknown as Endpoint
-  const guarded = async (context: EndpointContext) => {
+  return wrapEndpoint(endpoint, async (call, context) => {
     const body = { ...(context.body as Record<string, unknown> | undefined) }
     if (body['grant_type'] === 'client_credentials') {
       body['resource'] ??= resource
@@ -52,7 +51,7 @@ export function guardToken<E>(endpoint: E, { db, resource }: TokenOptions): E {
         if (given !== undefined && given !== clientOf(context)) throw invalidGrant('invalid code')
         const held = refreshHash === undefined ? undefined : await holdRefreshToken(trx, refreshHash)
         try {
-          return await exchanges.run({ trx, codeHash }, () => original({ ...context, body }))
+          return await exchanges.run({ trx, codeHash }, () => call({ ...context, body }))
         } catch (error) {
           if (isAPIError(error) && errorCode(error) === 'invalid_grant') {
             if (codeHash !== undefined) await endTokensOfCode(trx, codeHash)
@@ -64,8 +63,7 @@ export function guardToken<E>(endpoint: E, { db, resource }: TokenOptions): E {
     } catch (error) {
       throw corrected(error)
     }
-  }
-  return Object.assign(guarded, endpoint)
+  })
 }
 
 function hashOf(value: unknown): string | undefined {
