@@ -101,8 +101,9 @@ export function createGuards({
     })
     return {
       security: [
-        { bearer: [] as string[] },
+        // First, as Scalar takes the first until it has read which one we prefer, and no bearer token is there then.
         { cookie: [] as string[] },
+        { bearer: [] as string[] },
         ...[permission, ...(orSelf ? [ownScope] : [])].map((scope) => ({ oauth2: [scope as string] })),
       ],
       'x-required-permission': orSelf ? `${permission}, or one's own` : permission,
