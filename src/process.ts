@@ -107,9 +107,7 @@ export async function serve(
  * @throws what the database answers, or how it cannot be reached for half a minute
  */
 export async function runMigrate(config: Config, authConfig: AuthConfig, log: Log): Promise<void> {
-  if (config.database)
-    await whenDatabaseIsUp(log, () => migrateDirectly(config, createRoles(authConfig), log), attemptsToMigrate)
-  else await (await createServices(config, authConfig, log)).close()
+  await whenDatabaseIsUp(log, () => migrateDirectly(config, createRoles(authConfig), log), attemptsToMigrate)
   log.info('the schema is current')
 }
 

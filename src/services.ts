@@ -19,7 +19,6 @@ import { createSigningKeys, type KeyPolicy, type SigningKeys } from './auth/sign
 import { createUserAccounts, type UserAccounts } from './auth/user-accounts.ts'
 import { type Config, ConfigError } from './config.ts'
 import { type DatabaseConfig, type Db, openDatabase } from './db/database.ts'
-import { hasEmbedded } from './db/embedded.ts'
 import { databaseFailure } from './db/failure.ts'
 import { MigrationError, migrate } from './db/migrate.ts'
 import { type Cursors, createCursors } from './http/cursor.ts'
@@ -57,16 +56,16 @@ const hourMs = 3_600_000
  * @throws what `openDatabase` and `migrate` throw; nothing stays open then
  */
 export async function createServices(config: Config, authConfig: AuthConfig, log: Log): Promise<Services> {
-  if (!config.database) await assertUsable(config.dataDir)
-  if (config.secret === undefined) assertSecretKept(config.dataDir)
-  const secret = config.secret ?? (await keptSecret(config.dataDir))
   const roles = createRoles(authConfig)
-  await migrateDirectly(config, roles, log)
+  if (config.database) await migrateDirectly(config, roles, log)
+  else await assertUsable(config.dataDir)
   const { db, close: closeDatabase } = await openDatabase(databaseConfig(config, log))
   try {
-    if (!config.database) await migrate(db, roles.names)
+    if (!config.database) await migrateAndTell(db, roles, log)
     const policy = keyPolicy(config, authConfig)
-    const { keys, stopUpkeep } = await maintainedKeys(db, policy, secret, log)
+    const keys = createSigningKeys(db, policy)
+    const secret = config.secret ?? (await secretOf(config.dataDir, keys))
+    const stopUpkeep = await maintain(keys, policy, secret, log)
     const mailer = createMailer({ smtp: config.smtp, logLinks: config.isLoopback, log })
     const messages = createMessages(authConfig.brand, config.baseUrl)
     const sessionCookies = createSessionCookies({
@@ -123,16 +122,18 @@ function keyPolicy({ jwt }: Config, { signingKey }: AuthConfig): KeyPolicy {
   }
 }
 
-/** The signing keys, of which there is one now; what becomes due is made and pruned each hour. */
-async function maintainedKeys(db: Db, policy: KeyPolicy, secret: string, log: Log) {
-  const keys = createSigningKeys(db, policy)
+/**
+ * Makes the first signing key where there is none; what becomes due is made and pruned each hour.
+ * @returns what ends that
+ */
+async function maintain(keys: SigningKeys, policy: KeyPolicy, secret: string, log: Log): Promise<() => void> {
   const mint = keyMint(policy.algorithm, secret)
   await keys.maintain(mint)
   await assertSecretFits(keys, secret)
   const upkeep = setInterval(() => {
     keys.maintain(mint).catch((err: unknown) => log.error({ err }, 'signing keys could not be maintained'))
   }, hourMs).unref()
-  return { keys, stopUpkeep: () => clearInterval(upkeep) }
+  return () => clearInterval(upkeep)
 }
 
 /** Makes the folder of the embedded database where there is none. */
@@ -146,12 +147,14 @@ async function assertUsable(dataDir: string): Promise<void> {
   }
 }
 
-/** A new secret would open nothing in a database that was used with the old one. */
-function assertSecretKept(dataDir: string): void {
-  if (!hasEmbedded(dataDir) || existsSync(join(dataDir, 'secret'))) return
-  throw new ConfigError([
-    'DATA_DIR: has a database, but not the file "secret" that belongs to it. Restore the file, or set BETTER_AUTH_SECRET to what was in it',
-  ])
+/** The kept secret. A new one would open nothing in a database that was used with another, and so has keys. */
+async function secretOf(dataDir: string, keys: SigningKeys): Promise<string> {
+  if (!existsSync(join(dataDir, 'secret')) && (await keys.current()).length > 0) {
+    throw new ConfigError([
+      'DATA_DIR: has a database, but not the file "secret" that belongs to it. Restore the file, or set BETTER_AUTH_SECRET to what was in it',
+    ])
+  }
+  return keptSecret(dataDir)
 }
 
 /** With another secret every request for a token would fail, and only that. */
@@ -165,35 +168,35 @@ async function assertSecretFits(keys: SigningKeys, secret: string): Promise<void
 }
 
 /**
- * Migrates PostgreSQL past any pooler.
- * @throws MigrationError when waiting does not help, as with a password or a certificate that is refused
+ * Migrates the database and closes it again: PostgreSQL past any pooler.
+ * @throws what `openDatabase` throws, and MigrationError when waiting does not help, as with a password that is refused
  */
 export async function migrateDirectly(config: Config, roles: Roles, log: Log): Promise<void> {
-  if (!config.database) return
-  const { url, directUrl } = config.database
-  const { db, close } = await openDatabase({
-    kind: 'postgres',
-    url: directUrl ?? url,
-    limits: 'migration',
-    onError: (err) => log.warn({ err }, 'database connection lost'),
-  })
+  if (!config.database) await assertUsable(config.dataDir)
+  const { db, close } = await openDatabase(databaseConfig(config, log, { migrates: true }))
   try {
-    const applied = await migrate(db, roles.names)
-    if (applied.length > 0) log.info({ applied }, 'migrated')
+    await migrateAndTell(db, roles, log)
   } catch (error) {
     if (error instanceof MigrationError || databaseFailure(error)?.kind === 'unavailable') throw error
     const reason = error instanceof Error ? error.message : String(error)
-    const hint = directUrl === undefined && /startup parameter/.test(reason) ? '. Set DIRECT_URL past the pooler' : ''
+    const hasDirectUrl = config.database?.directUrl !== undefined
+    const hint = !hasDirectUrl && /startup parameter/.test(reason) ? '. Set DIRECT_URL past the pooler' : ''
     throw new MigrationError(`The database cannot be used: ${reason}${hint}`, { cause: error })
   } finally {
     await close()
   }
 }
 
-function databaseConfig(config: Config, log: Log): DatabaseConfig {
+async function migrateAndTell(db: Db, roles: Roles, log: Log): Promise<void> {
+  const applied = await migrate(db, roles.names)
+  if (applied.length > 0) log.info({ applied }, 'migrated')
+}
+
+function databaseConfig(config: Config, log: Log, { migrates = false } = {}): DatabaseConfig {
   const onError = (err: Error) => log.warn({ err }, 'database connection lost')
   if (!config.database) return { kind: 'embedded', directory: config.dataDir, onError }
   const { url, directUrl } = config.database
+  if (migrates) return { kind: 'postgres', url: directUrl ?? url, limits: 'migration', onError }
   return { kind: 'postgres', url, limits: directUrl === undefined ? 'request' : 'pooled', onError }
 }
 

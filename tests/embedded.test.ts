@@ -88,8 +88,14 @@ describe.skipIf(onPostgres)('a service on the embedded database (not with Postgr
 
   test('does not begin again without the secret that its database was used with', async () => {
     const directory = dataDir()
+    const env = { DATA_DIR: directory, PORT: String(await freePort()) }
+    const first = startProcess(root, env)
+    await first.ready()
+    first.kill('SIGTERM')
+    await first.exited
+    rmSync(join(directory, 'secret'))
 
-    const service = startProcess(root, { DATA_DIR: directory, PORT: String(await freePort()) })
+    const service = startProcess(root, env)
     const { code } = await service.exited
 
     expect(code).toBe(1)

@@ -1,9 +1,12 @@
+import { randomUUID } from 'node:crypto'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'kysely'
 import { expect, onTestFinished, test } from 'vitest'
-import { openDatabase } from '../src/db/database.ts'
+import { type DatabaseConfig, openDatabase } from '../src/db/database.ts'
+import { readMigrations } from '../src/db/migrate.ts'
+import { databaseUrl, onServer } from './database-template.ts'
 import { createTestDatabase, secret } from './harness.ts'
 import { buildService, startProcess } from './service-process.ts'
 import { freePort } from './throwaway-postgres.ts'
@@ -16,6 +19,30 @@ async function settings(): Promise<Record<string, string>> {
   onTestFinished(remove)
   const port = String(await freePort())
   return { PORT: port, BETTER_AUTH_URL: `http://localhost:${port}`, BETTER_AUTH_SECRET: secret, ...env }
+}
+
+/** The settings of a database that nothing was done to, removed after the test. */
+async function emptyDatabase(): Promise<Record<string, string>> {
+  const server = process.env['TEST_DATABASE_URL']
+  if (!server) {
+    const folder = mkdtempSync(join(tmpdir(), 'latchkey-data-'))
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    return { DATA_DIR: join(folder, 'data') }
+  }
+  const name = `latchkey_test_${randomUUID().replaceAll('-', '')}`
+  await onServer(server, `create database ${name}`)
+  onTestFinished(() => onServer(server, `drop database ${name} with (force)`))
+  // With PostgreSQL both are demanded.
+  return {
+    DATABASE_URL: databaseUrl(server, name),
+    BETTER_AUTH_SECRET: secret,
+    BETTER_AUTH_URL: 'http://localhost:3000',
+  }
+}
+
+function connection({ DATABASE_URL: url, DATA_DIR: directory = '' }: Record<string, string>): DatabaseConfig {
+  const onError = () => {}
+  return url ? { kind: 'postgres', url, limits: 'migration', onError } : { kind: 'embedded', directory, onError }
 }
 
 test.each([undefined, 'production', 'test'])(
@@ -45,11 +72,30 @@ test.each([undefined, 'production', 'test'])(
   },
 )
 
-test('`migrate` brings the schema up to date and ends', async () => {
-  const migration = startProcess(root, await settings(), ['migrate'])
+test('`migrate` makes the schema, tells what it applied, and ends; a start goes on from there', async () => {
+  const database = await emptyDatabase()
+  const names = readMigrations().map(({ name }) => name)
 
-  expect(await migration.exited).toEqual({ code: 0, signal: null })
-  expect(migration.log().at(-1)).toMatchObject({ msg: 'the schema is current' })
+  const first = startProcess(root, database, ['migrate'])
+  expect(await first.exited).toEqual({ code: 0, signal: null })
+  const second = startProcess(root, database, ['migrate'])
+  expect(await second.exited).toEqual({ code: 0, signal: null })
+
+  expect(first.log()).toEqual([
+    expect.objectContaining({ level: 30, msg: 'migrated', applied: names }),
+    expect.objectContaining({ level: 30, msg: 'the schema is current' }),
+  ])
+  expect(second.log()).toEqual([expect.objectContaining({ level: 30, msg: 'the schema is current' })])
+  const { db, close } = await openDatabase(connection(database))
+  const { rows } = await sql`select name from schema_migration order by version`.execute(db)
+  const keys = await db.selectFrom('jwks').select('id').execute()
+  await close()
+  expect(rows).toEqual(names.map((name) => ({ name })))
+  // That is for who serves, with the secret.
+  expect(keys).toEqual([])
+  const port = String(await freePort())
+  const service = startProcess(root, { ...database, PORT: port })
+  await service.ready()
 })
 
 test('a command that does not exist ends the process with an error', async () => {
@@ -77,12 +123,7 @@ test('a .env file is read, and gives way to the environment', async () => {
 
 test('a database of a newer version is refused in one line, and left as it is', async () => {
   const env = await settings()
-  const url = env['DATABASE_URL']
-  const { db, close } = await openDatabase(
-    url
-      ? { kind: 'postgres', url, limits: 'migration', onError: () => {} }
-      : { kind: 'embedded', directory: env['DATA_DIR'] ?? '', onError: () => {} },
-  )
+  const { db, close } = await openDatabase(connection(env))
   await sql`insert into schema_migration (version, name, checksum) values (9999, '9999_later.sql', 'x')`.execute(db)
   await close()
 
