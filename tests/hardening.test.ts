@@ -6,7 +6,7 @@ import { mailedToken } from './mails.ts'
 
 const service = await startServiceForFile({ env: { TRUSTED_ORIGINS: 'https://app.example.com' } })
 const { request, db, baseUrl } = service
-const { createMember, signInWith } = await createDoors(service)
+const { auth, createMember, signInWith, rowsOf } = await createDoors(service)
 
 describe('a cookie', () => {
   test.each([
@@ -49,7 +49,7 @@ describe('a cookie', () => {
 })
 
 test.each(['https://evil.example/', '//evil.example', '/\\evil.example', 'javascript:alert(1)'])(
-  'nobody is sent to %s after a sign-up, a reset or a verification',
+  'nobody is sent to %s after a sign-up, a sign-in, a reset or a verification',
   async (target) => {
     const email = `${randomUUID()}@example.com`
     const headers = { origin: baseUrl }
@@ -57,6 +57,7 @@ test.each(['https://evil.example/', '//evil.example', '/\\evil.example', 'javasc
       ['/sign-up/email', { email, name: 'Ada', password, callbackURL: target }],
       ['/request-password-reset', { email, redirectTo: target }],
       ['/sign-in/email', { email, password, callbackURL: target }],
+      ['/send-verification-email', { email, callbackURL: target }],
     ] as const
 
     for (const [path, json] of asked) {
@@ -64,6 +65,28 @@ test.each(['https://evil.example/', '//evil.example', '/\\evil.example', 'javasc
     }
   },
 )
+
+test.each([{}, { password: '' }, { token: 'any' }, { callbackURL: '/account' }])(
+  'who has a password deletes the account with it and not with %o',
+  async (json) => {
+    const ada = await createMember()
+    const before = await rowsOf(ada.id)
+
+    const { status, refusal } = await auth(ada, '/delete-user', json)
+
+    expect([status, refusal]).toEqual([400, 'INVALID_PASSWORD'])
+    expect(await rowsOf(ada.id)).toEqual(before)
+    expect((await auth(ada, '/delete-user', { ...json, token: undefined, password })).status).toBe(200)
+    expect((await rowsOf(ada.id)).user).toEqual([])
+  },
+)
+
+test('who has no password deletes the account without one', async () => {
+  const ada = await service.createSignedIn()
+
+  expect((await auth(ada, '/delete-user')).status).toBe(200)
+  expect((await rowsOf(ada.id)).user).toEqual([])
+})
 
 test('a mailed token cannot be read from the database', async () => {
   const ada = await createMember()

@@ -11,3 +11,14 @@ export function findOwnerOfSeveral(db: Db, userId: string): Promise<{ email: str
     .having((eb) => eb.fn.countAll<number>(), '>', 1)
     .executeTakeFirst()
 }
+
+/** Whether a user signs in with a password, beside whatever else. */
+export async function hasPassword(db: Db, userId: string): Promise<boolean> {
+  const account = await db
+    .selectFrom('account')
+    .select('id')
+    .where('user_id', '=', userId)
+    .where('password', 'is not', null)
+    .executeTakeFirst()
+  return account !== undefined
+}

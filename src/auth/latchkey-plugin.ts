@@ -23,10 +23,11 @@ import { clientAddressHeader } from '../http/client-address.ts'
 import { type Log, scrub } from '../log.ts'
 import type { Mailer } from '../mail/mailer.ts'
 import type { Messages } from '../mail/messages.ts'
+import { hasPassword } from './account.queries.ts'
 import { endTokens, findAuthority, lockRole, slideSession } from './authority.queries.ts'
 import { tellCaller } from './caller.ts'
 import { emailChange } from './email-change.ts'
-import { type GuardEndpoint, notImpersonating, type Rule } from './endpoint-guard.ts'
+import { type GuardEndpoint, notImpersonating, type Rule, refused } from './endpoint-guard.ts'
 import { evenly } from './even-answer.ts'
 import { demandClaims } from './id-token.ts'
 import { assertMail, type SendAfterCommit } from './mail-callbacks.ts'
@@ -57,7 +58,7 @@ export function latchkeyPlugin(dependencies: LatchkeyDependencies) {
       requestPasswordReset: evenly(requestPasswordReset),
       // Without mail a sign-up says itself that an address is taken.
       signUpEmail: mailer.isReal ? evenly(signUpEmail()) : signUpEmail(),
-      deleteUser: guard(deleteUser, { rules: [notImpersonating] }),
+      deleteUser: guard(deleteUser, { rules: [notImpersonating, asksForPassword] }),
       revokeSessions: guard(revokeSessions, { rules: [notImpersonating, endsTokens] }),
       revokeOtherSessions: guard(revokeOtherSessions, { rules: [notImpersonating, endsTokens] }),
       linkSocialAccount: guard(linkSocialAccount, asksProvider),
@@ -114,6 +115,12 @@ const asksProvider = { rules: [notImpersonating], inTransaction: false }
 // A password is changed when it may be known to somebody else: their sessions must not survive it.
 const endsOtherSessions: Rule = ({ body }) => {
   body['revokeOtherSessions'] = true
+}
+
+// Better-Auth checks the password only where one is sent, for a session of less than a day.
+const asksForPassword: Rule = async ({ db, actor, body }) => {
+  if (!body['password'] && (await hasPassword(db, actor.id)))
+    throw refused('INVALID_PASSWORD', 'Invalid password', 'BAD_REQUEST')
 }
 
 // Two at once would each leave the sign-in method that the other removes.
