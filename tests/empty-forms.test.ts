@@ -1,9 +1,13 @@
 import { expect, test } from 'vitest'
 import { startServiceForFile } from './harness.ts'
-import { createVisitor, signUp } from './visitor.ts'
+import { providerEnv } from './provider-env.ts'
+import { createVisitor, type Sight, signUp } from './visitor.ts'
 
-const service = await startServiceForFile()
-const own = ['profile', 'email', 'password', 'link', 'unlink', 'delete', 'return'].map((form) => `/account/${form}`)
+const service = await startServiceForFile({ env: providerEnv })
+const { db } = service
+
+const account = ['profile', 'email', 'password', 'link', 'unlink', 'disconnect', 'delete', 'return']
+const own = account.map((form) => `/account/${form}`)
 const open = [
   '/sign-in',
   '/sign-up',
@@ -13,13 +17,48 @@ const open = [
   '/verify-email',
   '/setup',
 ]
+// What a form holds that nobody fills in.
+const hidden: Record<string, Record<string, string>> = { '/reset-password': { token: 'x' }, '/setup': { token: 'x' } }
+const nothing = (action: string) => [hidden[action] ?? {}, { ...hidden[action], next: '/api/v1/docs' }]
 
-test.each([...own, ...open])('%s says what is missing when nothing was filled in', async (action) => {
-  const { visitor } = await signUp(service)
+/** What a page says is wrong: above a form, or beside a field of it. */
+function faultsOf({ html }: Sight): string[] {
+  return [...html.matchAll(/<p [^>]*(?:role="alert"|class="error")[^>]*>([^<]+)</g)].map(([, text = '']) => text)
+}
 
-  for (const one of [visitor, createVisitor(service)]) {
-    expect((await one.submit(action, {})).status).toBe(200)
-    expect((await one.submit(action, { next: '/api/v1/docs' })).status).toBe(200)
+/** The rows of a user, and of the ways in which they sign in. */
+async function rowsOf(email: string) {
+  const user = await db.selectFrom('user').selectAll().where('email', '=', email).executeTakeFirstOrThrow()
+  return { user, accounts: await db.selectFrom('account').selectAll().where('user_id', '=', user.id).execute() }
+}
+
+test.each([...own, ...open])(
+  '%s says what is missing when nothing was filled in, and changes nothing',
+  async (action) => {
+    const { visitor, email } = await signUp(service)
+    const before = await rowsOf(email)
+
+    for (const fields of nothing(action)) {
+      const seen = await visitor.submit(action, fields)
+      expect(seen.status).toBe(200)
+      expect(faultsOf(seen)).not.toEqual([])
+      expect(await rowsOf(email)).toEqual(before)
+    }
+  },
+)
+
+test.each(own)('%s leads who is not signed in to do so', async (action) => {
+  for (const fields of nothing(action)) {
+    const seen = await createVisitor(service).submit(action, fields)
+    expect([seen.status, seen.at]).toEqual([200, '/sign-in'])
+  }
+})
+
+test.each(open)('%s says what is missing to who is not signed in', async (action) => {
+  for (const fields of nothing(action)) {
+    const seen = await createVisitor(service).submit(action, fields)
+    expect(seen.status).toBe(200)
+    expect(faultsOf(seen)).not.toEqual([])
   }
 })
 

@@ -54,7 +54,7 @@ interface SignInMethodsProps {
 /** With which other services the owner signs in. */
 export function SignInMethods({ accounts, providers, hasPassword, state = {} }: SignInMethodsProps) {
   const linked = accounts.filter(({ providerId }) => providerId !== 'credential')
-  if (linked.length === 0 && providers.length === 0) return null
+  if (linked.length === 0 && providers.length === 0 && !state.problem) return null
   const nameOf = (id: string) => providers.find((provider) => provider.id === id)?.name ?? id
   const others = providers.filter(({ id }) => !linked.some(({ providerId }) => providerId === id))
   return (
@@ -92,7 +92,7 @@ export function SignInMethods({ accounts, providers, hasPassword, state = {} }: 
 
 /** Which applications act for the owner, and what they may do. */
 export function Applications({ grants, state = {} }: { grants: Grant[]; state: FormState | undefined }) {
-  if (grants.length === 0) return null
+  if (grants.length === 0 && !state.problem) return null
   return (
     <Section id="applications" title="Connected applications">
       {state.problem && <Notice kind="bad">{state.problem}</Notice>}

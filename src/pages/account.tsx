@@ -51,7 +51,11 @@ export function AccountPage({ brand, providers, canSendMail, user, state, ...lis
     <Page brand={brand} title="Your account" wide aside={<SignOut />}>
       <h1>Your account</h1>
       {notice && <Notice kind="good">{notice}</Notice>}
-      {isImpersonated && <Impersonation name={user.name} state={state.return} />}
+      {isImpersonated ? (
+        <Impersonation name={user.name} state={state.return} />
+      ) : (
+        state.return?.problem && <Notice kind="bad">{state.return.problem}</Notice>
+      )}
       <Profile user={user} state={state.profile} />
       {canSendMail && <Email hasPassword={hasPassword} state={state.email} />}
       <Password hasPassword={hasPassword} canSendMail={canSendMail} email={user.email} state={state.password} />
