@@ -52,9 +52,18 @@ async function lineOf(response: Response): Promise<Line> {
   return line
 }
 
+/** A path, how it is asked for, and the route and the principal that its line names. */
+type Case = [string, RequestOptions, string | null, string | null]
+
+/** A form of a page, as a browser sends it. */
+function form(fields: Record<string, string>, cookie?: string): RequestOptions {
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+  return { method: 'POST', headers, body: new URLSearchParams(fields).toString(), ...(cookie && { cookie }) }
+}
+
 test('each request has one line, with the pattern of its route and who asked', async () => {
   const ada = await service.createSignedIn()
-  const cases: [string, RequestOptions, string | null, string | null][] = [
+  const cases: Case[] = [
     [`/api/v1/users/${ada.id}?token=x`, { token: ada.token }, '/api/v1/users/:id', ada.id],
     ['/api/v1/auth/me', { cookie: ada.cookie }, '/api/v1/auth/me', ada.id],
     ['/api/v1/auth/me', {}, '/api/v1/auth/me', null],
@@ -69,6 +78,22 @@ test('each request has one line, with the pattern of its route and who asked', a
     ['/api/auth/get-session', {}, '/api/auth/get-session', null],
     ['/problems/internal', {}, '/problems/:slug', null],
     ['/health', {}, '/health', null],
+    // The patterns of these are covered by others.
+    ...[
+      '/api/auth/jwks',
+      '/api/auth/.well-known/openid-configuration',
+      '/api/v1/docs',
+      '/api/v1/docs/scalar.js',
+      '/api/v1/openapi.json',
+      '/api/v1/openapi-auth.json',
+    ].map((path): Case => [path, {}, path, null]),
+    // Pages that ask both APIs.
+    ['/account', { cookie: ada.cookie }, '/account', ada.id],
+    ['/account/sessions', form({ id: 'x' }, ada.cookie), '/account/sessions', ada.id],
+    ['/account/password', form({}, ada.cookie), '/account/password', ada.id],
+    ['/sign-in', form({ email: 'nobody@example.com' }), '/sign-in', null],
+    ['/api/v1/nowhere', {}, null, null],
+    ['/health', { method: 'DELETE' }, null, null],
   ]
   for (const [path, options, route, principal] of cases) {
     const response = await send(path, options)

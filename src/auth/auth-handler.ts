@@ -1,4 +1,5 @@
 import { type Context, Hono } from 'hono'
+import { routePath } from 'hono/route'
 import type { Config } from '../config.ts'
 import { throwOutage } from '../db/outage.ts'
 import { announcesBody, assertFormBody } from '../http/body.ts'
@@ -53,7 +54,8 @@ export function authHandler({ config, auth, keys, clientAddress }: Dependencies)
       .on(['GET', 'POST'], '/api/auth/*', async (c) => {
         if (c.req.path.length > maxPathLength) throw new ProblemError('not-found')
         // Only a path without parameters is its own pattern; the others may hold a token.
-        if (endpoints.has(c.req.path)) exchangeOf(c).route = c.req.path
+        const exchange = exchangeOf(c)
+        if (endpoints.has(c.req.path) && exchange.route === routePath(c)) exchange.route = c.req.path
         const headers = new Headers(c.req.raw.headers)
         for (const name of dropped) headers.delete(name)
         headers.set(clientAddressHeader, clientAddress(c.env.incoming))
@@ -64,7 +66,7 @@ export function authHandler({ config, auth, keys, clientAddress }: Dependencies)
           body,
         })
         onCaller(request, (userId) => {
-          exchangeOf(c).principal = userId
+          exchange.principal = userId
         })
         const response = explained(await throwOutage(() => limitOutbound(() => auth.handler(request), own)))
         // RFC 6749 section 5.1 wants it beside Cache-Control.

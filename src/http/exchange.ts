@@ -2,7 +2,8 @@ import type { IncomingMessage } from 'node:http'
 import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
-import { routePath } from 'hono/route'
+import { matchedRoutes } from 'hono/route'
+import { METHOD_NAME_ALL } from 'hono/router'
 
 /** What is known of one request beside the request itself; the source of its log line. */
 export interface Exchange {
@@ -31,10 +32,15 @@ export function exchangeOf(c: Context): Exchange {
   return exchange
 }
 
-/** Notes the pattern of the route for the log; the path itself may hold a token. */
-export const noteRoute = createMiddleware<Env>(async (c, next) => {
-  await next()
-  exchangeOf(c).route ??= routePath(c, -1)
+/**
+ * Notes the pattern of the route for the log; the path itself may hold a token. What a page asks of the APIs belongs to
+ * the route of the page.
+ */
+export const noteRoute = createMiddleware<Env>((c, next) => {
+  // A middleware is for all methods; the first of the others answers.
+  const route = matchedRoutes(c).find(({ method }) => method !== METHOD_NAME_ALL)
+  if (route) exchangeOf(c).route ??= route.path
+  return next()
 })
 
 /** The request id, as in `X-Request-Id` and the log. */
