@@ -25,13 +25,17 @@ export function toProblem(error: unknown): ProblemError {
     return new ProblemError('malformed-request', 'The body is not valid JSON.', { cause: error })
   }
   const failure = databaseFailure(error)
-  const constraint = failure?.kind === 'constraint' ? constraints[failure.constraint] : undefined
+  const constraint = constraintIn(failure)
   if (constraint) return new ProblemError(constraint.slug, constraint.detail, { cause: error })
   if (failure?.kind === 'unavailable') return new ProblemError('dependency-unavailable', undefined, { cause: error })
   if (failure?.kind === 'invalid') {
     return new ProblemError('validation', 'The input holds characters that cannot be stored.', { cause: error })
   }
   return new ProblemError('internal', undefined, { cause: error })
+}
+
+function constraintIn(failure: ReturnType<typeof databaseFailure>) {
+  return failure?.kind === 'constraint' ? constraints[failure.constraint] : undefined
 }
 
 /** The one place where an error becomes a response: a problem, or Better-Auth's `{code, message}` under `/api/auth`. */
@@ -61,9 +65,7 @@ function hasLeft(c: Context): boolean {
 }
 
 function authResponse(c: Context, error: Error, problem: ProblemError): Response {
-  const failure = databaseFailure(error)
-  const constraint = failure?.kind === 'constraint' ? constraints[failure.constraint] : undefined
-  const code = constraint?.code ?? problem.slug.replaceAll('-', '_').toUpperCase()
+  const code = constraintIn(databaseFailure(error))?.code ?? problem.slug.replaceAll('-', '_').toUpperCase()
   // Better-Auth answers a ban with 403: there is no session yet that could be over.
   const status = problem.slug === 'banned' ? 403 : problem.status
   return c.body(JSON.stringify({ code, message: problem.message }), status, {
