@@ -4,7 +4,7 @@ import { describe, expect, test, vi } from 'vitest'
 import type { Db, Tx } from '../src/db/database.ts'
 import { onPostgres } from './database-template.ts'
 import { createDoors } from './doors.ts'
-import { createTestDatabase, password, type SignedIn, startService, startServiceForFile } from './harness.ts'
+import { password, type SignedIn, startServiceForFile } from './harness.ts'
 
 describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one connection)', async () => {
   if (!onPostgres) return
@@ -227,23 +227,6 @@ describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one conne
 
     expect(await making).toMatchObject({ status: 401, refusal: 'banned' })
     expect(await db.selectFrom('user').select('id').where('email', '=', email).execute()).toEqual([])
-  })
-
-  test('two instances that start on a new database make one signing key', async () => {
-    const database = await createTestDatabase()
-    const started = await Promise.all([startService({ database }), startService({ database })])
-    try {
-      const keys = await started[0].db.selectFrom('jwks').select('id').execute()
-      expect(keys).toHaveLength(1)
-
-      const user = await started[0].createSignedIn()
-      const shown = await Promise.all(started.map(async ({ request }) => (await request('/api/auth/jwks')).json()))
-      expect(shown[0]).toEqual(shown[1])
-      expect(user.token).not.toBe('')
-    } finally {
-      for (const instance of started) await instance.stop()
-      await database.remove()
-    }
   })
 })
 

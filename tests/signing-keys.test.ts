@@ -5,7 +5,6 @@ import { sql } from 'kysely'
 import { expect, onTestFinished, test } from 'vitest'
 import { keyMint } from '../src/auth/mint-key.ts'
 import { createSigningKeys, type JwtAlgorithm } from '../src/auth/signing-keys.ts'
-import { onPostgres } from './database-template.ts'
 import { createTestDatabase, type SignedIn, secret, startService, type TestService } from './harness.ts'
 
 const hourMs = 3_600_000
@@ -191,19 +190,3 @@ test('many that find the table of keys empty at once make one key', async () => 
 
   expect(await db.selectFrom('jwks').select('id').execute()).toHaveLength(1)
 })
-
-test.skipIf(!onPostgres)(
-  'two services that start at once on an empty table share one key (needs PostgreSQL)',
-  async () => {
-    const database = await createTestDatabase()
-    const env = { BETTER_AUTH_URL: 'http://localhost:3999' }
-    onTestFinished(database.remove)
-    const [one, other] = await Promise.all([start({ database, env }), start({ database, env })])
-
-    const ada = await one.createSignedIn()
-
-    expect(await one.db.selectFrom('jwks').select('id').execute()).toHaveLength(1)
-    expect(await whois(other, ada)).toBe(ada.id)
-    expect(kidOf(await other.signIn(ada))).toBe(kidOf(ada))
-  },
-)
