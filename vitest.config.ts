@@ -13,6 +13,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     coverage: {
       include: ['src/**'],
+      // Row types, and two programs of the build: `npm run check` and the build itself run them.
       exclude: ['src/db/schema.ts', 'src/db/codegen.ts', 'src/reference/copy-assets.ts'],
     },
   },

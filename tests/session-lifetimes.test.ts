@@ -68,7 +68,7 @@ test.each<[string, () => Promise<SignedIn>, number]>([
   ['a remembered session that is not used', () => signIn(true), 7 * day],
   ['a session that is not remembered', () => signIn(false), day],
   ['an impersonated session', impersonate, hour],
-])('%s is over at its end and not before', async (_name, start, life) => {
+])('%s is not over before its end', async (_name, start, life) => {
   const session = await start()
   const { id } = session
 

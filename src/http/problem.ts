@@ -167,7 +167,7 @@ interface ProblemOptions {
   cause?: unknown
 }
 
-/** The one error that handlers throw. `detail` is sent to the caller; without one the type's title speaks. */
+/** The one error that handlers throw. `detail` is sent to the caller; without one the type's explanation is. */
 export class ProblemError extends Error {
   override name = 'ProblemError'
   readonly slug: ProblemSlug
