@@ -8,6 +8,7 @@ import { type Env, exchangeOf } from '../http/exchange.ts'
 import { ProblemError } from '../http/problem.ts'
 import type { Auth } from './auth.ts'
 import { onCaller } from './caller.ts'
+import { assertOAuthForm, formPaths } from './oauth-forms.ts'
 import { providerMetadata } from './oauth-metadata.ts'
 import { limitOutbound } from './outbound.ts'
 import type { SigningKeys } from './signing-keys.ts'
@@ -51,6 +52,7 @@ export function authHandler({ config, auth, keys, clientAddress }: Dependencies)
       )
       // A browser sends our cookies with a link of another site, and not with a form: OpenID Connect Core 1.0 section 3.1.2.1.
       .on('POST', navigationPaths, async (c) => c.redirect(`${c.req.path}?${await formOf(c)}`, 303))
+      .on('ALL', formPaths, assertOAuthForm)
       .on(['GET', 'POST'], '/api/auth/*', async (c) => {
         if (c.req.path.length > maxPathLength) throw new ProblemError('not-found')
         // Only a path without parameters is its own pattern; the others may hold a token.

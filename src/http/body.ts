@@ -49,8 +49,12 @@ export function isJson(contentType: string | undefined): boolean {
   return /^application\/json\s*(?:;\s*charset="?utf-8"?\s*)?$/i.test(contentType ?? '')
 }
 
-/** @throws ProblemError `unsupported-media-type` for a body that is no form of the kind that browsers send */
+/** Whether a body is a form of the kind that browsers send. */
+export function isForm(c: Context): boolean {
+  return /^application\/x-www-form-urlencoded\b/i.test(c.req.header('content-type') ?? '')
+}
+
+/** @throws ProblemError `unsupported-media-type` for a body that is no form */
 export function assertFormBody(c: Context): void {
-  if (/^application\/x-www-form-urlencoded\b/i.test(c.req.header('content-type') ?? '')) return
-  throw new ProblemError('unsupported-media-type', 'The body must be a form.')
+  if (!isForm(c)) throw new ProblemError('unsupported-media-type', 'The body must be a form.')
 }
