@@ -3,9 +3,11 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import {
   challengeOf,
   createBareClient,
+  type Fields,
   good,
   over,
   refusalOf,
+  type SendOptions,
   type Tokens,
   tokensIn,
   useOf as useOfTokens,
@@ -23,6 +25,18 @@ const other = createBareClient(service, await registerClient(service))
 const codeFor = (user: SignedIn) => client.codeFor(createVisitor(service, user.cookie))
 
 const useOf = (tokens: Tokens) => useOfTokens(service, client, tokens)
+
+const blanks = ['authorization_code ', ' authorization_code', '\tauthorization_code', 'authorization_code\n']
+// Whoever has a code and does not know the secret of its client.
+const forger = createBareClient(service, { ...client, secret: 'x'.repeat(43) })
+const forgeries: [string, Fields, SendOptions][] = [
+  ['another secret', {}, { auth: 'basic' }],
+  ['another secret in the body', {}, { auth: 'post' }],
+  ['no secret', {}, { auth: 'none' }],
+  ['no secret, and a verifier of their own', { code_verifier: 'x'.repeat(43) }, { auth: 'none' }],
+  ['no secret, and another redirect URI', { redirect_uri: `${redirectUri}/` }, { auth: 'none' }],
+  ['no secret, and no redirect URI', { redirect_uri: undefined }, { auth: 'none' }],
+]
 
 describe('P-03 the proof key of a code', () => {
   const exchange = async (verifier: (right: string) => string | undefined) => {
@@ -98,16 +112,52 @@ describe('P-05 a code', () => {
     expect(refusalOf(await client.redeem(code))).toEqual([400, 'invalid_grant'])
   })
 
-  test('is not used up by who does not know the secret', async () => {
+  test.each(forgeries)('is not used up by who sends %s', async (_, more, options) => {
     const code = await codeFor(await service.createSignedIn())
-    const forged = { ...client, secret: 'x'.repeat(43) }
-    const reply = await createBareClient(service, forged).redeem(code)
-    expect(refusalOf(reply)).toEqual([401, 'invalid_client'])
+    expect(refusalOf(await forger.redeem(code, more, options))).toEqual([401, 'invalid_client'])
     expect((await client.redeem(code)).status).toBe(200)
   })
+
+  test.each(blanks)(
+    'is not used up by another client that puts a blank into the type of the grant: "%s"',
+    async (type) => {
+      const code = await codeFor(await service.createSignedIn())
+      expect(refusalOf(await other.redeem(code, { grant_type: type }))).toEqual([400, 'unsupported_grant_type'])
+      expect((await client.redeem(code)).status).toBe(200)
+    },
+  )
 })
 
 describe('P-06 a code that comes again', () => {
+  test.each(forgeries)('ends nothing when who brings it sends %s', async (_, more, options) => {
+    const code = await codeFor(await service.createSignedIn())
+    const tokens = tokensIn(await client.redeem(code))
+    expect(refusalOf(await forger.redeem(code, more, options))).toEqual([401, 'invalid_client'])
+    expect(await useOf(tokens)).toEqual(good)
+  })
+
+  test.each(blanks)('ends what was given for it, though the first time there was a blank: "%s"', async (type) => {
+    const code = await codeFor(await service.createSignedIn())
+    expect(refusalOf(await client.redeem(code, { grant_type: type }))).toEqual([400, 'unsupported_grant_type'])
+    const tokens = tokensIn(await client.redeem(code))
+    expect(refusalOf(await client.redeem(code, { grant_type: type }))).toEqual([400, 'unsupported_grant_type'])
+    expect(await useOf(tokens)).toEqual(good)
+    await client.redeem(code)
+    expect(await useOf(tokens)).toEqual(over)
+  })
+
+  test('after an hour ends nothing', async () => {
+    const code = await codeFor(await service.createSignedIn())
+    const tokens = tokensIn(await client.redeem(code))
+    await db
+      .updateTable('oauth_redeemed_code')
+      .set({ redeemed_at: new Date(Date.now() - 3_601_000) })
+      .execute()
+    expect(refusalOf(await client.redeem(code))).toEqual([400, 'invalid_grant'])
+    expect(await useOf(tokens)).toEqual(good)
+    expect((await client.refresh(tokens.refresh_token)).status).toBe(200)
+  })
+
   test.each([0, 1, 31])('after %i seconds ends all that was given for it', async (seconds) => {
     const code = await codeFor(await service.createSignedIn())
     const first = tokensIn(await client.redeem(code))

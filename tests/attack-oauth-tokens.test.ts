@@ -37,6 +37,19 @@ describe('P-09 a refresh token', () => {
     expect(refusalOf(await client.refresh(third.refresh_token))).toEqual([400, 'invalid_grant'])
   })
 
+  test.each(['refresh_token ', ' refresh_token', 'refresh_token\n'])(
+    'is not used with "%s" for the grant',
+    async (type) => {
+      const first = await client.tokensFor(await service.createSignedIn())
+      const second = tokensIn(await client.refresh(first.refresh_token))
+      const again = await client.refresh(first.refresh_token, { grant_type: type })
+      expect(refusalOf(again)).toEqual([400, 'unsupported_grant_type'])
+      expect(await useOf(second)).toEqual(good)
+      await client.refresh(first.refresh_token)
+      expect(await useOf(second)).toEqual(over)
+    },
+  )
+
   test('that was used ends those of the client on the other devices of its user, too', async () => {
     const user = await service.createSignedIn()
     const [first, elsewhere] = [await client.tokensFor(user), await client.tokensFor(user)]

@@ -14,7 +14,7 @@ export interface Reply {
   body: Record<string, unknown>
 }
 
-interface SendOptions {
+export interface SendOptions {
   /** How the client says who it is; `none` with its id alone. */
   auth?: 'basic' | 'post' | 'none'
   headers?: Record<string, string>

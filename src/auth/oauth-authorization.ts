@@ -3,7 +3,7 @@ import type { Db } from '../db/database.ts'
 import { actorOf, type EndpointContext, wrapEndpoint } from './endpoint-guard.ts'
 import { decodeJwt } from './jwt.ts'
 import { navigated } from './navigation.ts'
-import { isRedirectUriOf } from './oauth.queries.ts'
+import { isRedirectUriOf } from './oauth-client.queries.ts'
 import { apiScopesOf } from './oauth-scopes.ts'
 
 type Parameters = Record<string, unknown>

@@ -4,9 +4,10 @@ import { ProblemError } from '../http/problem.ts'
 import { type CallEndpoint, type EndpointContext, wrapEndpoint } from './endpoint-guard.ts'
 import { decodeJwt } from './jwt.ts'
 import { endAccessTokens, endTokensOfFamily, holdRefreshToken, revokeToken } from './oauth.queries.ts'
+import { clientOf } from './oauth-client.ts'
 import { apiScopesOf } from './oauth-scopes.ts'
 import { hashSecret } from './oauth-secret.ts'
-import { asChallenge, clientOf, errorCode, keepingRefusals } from './oauth-transaction.ts'
+import { asChallenge, errorCode, keepingRefusals } from './oauth-transaction.ts'
 import type { Authenticate, Principal } from './principal.ts'
 
 type Parameters = Record<string, unknown>

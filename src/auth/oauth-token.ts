@@ -12,8 +12,9 @@ import {
   saveGrant,
 } from './oauth.queries.ts'
 import { subjectOf } from './oauth-authorization.ts'
+import { authenticateClient } from './oauth-client.ts'
 import { hashSecret } from './oauth-secret.ts'
-import { asChallenge, clientOf, errorCode, keepingRefusals } from './oauth-transaction.ts'
+import { asChallenge, errorCode, keepingRefusals } from './oauth-transaction.ts'
 
 interface Exchange {
   trx: Tx
@@ -29,6 +30,9 @@ interface TokenOptions {
   resource: string
 }
 
+// As the provider takes them once it has cut the blanks off.
+const grantTypes: readonly unknown[] = ['authorization_code', 'refresh_token', 'client_credentials']
+
 /**
  * The token endpoint with all its writes in one transaction: codes and refresh tokens that come twice at once wait for
  * each other, and one that comes again ends the access tokens too that were made of it.
@@ -36,19 +40,15 @@ interface TokenOptions {
  */
 export function guardToken<E>(endpoint: E, { db, resource }: TokenOptions): E {
   return wrapEndpoint(endpoint, async (call, context) => {
-    const body = { ...(context.body as Record<string, unknown> | undefined) }
-    if (body['grant_type'] === 'client_credentials') {
-      body['resource'] ??= resource
-      if (body['resource'] !== resource) throw invalidTarget()
-    }
-    if (!isVerifier(body['code_verifier'])) body['code_verifier'] = undefined
+    const body = toBody(context.body, resource)
     const codeHash = body['grant_type'] === 'authorization_code' ? hashOf(body['code']) : undefined
     const refreshHash = body['grant_type'] === 'refresh_token' ? hashOf(body['refresh_token']) : undefined
     try {
+      const client = await authenticateClient(db, context)
       return await keepingRefusals(db, context, async (trx) => {
+        const code = codeHash === undefined ? undefined : await holdCode(trx, codeHash)
         // Who was not given a code does not use it up, nor ends what it gave.
-        const given = codeHash === undefined ? undefined : await holdCode(trx, codeHash)
-        if (given !== undefined && given !== clientOf(context)) throw invalidGrant('invalid code')
+        if (code && (code.client_id !== client || code.is_old)) throw invalidGrant('invalid code')
         const held = refreshHash === undefined ? undefined : await holdRefreshToken(trx, refreshHash)
         try {
           return await exchanges.run({ trx, codeHash }, () => call({ ...context, body }))
@@ -64,6 +64,19 @@ export function guardToken<E>(endpoint: E, { db, resource }: TokenOptions): E {
       throw corrected(error)
     }
   })
+}
+
+/** What is asked for, as the provider is to hear it. */
+function toBody(given: unknown, resource: string): Record<string, unknown> {
+  const body = { ...(given as Record<string, unknown> | undefined) }
+  const type = body['grant_type']
+  if (typeof type === 'string' && type.trim() !== '' && !grantTypes.includes(type)) throw unsupportedGrantType()
+  if (type === 'client_credentials') {
+    body['resource'] ??= resource
+    if (body['resource'] !== resource) throw invalidTarget()
+  }
+  if (!isVerifier(body['code_verifier'])) body['code_verifier'] = undefined
+  return body
 }
 
 function hashOf(value: unknown): string | undefined {
@@ -121,6 +134,10 @@ function isRefusedByDatabase(error: unknown): boolean {
 // A token for nothing but who signed in tells a machine nothing. @see RFC 8707 section 2
 function invalidTarget(): APIError {
   return new APIError('BAD_REQUEST', { error: 'invalid_target', error_description: 'requested resource invalid' })
+}
+
+function unsupportedGrantType(): APIError {
+  return new APIError('BAD_REQUEST', { error: 'unsupported_grant_type', error_description: 'there is no such grant' })
 }
 
 function invalidGrant(description: string): APIError {

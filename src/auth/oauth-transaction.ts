@@ -44,14 +44,3 @@ export function asChallenge(error: unknown): unknown {
   if (!isAPIError(error) || errorCode(error) !== 'invalid_client') return error
   return new APIError('UNAUTHORIZED', error.body, { 'www-authenticate': 'Basic realm="oauth2"' })
 }
-
-/** Whose request it says it is. @see RFC 6749 section 2.3.1 */
-export function clientOf({ headers, body }: EndpointContext): string | undefined {
-  const basic = /^basic +(\S+)$/i.exec(headers?.get('authorization') ?? '')?.[1]
-  if (basic === undefined) {
-    const id = (body as Record<string, unknown> | undefined)?.['client_id']
-    return typeof id === 'string' ? id : undefined
-  }
-  const [id = ''] = Buffer.from(basic, 'base64').toString().split(':')
-  return new URLSearchParams(`id=${id}`).get('id') ?? undefined
-}

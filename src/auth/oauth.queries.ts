@@ -47,16 +47,11 @@ export async function isImpersonated(trx: Tx, sessionId: string): Promise<boolea
   return session !== undefined
 }
 
-/**
- * Ends the access tokens of the grant for which a code was exchanged before: within the last hour, so that one that is
- * found in some log ends nothing.
- * @see RFC 6749 section 4.1.2
- */
+/** Ends the access tokens of the grant for which a code was exchanged before. @see RFC 6749 section 4.1.2 */
 export async function endTokensOfCode(trx: Tx, codeHash: string): Promise<void> {
   await sql`
     update oauth_grant as g set valid_after = clock_timestamp() from oauth_redeemed_code as c
-    where c.code_hash = ${codeHash} and c.redeemed_at > now() - interval '1 hour'
-      and g.user_id = c.user_id and g.client_id = c.client_id`.execute(trx)
+    where c.code_hash = ${codeHash} and g.user_id = c.user_id and g.client_id = c.client_id`.execute(trx)
 }
 
 /** A refresh token that is presented, of which there is one use at a time. */
@@ -78,29 +73,37 @@ export async function holdRefreshToken(trx: Tx, tokenHash: string): Promise<Held
   return token.forUpdate().executeTakeFirst()
 }
 
+/** What is known of a code that is presented. */
+export interface HeldCode {
+  /** To which it was given. */
+  client_id: string
+  /** Whether it was exchanged so long ago that it is found in some log rather than stolen on its way. */
+  is_old: boolean
+}
+
 /**
  * The same for a code, and for the grant for which it was exchanged before, if it was.
- * @returns the id of the client to which it was given; undefined when nothing is known of it
+ * @returns undefined when nothing is known of it
  */
-export async function holdCode(trx: Tx, codeHash: string): Promise<string | undefined> {
+export async function holdCode(trx: Tx, codeHash: string): Promise<HeldCode | undefined> {
   await sql`select pg_advisory_xact_lock(hashtextextended(${codeHash}, 0))`.execute(trx)
   const found = await trx
     .selectFrom('oauth_redeemed_code')
-    .select(['user_id', 'client_id'])
+    .select(['user_id', 'client_id', sql<boolean>`redeemed_at <= now() - interval '1 hour'`.as('is_old')])
     .where('code_hash', '=', codeHash)
     .executeTakeFirst()
-  if (found) await holdGrant(trx, found)
-  return found?.client_id ?? (await clientOfPending(trx, codeHash))
+  if (!found) return findPendingCode(trx, codeHash)
+  await holdGrant(trx, found)
+  return found
 }
 
-async function clientOfPending(trx: Tx, codeHash: string): Promise<string | undefined> {
-  const pending = await trx
+function findPendingCode(trx: Tx, codeHash: string): Promise<HeldCode | undefined> {
+  return trx
     .selectFrom('verification')
-    .select(sql<string>`value::jsonb -> 'query' ->> 'client_id'`.as('client_id'))
+    .select([sql<string>`value::jsonb -> 'query' ->> 'client_id'`.as('client_id'), sql<boolean>`false`.as('is_old')])
     .where('identifier', '=', hashSecret(codeHash))
     .where('value', 'like', '{"type":"authorization\\_code"%')
     .executeTakeFirst()
-  return pending?.client_id
 }
 
 /** In the order in which a ban, and the end of a grant, come to the tokens: so they need not wait for each other. */
@@ -186,19 +189,6 @@ export function findDelegation(db: Db, { sub, sid, client_id, jti }: Reference):
 /** The authority of a client that acts for itself. */
 export function findMachine(db: Db, { client_id, jti }: Reference): Promise<ClientRow | undefined> {
   return db.selectFrom('oauth_client').select(clientColumns(jti)).where('client_id', '=', client_id).executeTakeFirst()
-}
-
-/** Whether a client may have people sent to an address. One without a secret, on a device, takes any port there. */
-export async function isRedirectUriOf(db: Db, clientId: string, uri: string): Promise<boolean> {
-  const client = await db
-    .selectFrom('oauth_client')
-    .select([
-      sql<boolean>`redirect_uris ? ${uri}`.as('is_registered'),
-      sql<boolean>`token_endpoint_auth_method = 'none' and not is_configured`.as('is_native'),
-    ])
-    .where('client_id', '=', clientId)
-    .executeTakeFirst()
-  return client === undefined || client.is_registered || client.is_native
 }
 
 /** Keeps a client from being changed or deleted until the transaction ends. */
