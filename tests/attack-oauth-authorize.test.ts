@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { createBareClient, type Fields, over, refusalOf, tokensIn, useOf } from './bare-client.ts'
-import { startServiceForFile } from './harness.ts'
+import { password, startServiceForFile } from './harness.ts'
 import { decide, redirectUri, registerClient } from './relying-party.ts'
-import { createVisitor } from './visitor.ts'
+import { createVisitor, signUp } from './visitor.ts'
 
 const service = await startServiceForFile()
 const { request } = service
@@ -55,6 +55,27 @@ describe('P-01 nobody is led to where no client has said', () => {
     const app = createBareClient(service, await registerClient(service))
     await request(`/api/v1/clients/${app.id}`, { method: 'PATCH', token: admin.token, json: { disabled: true } })
     expect((await createVisitor(service, user.cookie).open(app.begin().path)).at).toMatch(/^\/error\?/)
+  })
+})
+
+describe('P-08 who is asked to sign in again does so', () => {
+  test.each([
+    ['changes their name', '/update-user', { name: 'Ada' }],
+    ['changes their password', '/change-password', { currentPassword: password, newPassword: 'another password' }],
+    ['ends their other sessions', '/revoke-other-sessions', {}],
+  ])('and not who %s', async (_, path, json) => {
+    const { visitor } = await signUp(service)
+    await client.codeFor(visitor)
+    const { at } = await visitor.open(client.begin({ prompt: 'login' }).path)
+    expect(at).toMatch(/^\/sign-in\?/)
+    const cookie = [...visitor.cookies].map((pair) => pair.join('=')).join('; ')
+    const oauth_query = at.slice(at.indexOf('?') + 1)
+
+    const response = await request(`/api/auth${path}`, { cookie, json: { ...json, oauth_query } })
+
+    expect(await response.text()).not.toContain('code=')
+    expect(response.headers.get('location')).toBeNull()
+    expect(response.status).toBeGreaterThanOrEqual(400)
   })
 })
 

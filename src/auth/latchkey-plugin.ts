@@ -1,3 +1,4 @@
+import type { HookEndpointContext } from '@better-auth/core'
 import type { BetterAuthPlugin } from 'better-auth'
 import {
   APIError,
@@ -73,6 +74,7 @@ export function latchkeyPlugin(dependencies: LatchkeyDependencies) {
     hooks: {
       before: [
         ...providerHooks,
+        { matcher: takesNoRequest, handler: refuseRequest },
         {
           matcher: ({ path }) => path === '/sign-up/email',
           // Before it is looked up whether the address is taken, which the answer must not tell.
@@ -161,6 +163,26 @@ const noteCaller = createAuthMiddleware(({ request, context }) => {
   const user = newSession?.user ?? session?.user
   if (user && request) tellCaller(request, user.id)
   return Promise.resolve()
+})
+
+// Where the pages hand the request of an application on, and where the provider itself then goes on with it.
+const requestPaths = [
+  '/sign-in/email',
+  '/sign-in/social',
+  '/sign-up/email',
+  '/oauth2/consent',
+  '/oauth2/public-client-prelogin',
+  '/oauth2/authorize',
+]
+
+function takesNoRequest({ path, body }: HookEndpointContext): boolean {
+  const given = (body ?? {}) as { oauth_query?: unknown }
+  return given.oauth_query !== undefined && !requestPaths.includes(path ?? '')
+}
+
+// The provider takes whoever is given a session cookie, by whatever endpoint, for somebody who has just signed in.
+const refuseRequest = createAuthMiddleware(() => {
+  throw refused('UNEXPECTED_REQUEST', 'The request of an application is not answered here', 'BAD_REQUEST')
 })
 
 function isSignIn(path: string | undefined): boolean {
