@@ -14,7 +14,7 @@ export async function keepingRefusals(
   work: (trx: Tx) => Promise<unknown>,
 ): Promise<unknown> {
   const outcome = await inAuthTransaction(db, context.context.options, (trx, adapter) => {
-    context.context.adapter = adapter
+    context.context.adapter = withoutNoSession(adapter)
     return work(trx).then(
       (answer) => ({ answer }),
       async (error: unknown) => {
@@ -27,6 +27,21 @@ export async function keepingRefusals(
   })
   if ('answer' in outcome) return outcome.answer
   throw outcome.error
+}
+
+type Adapter = Parameters<Parameters<typeof inAuthTransaction>[2]>[1]
+
+/** The provider would write the session of a refresh token that has none into its tokens, as null. */
+function withoutNoSession(adapter: Adapter): Adapter {
+  return {
+    ...adapter,
+    async findOne<T>(query: Parameters<Adapter['findOne']>[0]) {
+      const row = await adapter.findOne<T>(query)
+      if (query.model !== 'oauthRefreshToken' || !row) return row
+      const { sessionId, ...rest } = row as T & { sessionId?: string | null }
+      return (sessionId === null ? rest : row) as T
+    },
+  }
 }
 
 /** Whether the provider refused what a client asked for, and not the client. */

@@ -70,7 +70,20 @@ export async function holdRefreshToken(trx: Tx, tokenHash: string): Promise<Held
   const found = await token.executeTakeFirst()
   if (!found) return undefined
   await holdGrant(trx, found)
+  await leaveSession(trx, found.id)
   return token.forUpdate().executeTakeFirst()
+}
+
+/** Once the session of offline access has run out, its tokens hang on the grant alone, as when it is deleted. */
+async function leaveSession(trx: Tx, tokenId: string): Promise<void> {
+  await trx
+    .updateTable('oauth_refresh_token')
+    .set({ session_id: null })
+    .where('id', '=', tokenId)
+    .where('session_id', 'in', (query) =>
+      query.selectFrom('session').select('id').where('expires_at', '<=', sql<Date>`current_timestamp`),
+    )
+    .execute()
 }
 
 /** What is known of a code that is presented. */
