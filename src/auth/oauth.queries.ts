@@ -136,8 +136,9 @@ export async function assertUsable(trx: Tx): Promise<void> {
   await sql`select`.execute(trx)
 }
 
-/** Ends the access tokens of a grant, as a new refresh brings others. */
+/** Ends the access tokens of a grant, as a new refresh brings others: those that have a row, and those that have none. */
 export async function endAccessTokens(trx: Tx, { user_id, client_id }: Omit<HeldToken, 'id'>): Promise<void> {
+  await trx.deleteFrom('oauth_access_token').where('user_id', '=', user_id).where('client_id', '=', client_id).execute()
   await trx
     .updateTable('oauth_grant')
     .set({ valid_after: sql`clock_timestamp()` })
