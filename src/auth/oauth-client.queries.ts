@@ -19,15 +19,21 @@ export function findProof(db: Db, clientId: string): Promise<ClientProof | undef
     .executeTakeFirst()
 }
 
-/** Whether a client may have people sent to an address. One without a secret, on a device, takes any port there. */
-export async function isRedirectUriOf(db: Db, clientId: string, uri: string): Promise<boolean> {
-  const client = await db
+/** What an address is to a client that would have people sent there. */
+export interface Redirection {
+  is_registered: boolean
+  /** Whether the client has no secret: it may be on a device. Those of auth.config.ts are the operator's own. */
+  is_public: boolean
+}
+
+/** What an address is to a client; undefined when there is no such client. */
+export function findRedirection(db: Db, clientId: string, uri: string): Promise<Redirection | undefined> {
+  return db
     .selectFrom('oauth_client')
     .select([
       sql<boolean>`redirect_uris ? ${uri}`.as('is_registered'),
-      sql<boolean>`token_endpoint_auth_method = 'none' and not is_configured`.as('is_native'),
+      sql<boolean>`token_endpoint_auth_method = 'none' and not is_configured`.as('is_public'),
     ])
     .where('client_id', '=', clientId)
     .executeTakeFirst()
-  return client === undefined || client.is_registered || client.is_native
 }

@@ -67,9 +67,10 @@ export function oauthPlugin({ config, db, authenticate, guard }: Dependencies) {
     schema: oauthSchema(),
   })
   const { endpoints } = plugin
+  const issuer = `${config.baseUrl}/api/auth`
   const resource = `${config.baseUrl}/api/v1`
   // Its type is not one of an endpoint where optional properties are exact.
-  const oauth2Authorize = guardAuthorization(endpoints.oauth2Authorize as never, { db, resource })
+  const oauth2Authorize = guardAuthorization(endpoints.oauth2Authorize as never, { db, issuer, resource })
   return {
     ...plugin,
     endpoints: {
