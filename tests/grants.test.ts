@@ -165,3 +165,29 @@ test('an application ends no grant but its own', async () => {
 
   expect([await end(other), await end(party)]).toEqual([403, 204])
 })
+
+test('what a user has allowed is theirs to see and to end before the application has made anything of it', async () => {
+  const user = await service.createSignedIn()
+  const visitor = createVisitor(service, user.cookie)
+  const grantOf = async () => (await grantsOf(user.cookie)).json()
+  const request = await beginSignIn(party, offline)
+  const callback = await allow(visitor, request)
+  const granted = { data: [{ clientId: party.id, name: 'Weather', scopes: offline.split(' ') }] }
+  expect(await grantOf()).toMatchObject(granted)
+  expect(textOf(await visitor.open('/account'))).toContain('Weather')
+
+  const end = () => service.request(`/api/v1/users/me/grants/${party.id}`, { cookie: user.cookie, method: 'DELETE' })
+  expect((await end()).status).toBe(204)
+
+  expect(await grantOf()).toEqual({ data: [] })
+  expect((await end()).status).toBe(404)
+  await expect(redeem(party, callback, request)).rejects.toMatchObject({ error: 'invalid_grant' })
+  const again = await beginSignIn(party, offline)
+  expect((await visitor.open(`${again.url.pathname}${again.url.search}`)).at).toMatch(/^\/consent\?/)
+  // Once it is exchanged it is one grant, and after the end of that one it is listed again as soon as it is allowed.
+  await redeem(party, await allow(visitor, again), again)
+  expect(await grantOf()).toMatchObject(granted)
+  await end()
+  await allow(visitor, await beginSignIn(party, offline))
+  expect(await grantOf()).toMatchObject(granted)
+})

@@ -2,21 +2,31 @@ import { sql } from 'kysely'
 import type { Db, Tx } from '../db/database.ts'
 import type { GrantRow } from '../resources/grant.ts'
 
-/** The grants of a user, latest used first. */
+/** What clients may do for a user, latest begun first: what they were given, and what they would be given unasked. */
 export function listGrants(db: Db, userId: string): Promise<GrantRow[]> {
-  return db
+  const given = db
     .selectFrom('oauth_grant')
-    .innerJoin('oauth_client', 'oauth_client.client_id', 'oauth_grant.client_id')
-    .select(['oauth_grant.client_id', 'oauth_client.name', 'oauth_client.uri', 'oauth_client.is_configured'])
-    .select(['oauth_grant.created_at', 'oauth_grant.updated_at', sql<string[]>`oauth_grant.scopes`.as('scopes')])
-    .where('oauth_grant.user_id', '=', userId)
-    .where('oauth_grant.ended_at', 'is', null)
-    .orderBy('oauth_grant.updated_at', 'desc')
-    .orderBy('oauth_grant.client_id')
+    .select(['client_id', 'created_at', 'updated_at', sql<string[]>`scopes`.as('scopes')])
+    .where('user_id', '=', userId)
+    .where('ended_at', 'is', null)
+  // A consent whose code is not exchanged yet.
+  const consented = db
+    .selectFrom('oauth_consent')
+    .distinctOn('client_id')
+    .select(['client_id', 'created_at', 'updated_at', sql<string[]>`scopes`.as('scopes')])
+    .where('user_id', '=', userId)
+    .where('client_id', 'not in', given.clearSelect().select('client_id'))
+  return db
+    .selectFrom(given.unionAll(consented).as('grant'))
+    .innerJoin('oauth_client', 'oauth_client.client_id', 'grant.client_id')
+    .select(['grant.client_id', 'oauth_client.name', 'oauth_client.uri', 'oauth_client.is_configured'])
+    .select(['grant.created_at', 'grant.updated_at', 'grant.scopes'])
+    .orderBy('grant.updated_at', 'desc')
+    .orderBy('grant.client_id')
     .execute()
 }
 
-/** Ends a grant: its tokens, its consent and the codes that are under way. False when there is none. */
+/** Ends a grant: its tokens, its consent and the codes that are under way. False when there is neither. */
 export async function endGrant(trx: Tx, userId: string, clientId: string): Promise<boolean> {
   const { numUpdatedRows } = await trx
     .updateTable('oauth_grant')
@@ -25,11 +35,14 @@ export async function endGrant(trx: Tx, userId: string, clientId: string): Promi
     .where('client_id', '=', clientId)
     .where('ended_at', 'is', null)
     .executeTakeFirst()
+  let numConsents = 0n
   for (const table of ['oauth_access_token', 'oauth_refresh_token', 'oauth_consent'] as const) {
-    await trx.deleteFrom(table).where('user_id', '=', userId).where('client_id', '=', clientId).execute()
+    const owned = trx.deleteFrom(table).where('user_id', '=', userId).where('client_id', '=', clientId)
+    const { numDeletedRows } = await owned.executeTakeFirst()
+    if (table === 'oauth_consent') numConsents = numDeletedRows
   }
   await deleteCodes(trx, userId, clientId)
-  return numUpdatedRows > 0n
+  return numUpdatedRows + numConsents > 0n
 }
 
 /** Codes are kept as text, in which a member of that value can stand nowhere but at its name. */
