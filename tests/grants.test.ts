@@ -191,3 +191,16 @@ test('what a user has allowed is theirs to see and to end before the application
   await allow(visitor, await beginSignIn(party, offline))
   expect(await grantOf()).toMatchObject(granted)
 })
+
+test('an application sees no grant but its own, unless it may read users', async () => {
+  const user = await service.createSignedIn('admin')
+  const other = await createRelyingParty(service, await registerClient(service))
+  await tokensFor(service, other, user)
+  const seen = async (scope: string) => {
+    const { access_token: token } = await tokensFor(service, party, user, scope)
+    const response = await service.request('/api/v1/users/me/grants', { token })
+    return ((await response.json()) as { data: { clientId: string }[] }).data.map(({ clientId }) => clientId).sort()
+  }
+  expect(await seen('openid account:read')).toEqual([party.id])
+  expect(await seen('openid account:read users:read')).toEqual([other.id, party.id].sort())
+})

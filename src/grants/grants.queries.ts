@@ -3,7 +3,7 @@ import type { Db, Tx } from '../db/database.ts'
 import type { GrantRow } from '../resources/grant.ts'
 
 /** What clients may do for a user, latest begun first: what they were given, and what they would be given unasked. */
-export function listGrants(db: Db, userId: string): Promise<GrantRow[]> {
+export function listGrants(db: Db, userId: string, clientId?: string): Promise<GrantRow[]> {
   const given = db
     .selectFrom('oauth_grant')
     .select(['client_id', 'created_at', 'updated_at', sql<string[]>`scopes`.as('scopes')])
@@ -21,6 +21,7 @@ export function listGrants(db: Db, userId: string): Promise<GrantRow[]> {
     .innerJoin('oauth_client', 'oauth_client.client_id', 'grant.client_id')
     .select(['grant.client_id', 'oauth_client.name', 'oauth_client.uri', 'oauth_client.is_configured'])
     .select(['grant.created_at', 'grant.updated_at', 'grant.scopes'])
+    .$if(clientId !== undefined, (query) => query.where('grant.client_id', '=', clientId ?? ''))
     .orderBy('grant.updated_at', 'desc')
     .orderBy('grant.client_id')
     .execute()

@@ -2,6 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import type { ActOnUser } from '../auth/act-on-user.ts'
 import { userExists } from '../auth/authority.queries.ts'
 import type { Requires } from '../auth/authorize.ts'
+import type { Principal } from '../auth/principal.ts'
 import type { Db } from '../db/database.ts'
 import { ProblemError, problems } from '../http/problem.ts'
 import { createRouter } from '../http/router.ts'
@@ -26,6 +27,7 @@ export function grantsRoutes({ db, requires, actOnUser }: Dependencies) {
         ...requires('users:read', { orSelf: true }),
         operationId: 'listUserGrants',
         summary: 'The clients that may act for a user',
+        description: 'A client is shown itself alone, unless it may read users.',
         tags: ['Grants'],
         method: 'get',
         path: '/users/{id}/grants',
@@ -38,7 +40,7 @@ export function grantsRoutes({ db, requires, actOnUser }: Dependencies) {
       async (c) => {
         const userId = resolveId(c.req.valid('param').id, c.var.principal)
         if (!(await userExists(db, userId))) throw noSuchUser()
-        return c.json({ data: (await listGrants(db, userId)).map(toGrant) }, 200)
+        return c.json({ data: (await listGrants(db, userId, ownOf(c.var.principal))).map(toGrant) }, 200)
       },
     )
     .openapi(
@@ -67,4 +69,9 @@ export function grantsRoutes({ db, requires, actOnUser }: Dependencies) {
         return c.body(null, 204)
       },
     )
+}
+
+/** The client that asks, where it is to see no other: which ones somebody uses is not its business. */
+function ownOf({ clientId, permissions }: Principal): string | undefined {
+  return clientId === null || permissions.has('users:read') ? undefined : clientId
 }
