@@ -8,6 +8,7 @@ import { type Env, exchangeOf } from '../http/exchange.ts'
 import { ProblemError } from '../http/problem.ts'
 import type { Auth } from './auth.ts'
 import { onCaller } from './caller.ts'
+import { asNavigation } from './navigation.ts'
 import { assertOAuthForm, formPaths } from './oauth-forms.ts'
 import { providerMetadata } from './oauth-metadata.ts'
 import { limitOutbound } from './outbound.ts'
@@ -61,6 +62,8 @@ export function authHandler({ config, auth, keys, clientAddress }: Dependencies)
         const headers = new Headers(c.req.raw.headers)
         for (const name of dropped) headers.delete(name)
         headers.set(clientAddressHeader, clientAddress(c.env.incoming))
+        // Whoever comes back from a provider is led on, to the application for which they signed in if there is one.
+        if (c.req.path.startsWith('/api/auth/callback/')) asNavigation(headers)
         const body = announcesBody((name) => c.req.header(name)) ? await c.req.arrayBuffer() : null
         const request = new Request(c.req.url, {
           method: c.req.method === 'HEAD' ? 'GET' : c.req.method,
