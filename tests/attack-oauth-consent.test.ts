@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { createBareClient, type Fields, refusalOf, tokensIn, userInfo } from './bare-client.ts'
-import { startServiceForFile } from './harness.ts'
+import { password, startServiceForFile } from './harness.ts'
 import { registerClient } from './relying-party.ts'
-import { createVisitor, type Sight, textOf } from './visitor.ts'
+import { createVisitor, type Sight, signUp, textOf } from './visitor.ts'
 
 const service = await startServiceForFile()
 const { request } = service
@@ -112,20 +112,25 @@ describe('P-18 the consent page', () => {
       visitor.cookies.set(pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1))
     const sight = await consent(visitor)
     expect(sight.html).toContain('only they can allow this')
-    const { at } = await visitor.submit('/consent', fieldsOf(sight))
-    const code = new URL(at, service.baseUrl).searchParams.get('code') ?? 'none'
-    expect(refusalOf(await client.redeem({ code, verifier: 'x'.repeat(43) }))).toEqual([400, 'invalid_grant'])
+    expect((await visitor.submit('/consent', { ...fieldsOf(sight), user: person.id })).status).toBe(403)
+
+    // Nor where the person has allowed it before, and nobody is asked.
+    await client.codeFor(createVisitor(service, person.cookie))
+    const code = await client.codeFor(visitor)
+    expect(refusalOf(await client.redeem(code))).toEqual([400, 'invalid_grant'])
+    expect((await client.redeem(await client.codeFor(createVisitor(service, person.cookie)))).status).toBe(200)
   })
 })
 
 describe('P-28 what is secret stays between the two', () => {
   test('a form with a password leads on by GET', async () => {
+    const { email } = await signUp(service)
     const response = await request('/sign-in', {
       method: 'POST',
-      body: new URLSearchParams({ email: 'nobody@example.com', password: 'x' }).toString(),
+      body: new URLSearchParams({ email, password }).toString(),
       headers: { 'content-type': 'application/x-www-form-urlencoded', origin: service.baseUrl },
     })
-    expect(response.status).not.toBe(307)
+    expect([response.status, response.headers.get('location')]).toEqual([303, '/account'])
     const posted = await request('/api/auth/oauth2/authorize', {
       method: 'POST',
       body: client.begin().path.split('?')[1] ?? '',
