@@ -166,7 +166,7 @@ async function drive() {
   await send('/api/v1/auth/me', { headers: { authorization: `Basic ${canary('basic')}` } })
   await send(`/api/v1/users?token=${canary('query')}&q=${email}`, { token: jwt }, user.id)
   await send(`/api/v1/users/${canary('id')}?token=${jwt}`)
-  await send(`/api/auth/verify-email?token=${jwt}`)
+  await send('/api/auth/verify-email', { json: { token: jwt } })
   await send(`/api/auth/reset-password/${canary('link')}?callbackURL=/x`)
   await send('/api/auth/send-verification-email', { json: { email } })
 

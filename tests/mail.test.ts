@@ -26,13 +26,13 @@ describe('with SMTP_URL', () => {
     const signedUp = await ask(service, '/sign-up/email', ada)
 
     expect(await signedUp.json()).toMatchObject({ token: null, user: { email: ada.email, emailVerified: false } })
-    expect(signedUp.headers.getSetCookie()).toEqual([])
+    expect(signedUp.headers.getSetCookie().join()).not.toContain('session_token')
     expect((await ask(service, '/sign-in/email', ada)).status).toBe(403)
 
     const content = await mailTo(ada.email, 2)
     expect(content).toContain('From: Latchkey <auth@example.com>')
     const link = new URL(/http:\/\/\S+verify-email\S+/.exec(content)?.[0] ?? '')
-    const visitor = createVisitor(service)
+    const visitor = createVisitor(service, signedUp.headers.getSetCookie()[0])
     // Opening the link is not enough: programs that look for harm in a mail do that too.
     expect((await visitor.open(link.pathname + link.search)).status).toBe(200)
     expect((await ask(service, '/sign-in/email', ada)).status).toBe(403)
@@ -56,7 +56,10 @@ describe('with SMTP_URL', () => {
     const own = { id: '', name: '', createdAt: '', updatedAt: '' }
     expect(shape(body)).toBe(shape(firstBody))
     expect(String(body.user['id'])).toHaveLength(String(firstBody.user['id']).length)
-    expect(second.headers.getSetCookie()).toEqual([])
+    // What lets this browser confirm an address: with another value, as each sign-up has.
+    const kept = (response: Response) => response.headers.getSetCookie().map((cookie) => cookie.replace(/=[^;]*/, ''))
+    expect(kept(second)).toEqual(kept(first))
+    expect(kept(second).join()).not.toContain('session_token')
     const rows = await service.db.selectFrom('user').select(['id', 'name']).where('email', '=', ada.email).execute()
     expect(rows.map(({ name }) => name)).toEqual(['Ada'])
     expect(rows.map(({ id }) => id)).not.toContain(body.user['id'])

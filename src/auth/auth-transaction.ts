@@ -14,13 +14,27 @@ export function transactionOr(db: Db): Db {
 
 /** Counts the address of a user as theirs, in the transaction under way: they used what was mailed to it. */
 export async function markEmailVerified(userId: string): Promise<void> {
+  const adapter = await currentAdapter()
+  await adapter.update({ model: 'user', where: [{ field: 'id', value: userId }], update: { emailVerified: true } })
+}
+
+/**
+ * Leaves a user nothing but the password to sign in with, in the transaction under way: who has just chosen it reads the
+ * mail of the address, and who linked an account before need not.
+ */
+export async function removeProviders(userId: string): Promise<void> {
+  const adapter = await currentAdapter()
+  const where = [
+    { field: 'userId', value: userId },
+    { field: 'providerId', operator: 'ne' as const, value: 'credential' },
+  ]
+  await adapter.deleteMany({ model: 'account', where })
+}
+
+async function currentAdapter() {
   const current = (await getCurrentDBAdapterAsyncLocalStorage()).getStore()
   if (!current) throw new Error('There is no transaction under way')
-  await current.adapter.update({
-    model: 'user',
-    where: [{ field: 'id', value: userId }],
-    update: { emailVerified: true },
-  })
+  return current.adapter
 }
 
 /**

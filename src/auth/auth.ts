@@ -23,7 +23,7 @@ export type Auth = ReturnType<typeof createAuth>
 export function createAuth(dependencies: AuthDependencies) {
   const { config, authConfig, secret, db, mailer, messages, log } = dependencies
   const send = createSendAfterCommit(mailer)
-  const mail = mailCallbacks({ mailer, send, messages, baseUrl: config.baseUrl })
+  const mail = mailCallbacks({ mailer, send, messages, baseUrl: config.baseUrl, secret })
   return betterAuth({
     appName: authConfig.brand.name,
     baseURL: config.baseUrl,

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import type { Mailer } from '../mail/mailer.ts'
 import type { Messages } from '../mail/messages.ts'
 import { Email } from '../resources/profile.ts'
+import { documented } from './documented.ts'
 import { type GuardEndpoint, notImpersonating, refused } from './endpoint-guard.ts'
 import { assertMail, type SendAfterCommit } from './mail-callbacks.ts'
 
@@ -85,16 +86,4 @@ export function emailChange({ guard, mailer, send, messages, baseUrl }: Dependen
 // Bound to the address: a link cannot be made to mean another one.
 function identifierOf(token: string, newEmail: string): string {
   return `change-email:${token}:${newEmail}`
-}
-
-function documented(operationId: string, summary: string, description: string) {
-  const schema = { type: 'object' as const, properties: { status: { type: 'boolean' } }, required: ['status'] }
-  return {
-    openapi: {
-      operationId,
-      summary,
-      description,
-      responses: { '200': { description, content: { 'application/json': { schema } } } },
-    },
-  }
 }

@@ -28,6 +28,7 @@ import { hasPassword } from './account.queries.ts'
 import { endTokens, findAuthority, lockRole, slideSession } from './authority.queries.ts'
 import { tellCaller } from './caller.ts'
 import { emailChange } from './email-change.ts'
+import { emailVerification, rememberUnconfirmed } from './email-verification.ts'
 import { type GuardEndpoint, notImpersonating, type Rule, refused } from './endpoint-guard.ts'
 import { evenly } from './even-answer.ts'
 import { demandClaims } from './id-token.ts'
@@ -70,6 +71,7 @@ export function latchkeyPlugin(dependencies: LatchkeyDependencies) {
       refreshToken: guard(refreshToken, asksProvider),
       accountInfo: guard(accountInfo, asksProvider),
       ...emailChange(dependencies),
+      ...emailVerification(dependencies),
     },
     hooks: {
       before: [
@@ -104,6 +106,7 @@ export function latchkeyPlugin(dependencies: LatchkeyDependencies) {
       after: [
         { matcher: () => true, handler: noteCaller },
         { matcher: ({ path }) => path === '/change-password', handler: tellOfPassword(send, messages) },
+        { matcher: ({ path }) => path === '/sign-up/email' || path === '/sign-in/email', handler: rememberUnconfirmed },
         { matcher: ({ path }) => path === '/get-session', handler: slide(db, sessionCookies) },
         { matcher: ({ path }) => isSignIn(path), handler: logSignIn(log) },
       ],

@@ -1,9 +1,9 @@
 import { queueAfterTransactionHook } from '@better-auth/core/context'
 import type { BetterAuthOptions } from 'better-auth'
-import { APIError } from 'better-auth/api'
+import { APIError, createEmailVerificationToken } from 'better-auth/api'
 import type { Mailer, Message } from '../mail/mailer.ts'
 import type { Messages } from '../mail/messages.ts'
-import { markEmailVerified } from './auth-transaction.ts'
+import { markEmailVerified, removeProviders } from './auth-transaction.ts'
 
 /** Hands a mail over once what it is about is committed. Nothing is waited for: timing would tell who exists. */
 export type SendAfterCommit = (message: Message) => Promise<void>
@@ -27,31 +27,47 @@ interface MailDependencies {
   send: SendAfterCommit
   messages: Messages
   baseUrl: string
+  secret: string
 }
 
 /** Better-Auth's requests to mail something, handed to the mailer. */
-export function mailCallbacks({ mailer, send, messages, baseUrl }: MailDependencies) {
+export function mailCallbacks({ mailer, send, messages, baseUrl, secret }: MailDependencies) {
+  const verifyPage = (token: string, next?: string) => {
+    const query = new URLSearchParams({ token, ...(next !== undefined && { next }) })
+    return `${baseUrl}/verify-email?${query.toString()}`
+  }
   return {
     emailAndPassword: {
       sendResetPassword: ({ user, url, token }) =>
-        send(messages.reset(user, pageOr(url, `${baseUrl}/reset-password?token=${token}`))),
+        send(messages.reset(user, onwardOf(url) ? url : `${baseUrl}/reset-password?token=${token}`)),
       onPasswordReset: async ({ user }) => {
-        if (mailer.isReal) await markEmailVerified(user.id)
+        if (mailer.isReal) {
+          if (!user.emailVerified) await removeProviders(user.id)
+          await markEmailVerified(user.id)
+        }
         await send(messages.passwordChanged(user))
+      },
+      // The answer does not tell that the address is taken, and says that a mail is on its way: so one is.
+      onExistingUserSignUp: async ({ user }) => {
+        if (user.emailVerified) return mailer.send(messages.alreadySignedUp(user))
+        mailer.send(messages.verification(user, verifyPage(await createEmailVerificationToken(secret, user.email))))
       },
     },
     emailVerification: {
       sendVerificationEmail: ({ user, url, token }) =>
-        send(messages.verification(user, pageOr(url, `${baseUrl}/verify-email?token=${token}`))),
+        send(messages.verification(user, verifyPage(token, onwardOf(url)))),
     },
   } satisfies {
-    emailAndPassword: Pick<NonNullable<BetterAuthOptions['emailAndPassword']>, 'sendResetPassword' | 'onPasswordReset'>
+    emailAndPassword: Pick<
+      NonNullable<BetterAuthOptions['emailAndPassword']>,
+      'sendResetPassword' | 'onPasswordReset' | 'onExistingUserSignUp'
+    >
     emailVerification: BetterAuthOptions['emailVerification']
   }
 }
 
-/** Better-Auth's own link where the client asked to be led elsewhere afterwards, and else a page of ours. */
-function pageOr(url: string, page: string): string {
+/** Where the client asked Better-Auth to lead on from a link. */
+function onwardOf(url: string): string | undefined {
   const returnsTo = new URL(url).searchParams.get('callbackURL')
-  return returnsTo && returnsTo !== '/' ? url : page
+  return returnsTo && returnsTo !== '/' ? returnsTo : undefined
 }

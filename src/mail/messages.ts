@@ -21,6 +21,16 @@ export function createMessages(brand: Brand, baseUrl: string) {
         closing: 'The link works for one hour. If you did not sign up, ignore this message.',
       }),
 
+    /** Tells the owner of an account that somebody tried to make another with its address. */
+    alreadySignedUp: (to: Recipient): Message =>
+      compose(brand, {
+        to,
+        subject: 'You have an account already',
+        text: 'somebody, probably you, tried to sign up with this address. It has an account already: sign in to it. If you do not know its password, ask for a new one there.',
+        action: { label: 'Sign in', url: `${baseUrl}/sign-in` },
+        closing: notYou,
+      }),
+
     /** Lets the owner of an account choose a new password. */
     reset: (to: Recipient, url: string): Message =>
       compose(brand, {

@@ -1,9 +1,10 @@
 import { type Context, Hono } from 'hono'
 import type { Env } from '../http/exchange.ts'
 import type { PageDependencies } from './dependencies.ts'
-import { EmailField, Form, type FormState, Notice } from './fields.tsx'
+import { EmailField, Form, type FormState, NewPasswordField, Notice } from './fields.tsx'
 import { fieldsOf, withQuery } from './forms.ts'
 import { Page, view } from './layout.tsx'
+import { leadTo } from './leaving.tsx'
 import { explain } from './words.ts'
 
 /**
@@ -17,21 +18,25 @@ export function verifyEmailRoutes({ brand, call, ownForm }: PageDependencies) {
 
   return new Hono<Env>()
     .get('/verify-email', (c) => {
-      const token = c.req.query('token')
-      const { change, email = '' } = c.req.query()
+      const { token, next, change, email = '' } = c.req.query()
       if (change !== undefined) {
         return view(c, <ConfirmPage brand={brand} hidden={{ change, email }} action="/verify-email/change" />, {
           hasToken: true,
         })
       }
       if (token !== undefined)
-        return view(c, <ConfirmPage brand={brand} hidden={{ token }} action="/verify-email" />, { hasToken: true })
+        return view(c, <ConfirmPage brand={brand} hidden={{ token, next }} action="/verify-email" />, {
+          hasToken: true,
+        })
       return c.req.query('sent') === undefined ? show(c, {}) : view(c, <SentPage brand={brand} />)
     })
     .post('/verify-email', ownForm, async (c) => {
-      const { token = '' } = await fieldsOf(c)
-      const answer = await call(c, 'GET', withQuery('/api/auth/verify-email', { token }))
-      return answer.isOk ? c.redirect('/sign-in?notice=verified', 303) : show(c, explain(answer, []))
+      const { token = '', password, next } = await fieldsOf(c)
+      const answer = await call(c, 'POST', '/api/auth/verify-email', { token, password, callbackURL: next })
+      if (answer.isOk) return leadTo(c, brand, onwardTo(next))
+      const { errors, problem } = explain(answer, ['password'])
+      if (answer.code !== 'PASSWORD_NEEDED' && !errors) return show(c, { problem: problem ?? '' })
+      return view(c, <PasswordPage brand={brand} state={{ ...(errors && { errors }) }} hidden={{ token, next }} />)
     })
     .post('/verify-email/change', ownForm, async (c) => {
       const { change: token = '', email: newEmail = '' } = await fieldsOf(c)
@@ -52,14 +57,43 @@ export function verifyEmailRoutes({ brand, call, ownForm }: PageDependencies) {
     })
 }
 
-type Branded = Pick<PageDependencies, 'brand'>
+/** Where people go on once their address is confirmed: to sign in, or back to the trusted front end that they come from. */
+function onwardTo(next: string | undefined): string {
+  if (next !== undefined && !next.startsWith('/')) return next
+  return withQuery('/sign-in', { notice: 'verified', next })
+}
 
-function ConfirmPage({ brand, action, hidden }: Branded & { action: string; hidden: Record<string, string> }) {
+type Branded = Pick<PageDependencies, 'brand'>
+type Hidden = Record<string, string | undefined>
+
+function ConfirmPage({ brand, action, hidden }: Branded & { action: string; hidden: Hidden }) {
   return (
     <Page brand={brand} title="Confirm your e-mail address">
       <h1>Confirm your address</h1>
       <p>One step is left: say that this address is yours.</p>
       <Form action={action} hidden={hidden}>
+        <button type="submit">Confirm the address</button>
+      </Form>
+    </Page>
+  )
+}
+
+function PasswordPage({ brand, state, hidden }: Branded & { state: FormState; hidden: Hidden }) {
+  return (
+    <Page brand={brand} title="Confirm your e-mail address">
+      <h1>Your password</h1>
+      <p>
+        The account was made in another browser. Give its password, so that it is yours alone: nobody gets in with
+        another one.
+      </p>
+      <Form action="/verify-email" state={state} hidden={hidden}>
+        <NewPasswordField
+          state={state}
+          name="password"
+          label="Password"
+          hint="The one that you chose when you signed up, or a new one."
+          autofocus
+        />
         <button type="submit">Confirm the address</button>
       </Form>
     </Page>

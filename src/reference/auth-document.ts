@@ -8,8 +8,8 @@ type JsonObject = { [key: string]: Json }
 const internalSchemas = /^(Jwks|Verification|Account|RateLimit|Oauth.*)$/
 
 // What the plugins offer but these settings refuse: the address is changed by an admin, a session has no fields of its
-// own, and a session is read with GET.
-const refused = new Set(['/update-session post', '/get-session post'])
+// own, a session is read with GET, and no GET confirms an address.
+const refused = new Set(['/update-session post', '/get-session post', '/verify-email get'])
 
 // Whoever is about to sign in, or follows a mailed link, has no session yet.
 const open =
@@ -28,7 +28,6 @@ const summaries: Record<string, string> = {
 const successes: Record<string, JsonObject> = {
   '/callback/{id}': { 302: { description: 'Signed in; on to the callback URL, or to the error page' } },
   '/reset-password/{token}': { 302: { description: 'On to the callback URL, with the token or an error' } },
-  '/verify-email': { 302: { description: 'On to the callback URL, when there is one' } },
   '/admin/stop-impersonating': { 200: { description: 'One’s own session, with its cookie' } },
 }
 const conflict = { 409: { description: 'There must always be an active admin.' } }
