@@ -1,7 +1,7 @@
 import type { Context } from 'hono'
 import { ProblemError } from '../http/problem.ts'
 import type { Answer, Call } from './calls.ts'
-import { formTargetsFor } from './leaving.tsx'
+import { authorizePath, formTargetsFor } from './leaving.tsx'
 
 /** The authorization request of an application that led to a page. */
 export interface OAuthRequest {
@@ -44,6 +44,21 @@ export async function oauthRequestOf(c: Context, call: Call, query: string): Pro
     formTargets: formTargetsFor(parameters.get('redirect_uri') ?? ''),
   }
 }
+
+/**
+ * The address with which an application made a request that was signed since. The signature is good for ten minutes;
+ * who comes back later makes the request anew, and has just signed in, which need not be asked for again.
+ */
+export function requestAgain(query: string): string {
+  const parameters = new URLSearchParams(query)
+  const isConsentAsked = parameters.get('prompt')?.split(' ').includes('consent')
+  for (const name of [...signedNames, 'prompt']) parameters.delete(name)
+  if (isConsentAsked) parameters.set('prompt', 'consent')
+  return `${authorizePath}?${parameters.toString()}`
+}
+
+// What the provider adds to a request when it signs it.
+const signedNames = ['sig', 'exp', 'ba_iat', 'ba_param', 'ba_pl']
 
 /** Where the provider leads on, once it is known who signs in for a request. */
 export function onwardUrl({ body }: Answer, query: string | undefined): string | undefined {

@@ -38,7 +38,7 @@ export function signInRoutes(dependencies: PageDependencies) {
       const next = safeNext(c.req.query('next'))
       const query = queryOf(c)
       // Who is led here by an application is to sign in, whoever they are now.
-      if (c.var.principal && c.req.query('sig') === undefined) return c.redirect(next, 303)
+      if (c.var.principal && c.req.query('sig') === undefined) return leadTo(c, brand, next)
       const isOver = !c.var.principal && getCookie(c, cookieName) !== undefined
       return show(c, {}, { next, query }, notices.get(c.req.query('notice') ?? (isOver ? 'session-ended' : '')))
     })

@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest'
+import { startServiceForFile } from './harness.ts'
+import { startMailServer } from './mail-server.ts'
+import { allow, beginSignIn, createRelyingParty, redeem, registerClient } from './relying-party.ts'
+import { createVisitor, newUser, type Sight, type Visitor } from './visitor.ts'
+
+// Where people wanted to go when they signed up is where they go once their address is confirmed.
+const { mails, url } = await startMailServer()
+const service = await startServiceForFile({ env: { SMTP_URL: url, MAIL_FROM: 'auth@example.com' } })
+
+const hiddenIn = ({ html }: Sight, name: string) =>
+  new RegExp(`name="${name}" value="([^"]*)"`).exec(html)?.[1]?.replaceAll('&amp;', '&')
+
+/** Signs up with what the page holds, follows the mailed link, and signs in with what that leads to. */
+async function signUpAndIn(visitor: Visitor, kept: Record<string, string>): Promise<Sight> {
+  const user = newUser()
+  await visitor.submit('/sign-up', { ...user, ...kept })
+  const link = () =>
+    mails
+      .filter(({ to }) => to.includes(user.email))
+      .map(({ content }) => /\/verify-email\?(\S+)/.exec(content)?.[1])
+      .at(0)
+  await expect.poll(link, { timeout: 5_000 }).toBeDefined()
+  const page = await visitor.submit('/verify-email', Object.fromEntries(new URLSearchParams(link())))
+  expect(page.html).toContain('Your e-mail address is confirmed.')
+  return visitor.submit('/sign-in', { ...user, next: hiddenIn(page, 'next') ?? '' })
+}
+
+test.each(['/problems/forbidden', '/error?error=banned&x=*~!()%20é'])('to %s', async (next) => {
+  const sight = await signUpAndIn(createVisitor(service), { next })
+
+  expect(sight.at).toBe(new URL(next, service.baseUrl).href.replace(service.baseUrl, ''))
+})
+
+test.each([{}, { prompt: 'login consent' }, { prompt: 'create' }])(
+  'to the application that asked (%j), with a new signature',
+  async (more) => {
+    const party = await createRelyingParty(service, await registerClient(service))
+    const request = await beginSignIn(party, 'openid email', more)
+    const visitor = createVisitor(service)
+    const page = await visitor.open(`${request.url.pathname}${request.url.search}`)
+
+    const sight = await signUpAndIn(visitor, { oauth_query: page.at.slice(page.at.indexOf('?') + 1) })
+
+    expect(sight.at).toMatch(/^\/consent\?/)
+    const callback = await allow(visitor, { url: new URL(sight.at, service.baseUrl) })
+    expect(await redeem(party, callback, request)).toMatchObject({ scope: 'openid email' })
+  },
+)
