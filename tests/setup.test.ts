@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { password, startService, type TestService } from './harness.ts'
 import { createVisitor, textOf } from './visitor.ts'
 
@@ -28,17 +28,20 @@ test('the link in the log makes the first admin, who is signed in then, and work
   expect(textOf(account)).toContain('admin')
   expect(await roles(service)).toEqual([{ email, role: 'admin' }])
   const again = await createVisitor(service).submit('/setup', { token, ...admin() })
-  expect(textOf(again)).toContain('This link was used already, or has expired.')
+  expect([again.status, textOf(again)]).toEqual([404, expect.stringContaining('There is an administrator already.')])
   expect((await createVisitor(service).open(`/setup?token=${token}`)).status).toBe(404)
   expect(await roles(service)).toHaveLength(1)
 })
 
-test('another token makes nobody an admin, nor does none', async () => {
+test('another token makes nobody an admin, nor does none, and no password is hashed for it', async () => {
   const { service } = await startFresh()
+  const { password: passwords } = await service.services.auth.$context
+  const hash = vi.spyOn(passwords, 'hash')
 
   for (const token of ['x'.repeat(32), '']) await createVisitor(service).submit('/setup', { token, ...admin() })
 
   expect(await roles(service)).toEqual([])
+  expect(hash).not.toHaveBeenCalled()
 })
 
 test('a link that is too old makes nobody an admin, and the next start makes a new one', async () => {
@@ -48,9 +51,15 @@ test('a link that is too old makes nobody an admin, and the next start makes a n
     .set({ expires_at: new Date(Date.now() - 1_000) })
     .execute()
 
-  const page = await createVisitor(service).submit('/setup', { token, ...admin() })
-
-  expect(textOf(page)).toContain('This link was used already, or has expired.')
+  const visitor = createVisitor(service)
+  for (const page of [
+    await visitor.open(`/setup?token=${token}`),
+    await visitor.submit('/setup', { token, ...admin() }),
+  ]) {
+    expect(textOf(page)).toContain('This link was used already, or has expired.')
+    // Nobody is let fill in a form for nothing.
+    expect(page.html).not.toContain('<form')
+  }
   expect(await service.services.setup.offer()).toMatch(/^\/setup\?token=[\w-]{32}$/)
   expect(await service.db.selectFrom('setup_link').selectAll().execute()).toHaveLength(1)
 })
@@ -90,4 +99,14 @@ test('where there is an admin already there is no link and no page', async () =>
   const page = await createVisitor(service).open('/setup')
   expect(page.status).toBe(404)
   expect(textOf(page)).toContain('There is an administrator already.')
+})
+
+test('who tries one link after the other is told to wait', async () => {
+  const { service } = await startFresh({ RATE_LIMIT: '6000' })
+  const visitor = createVisitor(service)
+  const tries = Array.from({ length: 21 }, () => visitor.submit('/setup', { token: 'x', ...admin() }))
+
+  const statuses = (await Promise.all(tries)).map(({ status }) => status)
+
+  expect(statuses.filter((status) => status === 429)).toHaveLength(1)
 })

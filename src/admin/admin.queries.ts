@@ -26,14 +26,21 @@ export async function insertSetupLink(db: Db, tokenHash: string, expiresAt: Date
   await db.insertInto('setup_link').values({ token_hash: tokenHash, expires_at: expiresAt }).execute()
 }
 
-/** Uses a one-time link up, and with it every other; false when it is not good any more. */
-export async function takeSetupLink(db: Db, tokenHash: string): Promise<boolean> {
+/** Whether a one-time link is good: known, not too old, and there is no admin yet. */
+export async function isSetupLinkGood(db: Db, tokenHash: string): Promise<boolean> {
   const link = await db
     .selectFrom('setup_link')
     .select('token_hash')
     .where('token_hash', '=', tokenHash)
     .where('expires_at', '>', new Date())
+    .where(({ not, exists, selectFrom }) => not(exists(selectFrom('user').select('id').where('role', '=', 'admin'))))
     .executeTakeFirst()
-  if (link) await db.deleteFrom('setup_link').execute()
   return link !== undefined
+}
+
+/** Uses a one-time link up, and with it every other; false when it is not good any more. */
+export async function takeSetupLink(db: Db, tokenHash: string): Promise<boolean> {
+  const isGood = await isSetupLinkGood(db, tokenHash)
+  if (isGood) await db.deleteFrom('setup_link').execute()
+  return isGood
 }

@@ -3,7 +3,7 @@ import { lockAuthority } from '../auth/authority.queries.ts'
 import type { NewUser, UserAccounts } from '../auth/user-accounts.ts'
 import type { Db } from '../db/database.ts'
 import { ProblemError } from '../http/problem.ts'
-import { insertSetupLink, listAdmins, takeSetupLink } from './admin.queries.ts'
+import { insertSetupLink, isSetupLinkGood, listAdmins, takeSetupLink } from './admin.queries.ts'
 
 const lifeMs = 3_600_000
 
@@ -13,6 +13,8 @@ export interface Setup {
   offer: () => Promise<string | undefined>
   /** Whether nobody is an admin yet. */
   isOpen: () => Promise<boolean>
+  /** Whether a link would make an admin now. */
+  isGood: (token: string) => Promise<boolean>
   /**
    * Makes the admin.
    * @throws ProblemError `not-found` when the link is used or too old, or there is an admin; `conflict` when the address
@@ -23,8 +25,10 @@ export interface Setup {
 
 export function createSetup(db: Db, userAccounts: UserAccounts): Setup {
   const isOpen = async () => (await listAdmins(db)).length === 0
+  const isGood = (token: string) => isSetupLinkGood(db, hashOf(token))
   return {
     isOpen,
+    isGood,
     async offer() {
       if (!(await isOpen())) return undefined
       const token = randomBytes(24).toString('base64url')
@@ -32,14 +36,18 @@ export function createSetup(db: Db, userAccounts: UserAccounts): Setup {
       return `/setup?token=${token}`
     },
     async complete(token, admin) {
+      // Before a password is hashed for whoever comes, and once more when nobody can come between.
+      if (!(await isGood(token))) throw used()
       await userAccounts.create({ ...admin, role: 'admin', emailVerified: true }, async (trx) => {
         await lockAuthority(trx)
-        if ((await listAdmins(trx)).length > 0 || !(await takeSetupLink(trx, hashOf(token)))) {
-          throw new ProblemError('not-found', 'This link was used already, or has expired.')
-        }
+        if (!(await takeSetupLink(trx, hashOf(token)))) throw used()
       })
     },
   }
+}
+
+function used(): ProblemError {
+  return new ProblemError('not-found', 'This link was used already, or has expired.')
 }
 
 function hashOf(token: string): string {

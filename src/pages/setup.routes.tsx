@@ -8,16 +8,22 @@ import { Page, view } from './layout.tsx'
 
 /** `/setup`: where the link of the log leads, as long as there is no admin. */
 export function setupRoutes({ brand, setup, ownForm, call }: PageDependencies) {
-  function show(c: Context, token: string, state: FormState) {
-    return view(c, <SetupPage brand={brand} token={token} state={state} />, { hasToken: true })
+  async function show(c: Context, token: string, state: FormState) {
+    const isGood = await setup.isGood(token)
+    return view(c, <SetupPage brand={brand} token={token} isGood={isGood} state={state} />, { hasToken: true })
+  }
+
+  async function assertOpen() {
+    if (!(await setup.isOpen())) throw new ProblemError('not-found', 'There is an administrator already.')
   }
 
   return new Hono<Env>()
     .get('/setup', async (c) => {
-      if (!(await setup.isOpen())) throw new ProblemError('not-found', 'There is an administrator already.')
+      await assertOpen()
       return show(c, c.req.query('token') ?? '', {})
     })
     .post('/setup', ownForm, async (c) => {
+      await assertOpen()
       const { token = '', name = '', email = '', password = '' } = await fieldsOf(c)
       const values = { name, email }
       const errors = faultsOf({ name, email, password })
@@ -35,16 +41,23 @@ export function setupRoutes({ brand, setup, ownForm, call }: PageDependencies) {
 
 interface SetupProps extends Pick<PageDependencies, 'brand'> {
   token: string
+  isGood: boolean
   state: FormState
 }
 
-function SetupPage({ brand, token, state }: SetupProps) {
+function SetupPage({ brand, token, isGood, state }: SetupProps) {
   return (
     <Page brand={brand} title="Set up">
       <h1>Make the first administrator</h1>
-      {token === '' ? (
+      {token === '' && (
         <Notice kind="info">Open the link that the service has written to its log when it started.</Notice>
-      ) : (
+      )}
+      {token !== '' && !isGood && (
+        <Notice kind="bad">
+          This link was used already, or has expired. Restart the service: it writes a new one to its log.
+        </Notice>
+      )}
+      {isGood && (
         <Form action="/setup" state={state} hidden={{ token }}>
           <NameField state={state} autofocus />
           <EmailField state={state} />
