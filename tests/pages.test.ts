@@ -179,6 +179,7 @@ describe('a password', () => {
     expect(textOf(await other.submit('/reset-password', { token, newPassword: 'short' }))).toContain(
       'at least 8 characters',
     )
+    expect((await other.open(`/reset-password?token=${token}`)).html).toContain('name="newPassword"')
     const done = await other.submit('/reset-password', { token, newPassword: 'a password of mine' })
     expect(textOf(done)).toContain('Your new password is set.')
     expect(lettersTo(email)).toContain('Your password was changed')
@@ -188,6 +189,11 @@ describe('a password', () => {
     expect(textOf(await other.submit('/reset-password', { token, newPassword: 'another of mine' }))).toContain(
       'This link',
     )
+    for (const path of [`/reset-password?token=${token}`, `/reset-password?token=${'x'.repeat(200)}`]) {
+      const dead = await other.open(path)
+      expect(textOf(dead)).toContain('was used already, or has expired.')
+      expect(dead.html).not.toContain('name="newPassword"')
+    }
   })
 
   test('looks the same for an address that nobody has', async () => {

@@ -35,6 +35,7 @@ import { demandClaims } from './id-token.ts'
 import { assertMail, type SendAfterCommit } from './mail-callbacks.ts'
 import { assertPassword, assertProfile } from './profile-hooks.ts'
 import { providerHooks } from './provider-hooks.ts'
+import { checkPasswordReset } from './reset-check.ts'
 import type { SessionCookies } from './session-cookie.ts'
 
 interface LatchkeyDependencies {
@@ -57,6 +58,7 @@ export function latchkeyPlugin(dependencies: LatchkeyDependencies) {
     endpoints: {
       changePassword: guard(changePassword, { rules: [notImpersonating, endsOtherSessions] }),
       resetPassword: guard(resetPassword),
+      checkPasswordReset,
       requestPasswordReset: evenly(requestPasswordReset),
       // Without mail a sign-up says itself that an address is taken.
       signUpEmail: mailer.isReal ? evenly(signUpEmail()) : signUpEmail(),

@@ -1,4 +1,4 @@
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
 import type { Env } from '../http/exchange.ts'
 import type { PageDependencies } from './dependencies.ts'
 import { EmailField, Form, type FormState, NewPasswordField, Notice } from './fields.tsx'
@@ -8,6 +8,12 @@ import { explain } from './words.ts'
 
 /** `/forgot-password`, and `/reset-password`, where the mailed link leads. */
 export function passwordRoutes({ brand, call, ownForm }: PageDependencies) {
+  /** Whether a link is good; where that cannot be told the form tells it later. */
+  async function isGood(c: Context, token: string): Promise<boolean> {
+    const { isOk, status, body } = await call(c, 'POST', '/api/auth/reset-password/check', { token })
+    return isOk ? (body as { status: boolean }).status : status !== 400
+  }
+
   return new Hono<Env>()
     .get('/forgot-password', (c) => view(c, <ForgotPage brand={brand} state={{}} />))
     .post('/forgot-password', ownForm, async (c) => {
@@ -18,9 +24,10 @@ export function passwordRoutes({ brand, call, ownForm }: PageDependencies) {
       return view(c, <ForgotPage brand={brand} state={state} />)
     })
     .get('/forgot-password/sent', (c) => view(c, <SentPage brand={brand} />))
-    .get('/reset-password', (c) => {
-      const token = c.req.query('token')
-      const state = token === undefined || c.req.query('error') !== undefined ? { problem: unusable } : {}
+    .get('/reset-password', async (c) => {
+      const given = c.req.query('token')
+      const token = given !== undefined && (await isGood(c, given)) ? given : undefined
+      const state = token === undefined ? { problem: unusable } : {}
       return view(c, <ResetPage brand={brand} token={token} state={state} />, { hasToken: true })
     })
     .post('/reset-password', ownForm, async (c) => {

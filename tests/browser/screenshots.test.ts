@@ -4,6 +4,7 @@ import { authConfig } from '../../auth.config.ts'
 import { oauthScopes } from '../../src/auth/oauth-scopes.ts'
 import { problemTypes } from '../../src/http/problem.ts'
 import { type SignedIn, startService, startServiceForFile } from '../harness.ts'
+import { mailedToken } from '../mails.ts'
 import { providerEnv } from '../provider-env.ts'
 import { beginSignIn, createRelyingParty, redirectUri, registerClient, tokensFor } from '../relying-party.ts'
 import { startChromium } from './chromium.ts'
@@ -12,6 +13,10 @@ import { startChromium } from './chromium.ts'
 const [service, fresh] = [await startServiceForFile({ env: providerEnv }), await startServiceForFile()]
 const chromium = await startChromium()
 const ada = await service.signIn(await service.createUser({ email: 'ada.lovelace@example.com', name: 'Ada Lovelace' }))
+await service.request('/api/auth/request-password-reset', {
+  json: { email: ada.email },
+  headers: { origin: service.baseUrl },
+})
 const bob = await service.createSignedIn()
 const link = fresh.logLines().find((line) => line.includes('/setup?token='))
 const setup = `/setup?token=${/token=([\w-]+)/.exec(link ?? '')?.[1]}`
@@ -50,7 +55,10 @@ const pages: Record<string, Subject> = {
   'sign-up': { path: '/sign-up', heading: 'Create an account' },
   'forgot-password': { path: '/forgot-password', heading: 'Reset your password' },
   'forgot-password-sent': { path: '/forgot-password/sent', heading: 'Look into your mail' },
-  'reset-password': { path: '/reset-password?token=x', heading: 'Choose a new password' },
+  'reset-password': {
+    path: `/reset-password?token=${mailedToken(service, ada.email)}`,
+    heading: 'Choose a new password',
+  },
   'reset-password-failed': { path: '/reset-password?error=INVALID_TOKEN', heading: 'Choose a new password' },
   'verify-email': { path: '/verify-email?token=x', heading: 'Confirm your address' },
   'verify-email-again': { path: '/verify-email', heading: 'Confirm your address' },
