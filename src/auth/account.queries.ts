@@ -1,11 +1,11 @@
 import type { Db } from '../db/database.ts'
 
 /** The user, if there is more than one way to sign in to their account. */
-export function findOwnerOfSeveral(db: Db, userId: string): Promise<{ email: string; name: string } | undefined> {
+export function findOwnerOfSeveral(db: Db, userId: string): Promise<{ email: string } | undefined> {
   return db
     .selectFrom('user')
     .innerJoin('account', 'account.user_id', 'user.id')
-    .select(['user.email', 'user.name'])
+    .select('user.email')
     .where('user.id', '=', userId)
     .groupBy('user.id')
     .having((eb) => eb.fn.countAll<number>(), '>', 1)

@@ -49,9 +49,7 @@ export function emailChange({ guard, mailer, send, messages, baseUrl }: Dependen
           expiresAt,
         })
         const query = new URLSearchParams({ change: token, email: newEmail })
-        await send(
-          messages.emailChange({ name: user.name, email: newEmail }, `${baseUrl}/verify-email?${query.toString()}`),
-        )
+        await send(messages.emailChange({ email: newEmail }, `${baseUrl}/verify-email?${query.toString()}`))
       }
       await send(messages.emailChangeAsked(user, newEmail))
       return json({ status: true })
@@ -73,7 +71,7 @@ export function emailChange({ guard, mailer, send, messages, baseUrl }: Dependen
       // What is pending for the old address goes with it, this link too.
       await context.internalAdapter.updateUser(user.id, { email: newEmail, emailVerified: true })
       await send(messages.emailChanged(user, newEmail))
-      await send(messages.emailChanged({ ...user, email: newEmail }, newEmail))
+      await send(messages.emailChanged({ email: newEmail }, newEmail))
       return json({ status: true })
     },
   )

@@ -2,10 +2,12 @@ import { renderToString } from 'hono/jsx/dom/server'
 import type { Brand } from '../auth/auth-config.ts'
 import type { Message } from './mailer.ts'
 
-/** Whom a mail is for. */
+/**
+ * Whom a mail is for. Nobody is called by name: anybody may have given one, of up to 200 characters, with the address of
+ * somebody else, who would read it with our name under it.
+ */
 export interface Recipient {
   email: string
-  name: string
 }
 
 export interface Letter {
@@ -21,16 +23,16 @@ export interface Letter {
 
 /** A mail in two forms with the same words: as text, and as HTML that loads nothing. */
 export function compose(brand: Brand, { to, subject, text, action, closing }: Letter): Message {
-  const lines = [`Hello ${to.name},`, text, ...(action ? [`${action.label}:\n${action.url}`] : []), closing, brand.name]
-  const page = <Html brand={brand} letter={{ to, subject, text, closing, ...(action && { action }) }} />
+  const lines = ['Hello,', text, ...(action ? [`${action.label}:\n${action.url}`] : []), closing, brand.name]
+  const page = <Html brand={brand} letter={{ subject, text, closing, ...(action && { action }) }} />
   return { to: to.email, subject, text: `${lines.join('\n\n')}\n`, html: `<!doctype html>${renderToString(page)}` }
 }
 
 const font = 'font-family: system-ui, -apple-system, "Segoe UI", sans-serif; font-size: 16px; line-height: 1.5'
 
 // Programs that show mail know no style sheets, so each element has its own style.
-function Html({ brand, letter }: { brand: Brand; letter: Letter }) {
-  const { to, subject, text, action, closing } = letter
+function Html({ brand, letter }: { brand: Brand; letter: Omit<Letter, 'to'> }) {
+  const { subject, text, action, closing } = letter
   const button = `display: inline-block; padding: 12px 24px; border-radius: 8px; background: ${brand.color.light}; color: #ffffff; font-weight: 600; text-decoration: none`
   return (
     <html lang="en">
@@ -42,7 +44,7 @@ function Html({ brand, letter }: { brand: Brand; letter: Letter }) {
       <body style={`margin: 0; padding: 24px; background: #f5f6f9; color: #1b1c22; ${font}`}>
         <div style="max-width: 480px; margin: 0 auto; padding: 32px; border-radius: 12px; background: #ffffff">
           <h1 style="margin: 0 0 16px; font-size: 22px; line-height: 1.3">{subject}</h1>
-          <p>Hello {to.name},</p>
+          <p>Hello,</p>
           <p>{text}</p>
           {action && (
             <>
