@@ -6,11 +6,13 @@ import { pathToFileURL } from 'node:url'
 import { base64url, type CryptoKey, generateKeyPair, SignJWT } from 'jose'
 import { afterAll, describe, expect, test } from 'vitest'
 import { createTestDatabase, secret } from './harness.ts'
+import { startMailServer } from './mail-server.ts'
 import { providerEnv } from './provider-env.ts'
 import { buildService, startProgram } from './service-process.ts'
 import { makeCertificate } from './standins/certificates.ts'
 import { providerNames, startStandIns } from './standins/providers.ts'
 import { freePort } from './throwaway-postgres.ts'
+import { newUser } from './visitor.ts'
 
 const root = buildService()
 const folder = mkdtempSync(join(tmpdir(), 'latchkey-id-token-'))
@@ -20,6 +22,7 @@ const standIns = await startStandIns(certificate)
 afterAll(standIns.close)
 const { env: database, remove } = await createTestDatabase()
 afterAll(remove)
+const { url: mailUrl } = await startMailServer()
 const port = await freePort()
 const origin = `http://localhost:${port}`
 
@@ -32,6 +35,8 @@ test('the service starts', async () => {
     BETTER_AUTH_URL: origin,
     BETTER_AUTH_SECRET: secret,
     RATE_LIMIT: '0',
+    SMTP_URL: mailUrl,
+    MAIL_FROM: 'auth@example.com',
     NODE_EXTRA_CA_CERTS: certificate.authority,
     NODE_OPTIONS: `--import=${pathToFileURL('tests/standins/preload.mjs').href}`,
     STANDIN_NAMES: providerNames.join(','),
@@ -61,13 +66,17 @@ const signed = (given: object, head = header, key: CryptoKey | Uint8Array = stan
   new SignJWT({ ...given }).setProtectedHeader(head).sign(key)
 const segment = (value: object) => base64url.encode(JSON.stringify(value))
 
-async function signInWith(token: string, path = '/sign-in/social') {
-  const response = await fetch(`${origin}/api/auth${path}`, {
+function post(path: string, json: object): Promise<Response> {
+  return fetch(`${origin}/api/auth${path}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', origin },
-    body: JSON.stringify({ provider: 'google', idToken: { token } }),
+    body: JSON.stringify(json),
   })
-  return { status: response.status, cookies: response.headers.getSetCookie().join() }
+}
+
+async function signInWith(token: string, path = '/sign-in/social') {
+  const response = await post(path, { provider: 'google', idToken: { token } })
+  return { status: response.status, cookies: response.headers.getSetCookie().join(), body: await response.json() }
 }
 
 describe('X-05 an ID token that a client brings', () => {
@@ -99,6 +108,19 @@ describe('X-05 an ID token that a client brings', () => {
 
     expect(status).toBe(401)
     expect(cookies).not.toContain('session_token=')
+  })
+
+  test('does not tell whether anybody has the address, unless Google has verified it', async () => {
+    const { email, ...user } = newUser()
+    expect((await post('/sign-up/email', { email, ...user })).status).toBe(200)
+
+    const [known, unknown] = [
+      await signInWith(await signed(claims({ email, email_verified: false }))),
+      await signInWith(await signed(claims({ email_verified: false }))),
+    ]
+
+    expect(known).toEqual({ status: 403, cookies: '', body: expect.objectContaining({ code: 'EMAIL_NOT_VERIFIED' }) })
+    expect(unknown).toEqual(known)
   })
 
   test('adds nothing to an account in a session of nobody', async () => {

@@ -224,6 +224,11 @@ test('an address that the provider has not verified must be verified first where
   expect(textOf(sight)).toContain('The provider has not verified your e-mail address.')
   expect(isSignedIn(visitor)).toBe(false)
   await expect.poll(() => mails.filter(({ to }) => to.includes(person.email)).length, { timeout: 5_000 }).toBe(1)
+  // It is not told whether somebody has an account with the address.
+  const { email } = await mailing.createUser()
+  const known = await signIn(newPerson({ email, isVerified: false }), mailing)
+  expect([known.sight.at, known.sight.html]).toEqual([sight.at, sight.html])
+  expect(isSignedIn(known.visitor)).toBe(false)
 })
 
 test('X-13 a picture is kept only with https, and never asked for', async () => {

@@ -35,6 +35,7 @@ import { demandClaims } from './id-token.ts'
 import { assertMail, type SendAfterCommit } from './mail-callbacks.ts'
 import { assertPassword, assertProfile } from './profile-hooks.ts'
 import { providerHooks } from './provider-hooks.ts'
+import { noteVerification, providerSignIn } from './provider-sign-in.ts'
 import { checkPasswordReset } from './reset-check.ts'
 import type { SessionCookies } from './session-cookie.ts'
 
@@ -54,7 +55,12 @@ export function latchkeyPlugin(dependencies: LatchkeyDependencies) {
   const { db, guard, sessionCookies, mailer, send, messages, log } = dependencies
   return {
     id: 'latchkey',
-    init: ({ socialProviders }) => socialProviders.forEach(demandClaims),
+    init({ socialProviders }) {
+      for (const provider of socialProviders) {
+        demandClaims(provider)
+        noteVerification(provider)
+      }
+    },
     endpoints: {
       changePassword: guard(changePassword, { rules: [notImpersonating, endsOtherSessions] }),
       resetPassword: guard(resetPassword),
@@ -74,6 +80,7 @@ export function latchkeyPlugin(dependencies: LatchkeyDependencies) {
       accountInfo: guard(accountInfo, asksProvider),
       ...emailChange(dependencies),
       ...emailVerification(dependencies),
+      ...providerSignIn,
     },
     hooks: {
       before: [
