@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { z } from '@hono/zod-openapi'
 import { expect, test } from 'vitest'
 import { startServiceForFile, type TestUser } from './harness.ts'
+import { providerEnv } from './provider-env.ts'
 import { bodyOf, invalidAt, problemOf } from './wire.ts'
 
-const service = await startServiceForFile()
+const service = await startServiceForFile({ env: providerEnv })
 const { db, request } = service
 const admin = await service.createSignedIn('admin')
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { expect, test } from 'vitest'
-import { startServiceForFile } from './harness.ts'
+import { expect, onTestFinished, test } from 'vitest'
+import { startService, startServiceForFile } from './harness.ts'
 import { mailsTo } from './mails.ts'
 import { providerEnv } from './provider-env.ts'
 import { createVisitor, signUp, textOf } from './visitor.ts'
@@ -40,6 +40,33 @@ test('the account shows the ways to sign in, and lets its owner remove all but t
     .where('email', '=', email)
     .executeTakeFirstOrThrow()
   expect(textOf(await visitor.submit('/account/unlink', { id: last }))).toContain('This is your last way to sign in.')
+})
+
+test('a provider that is configured no more is no way in', async () => {
+  const { GITHUB_CLIENT_ID, GITHUB_CLIENT_SECRET } = providerEnv
+  const later = await startService({ env: { GITHUB_CLIENT_ID, GITHUB_CLIENT_SECRET } })
+  onTestFinished(later.stop)
+  const user = await later.createUser()
+  const { internalAdapter } = await later.services.auth.$context
+  const create = (providerId: string) =>
+    internalAdapter.createAccount({ userId: user.id, providerId, accountId: randomUUID() })
+  const [google, github] = [await create('google'), await create('github')]
+  const { cookie } = await later.signIn(user)
+  const unlink = async ({ id }: { id: string }) =>
+    (await later.request('/api/auth/unlink-account', { cookie, json: { accountId: id } })).status
+
+  const page = await createVisitor(later, cookie).open('/account')
+  expect(page.html.match(/aria-label="Remove [^"]+"/g)).toEqual(['aria-label="Remove google"'])
+
+  expect([await unlink(github), await unlink(google), await unlink(github)]).toEqual([400, 200, 400])
+  const left = await later.db.selectFrom('account').select('id').where('user_id', '=', user.id).execute()
+  expect(left).toEqual([{ id: github.id }])
+})
+
+test('there is no list of providers without any', async () => {
+  const { visitor } = await signUp(service)
+
+  expect((await visitor.open('/account')).html).not.toContain('<ul class="rows"></ul>')
 })
 
 test('the first way to sign in is how an account begins, and is not told', async () => {

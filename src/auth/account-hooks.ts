@@ -1,7 +1,8 @@
 import type { BetterAuthOptions } from 'better-auth'
 import type { Db } from '../db/database.ts'
 import type { Messages } from '../mail/messages.ts'
-import { findOwnerOfSeveral } from './account.queries.ts'
+import { findOwnerOfSeveral, findWaysIn } from './account.queries.ts'
+import { type Rule, refused } from './endpoint-guard.ts'
 import type { SendAfterCommit } from './mail-callbacks.ts'
 import type { Provider } from './providers.ts'
 
@@ -10,6 +11,19 @@ interface Dependencies {
   send: SendAfterCommit
   messages: Messages
   providers: readonly Provider[]
+}
+
+/** Refuses to remove the last way in: one with a provider that is configured no more is none. */
+export function keepsWayIn(providers: readonly Provider[]): Rule {
+  return async ({ db, actor, body }) => {
+    const ways = await findWaysIn(
+      db,
+      actor.id,
+      providers.map(({ id }) => id),
+    )
+    if (ways.every((id) => id === body['accountId']))
+      throw refused('FAILED_TO_UNLINK_LAST_ACCOUNT', 'This is the last way to sign in', 'BAD_REQUEST')
+  }
 }
 
 /** Tells people when another way to sign in to their account is added. */

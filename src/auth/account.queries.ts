@@ -22,3 +22,19 @@ export async function hasPassword(db: Db, userId: string): Promise<boolean> {
     .executeTakeFirst()
   return account !== undefined
 }
+
+/** The accounts with which a user can sign in: that of a password, and those of these providers. */
+export async function findWaysIn(db: Db, userId: string, providerIds: readonly string[]): Promise<string[]> {
+  const accounts = await db
+    .selectFrom('account')
+    .select('id')
+    .where('user_id', '=', userId)
+    .where(({ eb, or, and }) =>
+      or([
+        and([eb('provider_id', '=', 'credential'), eb('password', 'is not', null)]),
+        ...(providerIds.length > 0 ? [eb('provider_id', 'in', [...providerIds])] : []),
+      ]),
+    )
+    .execute()
+  return accounts.map(({ id }) => id)
+}

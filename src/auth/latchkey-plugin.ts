@@ -25,6 +25,7 @@ import { type Log, scrub } from '../log.ts'
 import type { Mailer } from '../mail/mailer.ts'
 import type { Messages } from '../mail/messages.ts'
 import { hasPassword } from './account.queries.ts'
+import { keepsWayIn } from './account-hooks.ts'
 import { endTokens, findAuthority, lockRole, slideSession } from './authority.queries.ts'
 import { tellCaller } from './caller.ts'
 import { emailChange } from './email-change.ts'
@@ -36,6 +37,7 @@ import { assertMail, type SendAfterCommit } from './mail-callbacks.ts'
 import { assertPassword, assertProfile } from './profile-hooks.ts'
 import { providerHooks } from './provider-hooks.ts'
 import { noteVerification, providerSignIn } from './provider-sign-in.ts'
+import type { Provider } from './providers.ts'
 import { checkPasswordReset } from './reset-check.ts'
 import type { SessionCookies } from './session-cookie.ts'
 
@@ -47,12 +49,13 @@ interface LatchkeyDependencies {
   sessionCookies: SessionCookies
   mailer: Mailer
   send: SendAfterCommit
+  providers: readonly Provider[]
   log: Log
 }
 
 /** What this service changes in Better-Auth's own endpoints. An endpoint here replaces the one of the same name there. */
 export function latchkeyPlugin(dependencies: LatchkeyDependencies) {
-  const { db, guard, sessionCookies, mailer, send, messages, log } = dependencies
+  const { db, guard, sessionCookies, mailer, send, messages, providers, log } = dependencies
   return {
     id: 'latchkey',
     init({ socialProviders }) {
@@ -72,7 +75,7 @@ export function latchkeyPlugin(dependencies: LatchkeyDependencies) {
       revokeSessions: guard(revokeSessions, { rules: [notImpersonating, endsTokens] }),
       revokeOtherSessions: guard(revokeOtherSessions, { rules: [notImpersonating, endsTokens] }),
       linkSocialAccount: guard(linkSocialAccount, asksProvider),
-      unlinkAccount: guard(unlinkAccount, { rules: [notImpersonating, oneAtATime] }),
+      unlinkAccount: guard(unlinkAccount, { rules: [notImpersonating, oneAtATime, keepsWayIn(providers)] }),
       updateUser: guard(updateUser(), { rules: [notImpersonating] }),
       revokeSession: guard(revokeSession, { rules: [notImpersonating] }),
       getAccessToken: guard(getAccessToken, asksProvider),

@@ -14,6 +14,7 @@ import { keyPairConfig } from './mint-key.ts'
 import { oauthPlugin } from './oauth-provider.ts'
 import { oidcPlugin } from './oidc.ts'
 import type { Authenticate } from './principal.ts'
+import { providersOf } from './providers.ts'
 import type { Roles } from './roles.ts'
 import type { SessionCookies } from './session-cookie.ts'
 import type { SigningKeys } from './signing-keys.ts'
@@ -42,7 +43,7 @@ export function authPlugins({ config, db, roles, keys, authenticate, ...rest }: 
     oauthPlugin({ config, db, authenticate, guard }),
     openAPI({ disableDefaultReference: true }),
     ...(config.oidc ? [oidcPlugin(config.oidc, config, rest.log)] : []),
-    latchkeyPlugin({ ...rest, db, guard, baseUrl: config.baseUrl }),
+    latchkeyPlugin({ ...rest, db, guard, baseUrl: config.baseUrl, providers: providersOf(config) }),
   ]
 }
 

@@ -57,28 +57,33 @@ export function SignInMethods({ accounts, providers, hasPassword, state = {} }: 
   if (linked.length === 0 && providers.length === 0 && !state.problem) return null
   const nameOf = (id: string) => providers.find((provider) => provider.id === id)?.name ?? id
   const others = providers.filter(({ id }) => !linked.some(({ providerId }) => providerId === id))
+  const isConfigured = (id: string) => providers.some((provider) => provider.id === id)
+  const hasAnotherThan = (id: string) =>
+    hasPassword || linked.some((account) => account.id !== id && isConfigured(account.providerId))
   return (
     <Section id="methods" title="Ways to sign in">
       {state.problem && <Notice kind="bad">{state.problem}</Notice>}
-      <ul class="rows">
-        {linked.map(({ id, providerId, createdAt }) => (
-          <li>
-            <div>
-              <strong>{nameOf(providerId)}</strong>
-              <p class="hint">
-                since <Time at={createdAt} />
-              </p>
-            </div>
-            {(hasPassword || linked.length > 1) && (
-              <Form action="/account/unlink" hidden={{ id }}>
-                <button type="submit" class="quiet small" aria-label={`Remove ${nameOf(providerId)}`}>
-                  Remove
-                </button>
-              </Form>
-            )}
-          </li>
-        ))}
-      </ul>
+      {linked.length > 0 && (
+        <ul class="rows">
+          {linked.map(({ id, providerId, createdAt }) => (
+            <li>
+              <div>
+                <strong>{nameOf(providerId)}</strong>
+                <p class="hint">
+                  since <Time at={createdAt} />
+                </p>
+              </div>
+              {hasAnotherThan(id) && (
+                <Form action="/account/unlink" hidden={{ id }}>
+                  <button type="submit" class="quiet small" aria-label={`Remove ${nameOf(providerId)}`}>
+                    Remove
+                  </button>
+                </Form>
+              )}
+            </li>
+          ))}
+        </ul>
+      )}
       {others.map(({ id, name }) => (
         <Form action="/account/link" hidden={{ provider: id }}>
           <button type="submit" class="quiet">
