@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { sql } from 'kysely'
 import { expect, test } from 'vitest'
 import { createDoors, sessionCookieIn } from './doors.ts'
 import { password, type SignedIn, startServiceForFile } from './harness.ts'
+import { age as ageOf } from './session-age.ts'
 
 const service = await startServiceForFile()
 const { db } = service
@@ -25,16 +25,7 @@ async function lifeOf(session: SignedIn) {
   return { idle: expires_at.getTime() - created_at.getTime(), most: not_after.getTime() - created_at.getTime() }
 }
 
-/** Lets time pass for a session: everything about it was so much earlier. */
-async function age({ sessionId }: SignedIn, ms: number): Promise<void> {
-  const by = sql`${ms / 1_000} * interval '1 second'`
-  await db.transaction().execute(async (trx) => {
-    await sql`alter table session disable trigger session_slide`.execute(trx)
-    await sql`update session set created_at = created_at - ${by}, updated_at = updated_at - ${by},
-      expires_at = expires_at - ${by}, not_after = not_after - ${by} where id = ${sessionId}`.execute(trx)
-    await sql`alter table session enable trigger session_slide`.execute(trx)
-  })
-}
+const age = (session: SignedIn, ms: number) => ageOf(service, session, ms)
 
 async function signIn(rememberMe: boolean): Promise<SignedIn> {
   const { email } = await createMember()

@@ -3,6 +3,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { startService, startServiceForFile } from './harness.ts'
 import { mailsTo } from './mails.ts'
 import { providerEnv } from './provider-env.ts'
+import { age } from './session-age.ts'
 import { createVisitor, signUp, textOf } from './visitor.ts'
 
 const service = await startServiceForFile({ env: providerEnv })
@@ -87,6 +88,24 @@ test('who has no password is led to one, and is asked for none', async () => {
   expect(textOf(page)).toContain('You have no password: you sign in with another service.')
   expect(page.html).not.toContain('type="password"')
   expect(page.html).not.toContain('aria-label="Remove GitHub"')
+})
+
+test('who has no password gets another address in a session that is fresh', async () => {
+  const user = await service.createUser()
+  await link(user.email, 'github')
+  const newEmail = `${randomUUID()}@example.com`
+  const ask = async (ageMs: number) => {
+    const session = await service.signIn(user)
+    await age(service, session, ageMs)
+    return createVisitor(service, session.cookie).submit('/account/email', { newEmail })
+  }
+
+  const refused = await ask(24 * 3_600_000)
+  expect(textOf(refused)).toContain('To do this, sign in again first.')
+  expect(mailsTo(service, newEmail)).toEqual([])
+
+  expect((await ask(23 * 3_600_000)).at).toBe('/account?notice=email')
+  expect(mailsTo(service, newEmail)).toHaveLength(1)
 })
 
 test.each(['google', 'github'])(

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { AuthContext } from '@better-auth/core'
 import { createAuthEndpoint, sensitiveSessionMiddleware } from 'better-auth/api'
 import { z } from 'zod'
 import type { Mailer } from '../mail/mailer.ts'
@@ -16,10 +17,14 @@ interface Dependencies {
   baseUrl: string
 }
 
+interface OwnedContext extends Pick<AuthContext, 'internalAdapter' | 'password' | 'sessionConfig'> {
+  session: { session: { createdAt: Date }; user: { id: string } }
+}
+
 const lifeMs = 3_600_000
 
 /**
- * The change of one's own address: asked for with the password, confirmed by a link to the new address in a session of
+ * The change of one's own address: asked for with the password or, without one, in a fresh session; confirmed by a link to the new address in a session of
  * the same user. In place of Better-Auth's own, whose link is bound to the old address and signs in whoever opens it.
  */
 export function emailChange({ guard, mailer, send, messages, baseUrl }: Dependencies) {
@@ -29,16 +34,17 @@ export function emailChange({ guard, mailer, send, messages, baseUrl }: Dependen
       method: 'POST',
       body: z.object({ newEmail: Email, password: z.string().optional() }),
       use: [sensitiveSessionMiddleware],
-      metadata: documented('changeEmail', 'Ask to change one’s e-mail address', '`password` is needed by who has one.'),
+      metadata: documented(
+        'changeEmail',
+        'Ask to change one’s e-mail address',
+        '`password` is needed by who has one, a fresh session by who has none.',
+      ),
     },
     async ({ body: { newEmail, password }, context, json }) => {
       const { user } = context.session
       assertMail(mailer)
       if (newEmail === user.email) throw refused('SAME_EMAIL', 'This is your address already', 'BAD_REQUEST')
-      const account = await context.internalAdapter.findCredentialAccount(user.id)
-      if (account?.password && !(await context.password.verify({ hash: account.password, password: password ?? '' }))) {
-        throw refused('INVALID_PASSWORD', 'Invalid password', 'BAD_REQUEST')
-      }
+      await assertOwner(context, password)
       // The answer does not tell whether somebody else has the address; nothing is sent to them.
       if (!(await context.internalAdapter.findUserByEmail(newEmail))) {
         const token = randomBytes(18).toString('base64url')
@@ -79,6 +85,18 @@ export function emailChange({ guard, mailer, send, messages, baseUrl }: Dependen
     changeEmail: guard(ask, { rules: [notImpersonating] }),
     confirmEmailChange: guard(confirm, { rules: [notImpersonating] }),
   }
+}
+
+/** @throws APIError unless whoever asks knows the password or, where there is none, has just signed in */
+async function assertOwner(context: OwnedContext, password = ''): Promise<void> {
+  const { session, user } = context.session
+  const account = await context.internalAdapter.findCredentialAccount(user.id)
+  if (account?.password) {
+    if (await context.password.verify({ hash: account.password, password })) return
+    throw refused('INVALID_PASSWORD', 'Invalid password', 'BAD_REQUEST')
+  }
+  if (Date.now() - session.createdAt.getTime() < context.sessionConfig.freshAge * 1_000) return
+  throw refused('SESSION_NOT_FRESH', 'Session is not fresh')
 }
 
 // Bound to the address: a link cannot be made to mean another one.
