@@ -59,6 +59,26 @@ describe('the account', () => {
     expect([email, newEmail].map((to) => told.filter((line) => line.includes(`"to":"${to}"`)).length)).toEqual([1, 1])
   })
 
+  test.each<[string, Record<string, string>, string, string]>([
+    ['/account/profile', { name: ' ' }, 'name', 'It must have 1 to 200 characters.'],
+    ['/account/email', { newEmail: 'a@b', password }, 'newEmail', 'This is not an e-mail address that can be used.'],
+    ['/forgot-password', { email: 'a@b' }, 'email', 'This is not an e-mail address that can be used.'],
+  ])('tells beside the field of %s what is wrong with it, and keeps it', async (action, fields, field, says) => {
+    const { visitor } = await signedUp()
+
+    const { html } = await visitor.submit(action, fields)
+
+    expect(html).toContain(`<p class="error" id="${field}-error">${says}</p>`)
+    expect(html).toContain(`value="${Object.values(fields)[0]}"`)
+    expect(html).not.toContain('role="alert"')
+  })
+
+  test('says when the session to end is gone', async () => {
+    const { visitor } = await signedUp()
+
+    expect(textOf(await visitor.submit('/account/sessions', { id: 'nothing' }))).toContain('This is not there any more')
+  })
+
   test('does not tell that somebody else has an address, and does not take it', async () => {
     const { visitor, email } = await signedUp()
     const other = await signedUp()

@@ -1,3 +1,5 @@
+import type { z } from '@hono/zod-openapi'
+import type { Problem } from '../http/problem.ts'
 import type { Answer } from './calls.ts'
 import type { FormState } from './fields.tsx'
 
@@ -6,6 +8,8 @@ interface Fault {
   field?: string
   text: string
 }
+
+const notAnAddress = 'This is not an e-mail address that can be used.'
 
 // By the codes of Better-Auth and the problem types of `/api/v1`.
 const faults: Record<string, Fault> = {
@@ -18,7 +22,7 @@ const faults: Record<string, Fault> = {
     text: 'This did not work. If you have an account already, sign in, or reset your password.',
   },
   EMAIL_PASSWORD_SIGN_UP_DISABLED: { text: 'New accounts are made by an administrator here.' },
-  INVALID_EMAIL: { field: 'email', text: 'This is not an e-mail address that can be used.' },
+  INVALID_EMAIL: { field: 'email', text: notAnAddress },
   SAME_EMAIL: { field: 'newEmail', text: 'This is your address already.' },
   INVALID_NAME: { field: 'name', text: 'Give a name of 1 to 200 characters.' },
   PASSWORD_TOO_SHORT: { field: 'newPassword', text: 'A password needs at least 8 characters.' },
@@ -33,6 +37,9 @@ const faults: Record<string, Fault> = {
   SESSION_EXPIRED: { text: 'To do this, sign in again first.' },
   SESSION_NOT_FRESH: { text: 'To do this, sign in again first.' },
   LAST_ADMIN: { text: 'There must always be an active admin: make somebody else an admin first.' },
+  FORBIDDEN: { text: 'You may not do this.' },
+  NOT_FOUND: { text: 'This is not there any more, so there is nothing to do.' },
+  ACCOUNT_NOT_FOUND: { text: 'This is not there any more, so there is nothing to do.' },
   IMPERSONATING: { text: 'You cannot do this while you act as somebody else.' },
   FAILED_TO_UNLINK_LAST_ACCOUNT: { text: 'This is your last way to sign in. Set a password first.' },
   PROVIDER_UNAVAILABLE: {
@@ -50,9 +57,24 @@ export function explain(answer: Answer, fields: readonly string[]): FormState {
   if (answer.status === 429) {
     return { problem: `Too many attempts. Try again in ${answer.retryAfter ?? '60'} seconds.` }
   }
+  const errors = Object.fromEntries(faultsOf(answer).filter(([field]) => fields.includes(field)))
+  if (Object.keys(errors).length > 0) return { errors }
   const code = answer.code?.replaceAll('-', '_').toUpperCase() ?? ''
   const { field, text } = faults[code] ?? { text: 'This did not work. Check what you have entered and try again.' }
   // The same fault is beside another field where that is the one there is.
   const at = field === 'newPassword' && !fields.includes(field) ? 'password' : field
   return at !== undefined && fields.includes(at) ? { errors: { [at]: text } } : { problem: text }
+}
+
+/** What does not have the form that the API asks for, by field. */
+function faultsOf({ code, message, body }: Answer): [field: string, text: string][] {
+  if (code === 'validation') {
+    const { errors = [] } = body as z.infer<typeof Problem>
+    return errors.map(({ pointer = '', detail }) => [pointer.slice(1), `It ${detail}.`])
+  }
+  if (code !== 'VALIDATION_ERROR') return []
+  return [...message.matchAll(/\[body\.(\w+)\]/g)].map(([, field = '']) => [
+    field,
+    /email$/i.test(field) ? notAnAddress : 'This cannot be used.',
+  ])
 }
