@@ -26,7 +26,7 @@ interface FieldProps {
   autofocus?: boolean
 }
 
-/** A labelled input with its hint and its error. A password is never sent back. */
+/** A labelled input with its hint and its error; the first that is wrong has the focus. A password is never sent back. */
 export function Field({
   state,
   name,
@@ -36,9 +36,11 @@ export function Field({
   hint,
   value = '',
   required = true,
+  autofocus,
   ...input
 }: FieldProps) {
   const error = state.errors?.[name]
+  const [firstFault = autofocus ? name : undefined] = Object.keys(state.errors ?? {})
   const id = form === undefined ? name : `${form}-${name}`
   const described = [hint && `${id}-hint`, error && `${id}-error`].filter(Boolean).join(' ')
   return (
@@ -63,7 +65,7 @@ export function Field({
         autocomplete={input.autocomplete}
         minlength={input.minLength}
         maxlength={input.maxLength}
-        autofocus={input.autofocus}
+        autofocus={firstFault === name}
         spellcheck={type === 'text' ? undefined : false}
         autocapitalize={type === 'text' ? undefined : 'none'}
         aria-invalid={error ? 'true' : undefined}
@@ -101,10 +103,11 @@ interface NoticeProps {
   children?: Child
 }
 
-/** A message above a form; a bad one is read out at once. */
+/** A message above a form; a bad one has the focus, so that it is seen and read out wherever it stands. */
 export function Notice({ kind, children }: NoticeProps) {
+  const attributes = kind === 'bad' ? { role: 'alert', tabindex: -1, autofocus: true } : { role: 'status' }
   return (
-    <p class={`notice ${kind}`} role={kind === 'bad' ? 'alert' : 'status'}>
+    <p class={`notice ${kind}`} {...attributes}>
       {children}
     </p>
   )

@@ -1,5 +1,6 @@
-import type { Page } from 'playwright-core'
+import type { Locator, Page } from 'playwright-core'
 import { expect, test } from 'vitest'
+import { createDoors } from '../doors.ts'
 import { startServiceForFile } from '../harness.ts'
 import { newUser } from '../visitor.ts'
 import { startChromium } from './chromium.ts'
@@ -8,6 +9,7 @@ import { focused, tabTo } from './keyboard.ts'
 const service = await startServiceForFile()
 const chromium = await startChromium()
 const origin = service.baseUrl
+const { createMember } = await createDoors(service)
 
 /** What gets the focus with a key that is pressed so often, the first being what has it already. */
 async function stops(page: Page, key: string, count: number): Promise<string[]> {
@@ -86,3 +88,33 @@ test('the keyboard alone signs up, out and in again', async () => {
   expect(new URL(page.url()).hash).toBe('#content')
   expect(watched).toEqual({ errors: [], violations: [], strays: [] })
 })
+
+test.each([true, false])('what is wrong on a long page has the focus, and is seen (with scripts: %s)', async (isOn) => {
+  const as = await createMember()
+  const options = { as, viewport: { width: 320, height: 640 }, javaScriptEnabled: isOn }
+  const { page } = await chromium.open(origin, '/account', options)
+
+  await page.getByLabel('New e-mail address').fill('ada@example.com')
+  await page.getByLabel('Your password').first().fill('wrong')
+  await page.getByRole('button', { name: 'Change the address' }).click()
+  const fault = page.getByText('This is not your password.')
+  await fault.waitFor()
+  expect(await isSeen(fault)).toBe(true)
+  expect(await focused(page)).toBe('Your password')
+
+  await service.signIn(as)
+  await page.goto(`${origin}/account`)
+  await service.db.deleteFrom('session').where('user_id', '=', as.id).where('id', '!=', as.sessionId).execute()
+  await page.getByRole('button', { name: /^End the session of/ }).click()
+  const notice = page.getByText('This is not there any more')
+  await notice.waitFor()
+  expect(await isSeen(notice)).toBe(true)
+  expect(await focused(page)).toContain('This is not there any more')
+  await chromium.screenshot(page, 'focus-fault')
+})
+
+/** Whether something is on the screen, and nothing needs to be scrolled for it. */
+async function isSeen(locator: Locator): Promise<boolean> {
+  const box = await locator.boundingBox()
+  return box !== null && box.y >= 0 && box.y + box.height <= 640
+}
