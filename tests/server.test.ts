@@ -74,6 +74,23 @@ test.each([
   await expect.poll(() => told).toEqual([[id, status]])
 })
 
+test('a request of HTTP/1.0 needs no host', async () => {
+  const server = createServer({
+    fetch: (request) => new Response(new URL(request.url).pathname),
+    headers: {},
+    onExchange: () => {},
+    onRefused: () => {},
+    onError: () => {},
+  }).listen(0, '127.0.0.1')
+  onTestFinished(() => void server.close())
+  await once(server, 'listening')
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+
+  socket.write('GET /health HTTP/1.0\r\n\r\n')
+
+  expect(await text(socket)).toMatch(/^HTTP\/1.1 200 [^]*\r\n\r\n\/health$/)
+})
+
 test('a handler that is asked without createServer says so', async () => {
   const app = createRouter()
   app.get('/', (c) => c.text(requestId(c)))

@@ -58,6 +58,8 @@ export function createServer({ fetch, headers, onExchange, onRefused, onError }:
   }
 
   const server = createHttpServer(limits, (incoming, outgoing) => {
+    // HTTP/1.0 needs none, and some load balancers ask so; no host that a client names is believed.
+    if (incoming.httpVersion === '1.0') incoming.headers.host ??= 'localhost'
     const exchange = open(incoming, outgoing)
     listener(incoming, outgoing).catch((error: unknown) => {
       if (error instanceof RequestError) return refuse(outgoing, exchange, malformedTarget)
