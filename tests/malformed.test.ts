@@ -35,6 +35,21 @@ test('a body that is not UTF-8 is refused by Better-Auth’s endpoints too', asy
 })
 
 test.each([
+  ['GET', '/users?limit=1&limit=2', undefined, 'limit: is given more than once'],
+  ['GET', '/users?include=x', undefined, 'include: is not one of: total'],
+  ['GET', '/users?sort=x', undefined, 'sort: is not one of: createdAt, -createdAt, email, -email, name, -name'],
+  ['PATCH', '/users/me', { name: ['Ada'] }, '/name: is not of the type string'],
+  ['PUT', '/users/me/role', {}, '/role: is missing'],
+  ['PUT', '/users/me/role', [], 'is not of the type object'],
+  ['POST', '/clients', { name: 'Shop', redirectUris: 'https://x' }, '/redirectUris: is not of the type array'],
+])('%s %s with %j says what is wrong in words of the wire', async (method, path, json, detail) => {
+  const response = await request(`/api/v1${path}`, { method, json, token: admin.token })
+
+  expect(response.status).toBe(422)
+  expect(await response.json()).toMatchObject({ detail })
+})
+
+test.each([
   ['q=%FF', 'q'],
   ['q=a%', 'q'],
   ['role=user&q=%C3%28', 'q'],
