@@ -88,6 +88,20 @@ test('who has no password deletes the account without one', async () => {
   expect((await rowsOf(ada.id)).user).toEqual([])
 })
 
+test('nothing that a stranger asks of a provider is logged as an error', async () => {
+  const since = service.logLines().length
+  const asked = ['callback/google?code=x&state=y', 'callback/google?code=x', 'callback/nobody?error=x&state=y']
+  for (const path of asked) await request(`/api/auth/${path}`)
+  await request('/api/auth/sign-in/social', { json: { provider: 'nobody' }, headers: { origin: baseUrl } })
+
+  const levels = service
+    .logLines()
+    .slice(since)
+    .map((line) => (JSON.parse(line) as { level: number }).level)
+  expect(levels.length).toBeGreaterThan(asked.length)
+  expect(Math.max(...levels)).toBe(40)
+})
+
 test('a mailed token cannot be read from the database', async () => {
   const ada = await createMember()
   await request('/api/auth/request-password-reset', { json: { email: ada.email }, headers: { origin: baseUrl } })

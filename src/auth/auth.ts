@@ -35,7 +35,8 @@ export function createAuth(dependencies: AuthDependencies) {
     onAPIError: { throw: true, errorURL: '/error' },
     logger: {
       level: 'warn',
-      log: (level, message, ...args) => log[level]({ source: 'better-auth', ...errorIn(args) }, scrub(message)),
+      log: (level, message, ...args) =>
+        log[levels.get(message) ?? level]({ source: 'better-auth', ...errorIn(args) }, scrub(message)),
     },
     advanced: advanced(config, log),
     rateLimit: { enabled: config.rateLimit > 0, storage: 'database', modelName: 'rate_limit', fields: rateLimitFields },
@@ -120,6 +121,16 @@ function passwords({ signUpOpen }: Config, mailer: Mailer) {
     }),
   } satisfies BetterAuthOptions['emailAndPassword']
 }
+
+// What any stranger can cause is no error of ours, and a failed sign-in has a line that says more.
+const levels = new Map<string, 'warn' | 'debug'>([
+  ['Failed to parse state', 'warn'],
+  ['State not found', 'warn'],
+  ['Provider not found. Make sure to add the provider in your auth config', 'debug'],
+  ['User not found', 'debug'],
+  ['Password not found', 'debug'],
+  ['Invalid password', 'debug'],
+])
 
 function errorIn(args: unknown[]): { err?: Error } {
   const err = args.find((arg) => arg instanceof Error)
