@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs'
-import { authConfig } from '../auth.config.ts'
+import { existsSync, statSync } from 'node:fs'
 import { runAdmin } from './admin/cli.ts'
 import { ConfigError, parseConfig } from './config.ts'
 import { DirectoryInUseError } from './db/directory-lock.ts'
@@ -22,9 +21,17 @@ function fail(error: unknown): void {
   process.exit(1)
 }
 
+function loadEnv(): void {
+  if (!existsSync('.env')) return
+  if (statSync('.env').isDirectory()) throw new ConfigError(['.env: is a folder, not a file'])
+  process.loadEnvFile('.env')
+}
+
 const [command = 'serve', ...rest] = process.argv.slice(2)
 try {
-  if (existsSync('.env')) process.loadEnvFile('.env')
+  loadEnv()
+  // Only now, so that what is wrong with it is told like any other fault.
+  const { authConfig } = await import('../auth.config.ts')
   const env = { ...process.env }
   const config = parseConfig(env)
   const log = createLog(config.logLevel)

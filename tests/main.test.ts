@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'kysely'
@@ -8,7 +8,7 @@ import { type DatabaseConfig, openDatabase } from '../src/db/database.ts'
 import { readMigrations } from '../src/db/migrate.ts'
 import { databaseUrl, onServer } from './database-template.ts'
 import { createTestDatabase, secret } from './harness.ts'
-import { buildService, startProcess } from './service-process.ts'
+import { buildService, startProcess, startProgram } from './service-process.ts'
 import { freePort } from './throwaway-postgres.ts'
 
 const root = buildService()
@@ -21,14 +21,17 @@ async function settings(): Promise<Record<string, string>> {
   return { PORT: port, BETTER_AUTH_URL: `http://localhost:${port}`, BETTER_AUTH_SECRET: secret, ...env }
 }
 
+/** A folder that is removed after the test. */
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'latchkey-main-'))
+  onTestFinished(() => rmSync(path, { recursive: true, force: true }))
+  return path
+}
+
 /** The settings of a database that nothing was done to, removed after the test. */
 async function emptyDatabase(): Promise<Record<string, string>> {
   const server = process.env['TEST_DATABASE_URL']
-  if (!server) {
-    const folder = mkdtempSync(join(tmpdir(), 'latchkey-data-'))
-    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
-    return { DATA_DIR: join(folder, 'data') }
-  }
+  if (!server) return { DATA_DIR: join(folder(), 'data') }
   const name = `latchkey_test_${randomUUID().replaceAll('-', '')}`
   await onServer(server, `create database ${name}`)
   onTestFinished(() => onServer(server, `drop database ${name} with (force)`))
@@ -72,6 +75,30 @@ test.each([undefined, 'production', 'test'])(
   },
 )
 
+test('an auth.config.ts that cannot be used ends the process, naming the entry', async () => {
+  const changed = folder()
+  cpSync(root, changed, { recursive: true, verbatimSymlinks: true })
+  const path = join(changed, 'dist/auth.config.js')
+  writeFileSync(path, readFileSync(path, 'utf8').replace('idleDays: 7', 'idleDays: 99'))
+
+  const service = startProcess(changed, {})
+
+  expect((await service.exited).code).toBe(1)
+  expect(service.output()).toBe(
+    'The configuration is not usable:\n  auth.config.ts: session.idleDays must be between 2 and 30\n',
+  )
+})
+
+test('a .env that is a folder ends the process, saying so', async () => {
+  const cwd = folder()
+  mkdirSync(join(cwd, '.env'))
+
+  const service = startProgram([process.execPath, join(root, 'dist/src/main.js')], {}, cwd)
+
+  expect((await service.exited).code).toBe(1)
+  expect(service.output()).toBe('The configuration is not usable:\n  .env: is a folder, not a file\n')
+})
+
 test('`migrate` makes the schema, tells what it applied, and ends; a start goes on from there', async () => {
   const database = await emptyDatabase()
   const names = readMigrations().map(({ name }) => name)
@@ -99,9 +126,7 @@ test('`migrate` makes the schema, tells what it applied, and ends; a start goes 
 })
 
 test('a command that does not exist ends the process with an error', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'latchkey-data-'))
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
-  const service = startProcess(root, { DATA_DIR: folder }, ['mirgate'])
+  const service = startProcess(root, { DATA_DIR: folder() }, ['mirgate'])
 
   expect(await service.exited).toEqual({ code: 2, signal: null })
   expect(service.output()).toBe('There is no command "mirgate": serve, migrate or admin\n')

@@ -1,3 +1,4 @@
+import { ConfigError } from '../config.ts'
 import { isRedirectUri } from '../resources/redirect-uri.ts'
 import { type OAuthScope, oauthScopes } from './oauth-scopes.ts'
 import { type Permission, permissions } from './permissions.ts'
@@ -39,15 +40,15 @@ export interface AuthConfig extends Omit<AuthSettings, 'roles' | 'clients'> {
 
 /**
  * Checks what `auth.config.ts` says.
- * @throws Error naming the entry that cannot be used
+ * @throws ConfigError naming the entry that cannot be used
  */
 export function defineAuth({ brand, roles, session, signingKey, clients = {} }: AuthSettings): AuthConfig {
   assertBrand(brand)
   const grants = new Map<string, ReadonlySet<Permission>>()
   for (const [role, granted] of Object.entries(roles)) {
-    if (!/^[a-z][a-z0-9-]{0,49}$/.test(role)) throw new Error(`auth.config.ts: "${role}" is not a usable role name`)
+    if (!/^[a-z][a-z0-9-]{0,49}$/.test(role)) throw unusable(`"${role}" is not a usable role name`)
     const unknown = granted === 'all' ? undefined : granted.find((permission) => !permissions.includes(permission))
-    if (unknown) throw new Error(`auth.config.ts: role ${role}: there is no permission "${unknown}"`)
+    if (unknown) throw unusable(`role ${role}: there is no permission "${unknown}"`)
     grants.set(role, new Set(granted === 'all' ? permissions : granted))
   }
   assertBetween('session.idleDays', session.idleDays, 2, 30)
@@ -58,16 +59,19 @@ export function defineAuth({ brand, roles, session, signingKey, clients = {} }: 
 }
 
 function assertClient(id: string, client: ConfiguredClient): void {
-  if (!/^[A-Za-z0-9_-]{1,50}$/.test(id) || id === 'reference')
-    throw new Error(`auth.config.ts: "${id}" is not a usable client id`)
+  if (!/^[A-Za-z0-9_-]{1,50}$/.test(id) || id === 'reference') throw unusable(`"${id}" is not a usable client id`)
   const { name, redirectUris, postLogoutRedirectUris = [], scopes } = client
-  const fault = (what: string) => new Error(`auth.config.ts: client ${id}: ${what}`)
+  const fault = (what: string) => unusable(`client ${id}: ${what}`)
   if (!isName(name)) throw fault('its name must have 1 to 50 characters')
   if (redirectUris.length === 0) throw fault('it needs a redirect URI')
-  const unusable = [...redirectUris, ...postLogoutRedirectUris].find((uri) => !isRedirectUri(uri))
-  if (unusable !== undefined) throw fault(`"${unusable}" cannot be a redirect URI`)
+  const misfit = [...redirectUris, ...postLogoutRedirectUris].find((uri) => !isRedirectUri(uri))
+  if (misfit !== undefined) throw fault(`"${misfit}" cannot be a redirect URI`)
   const unknown = scopes.find((scope) => !oauthScopes.includes(scope))
   if (unknown) throw fault(`there is no scope "${unknown}"`)
+}
+
+function unusable(fault: string): ConfigError {
+  return new ConfigError([`auth.config.ts: ${fault}`])
 }
 
 function isName(text: string): boolean {
@@ -75,23 +79,21 @@ function isName(text: string): boolean {
 }
 
 function assertBetween(name: string, value: number, min: number, max: number): void {
-  if (!(value >= min && value <= max)) throw new Error(`auth.config.ts: ${name} must be between ${min} and ${max}`)
+  if (!(value >= min && value <= max)) throw unusable(`${name} must be between ${min} and ${max}`)
 }
 
 // What stands on a button, and what a link stands on: see the style sheet.
 const grounds = { light: '#ffffff', dark: '#1c1e25' }
 
 function assertBrand({ name, color, logo }: Brand): void {
-  if (!isName(name)) throw new Error('auth.config.ts: brand.name must have 1 to 50 characters')
-  if (logo !== undefined && !logo.trimStart().startsWith('<svg'))
-    throw new Error('auth.config.ts: brand.logo is no SVG')
+  if (!isName(name)) throw unusable('brand.name must have 1 to 50 characters')
+  if (logo !== undefined && !logo.trimStart().startsWith('<svg')) throw unusable('brand.logo is no SVG')
   for (const scheme of ['light', 'dark'] as const) {
-    if (!/^#[0-9a-f]{6}$/i.test(color[scheme]))
-      throw new Error(`auth.config.ts: brand.color.${scheme} is not like #2b53c4`)
+    if (!/^#[0-9a-f]{6}$/i.test(color[scheme])) throw unusable(`brand.color.${scheme} is not like #2b53c4`)
     const contrast = contrastOf(color[scheme], grounds[scheme])
     if (contrast < 4.5) {
       const found = contrast.toFixed(1)
-      throw new Error(`auth.config.ts: brand.color.${scheme} cannot be read well: its contrast is ${found}, not 4.5`)
+      throw unusable(`brand.color.${scheme} cannot be read well: its contrast is ${found}, not 4.5`)
     }
   }
 }
