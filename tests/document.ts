@@ -7,7 +7,7 @@ export interface Schema {
   properties?: Record<string, Schema>
 }
 export type Content = Record<string, { schema: Schema }>
-export interface Operation {
+interface Operation {
   operationId?: string
   summary?: string
   tags?: string[]
@@ -18,6 +18,7 @@ export interface Operation {
 }
 export interface Document {
   openapi: string
+  servers: { url: string }[]
   tags: { name: string; description?: string }[]
   paths: Record<string, Record<string, Operation>>
   components: { schemas: Record<string, Schema>; securitySchemes: object }
@@ -61,6 +62,7 @@ function escaped(segment: string): string {
   return encodeURIComponent(segment.replaceAll('~', '~0').replaceAll('/', '~1'))
 }
 
+/** Every operation of a document. */
 export function operationsOf(document: Document) {
   return Object.entries(document.paths).flatMap(([path, item]) =>
     Object.entries(item).map(([method, operation]) => ({

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { createApp } from '../src/app.ts'
+import { type Document, operationsOf, ownUrl } from './document.ts'
 import { password, type TestService } from './harness.ts'
 
-/** One operation of the OpenAPI document. */
-export interface Operation {
+/** How an operation of the OpenAPI document is called. */
+export interface Call {
   id: string
   method: string
   /** From the root, with parameters as `{name}`. */
@@ -56,24 +57,17 @@ export const examples: Record<string, Example> = {
   replaceClientSecret: { kind: 'permission' },
 }
 
-interface Document {
-  servers: { url: string }[]
-  paths: Record<string, Record<string, { operationId: string; requestBody?: object; responses: object }>>
-}
-
-/** Every operation that the running service documents. */
-export async function documentedOperations({ request }: TestService): Promise<Operation[]> {
-  const document = (await (await request('/api/v1/openapi.json')).json()) as Document
+/** How every operation that the running service documents is called. */
+export async function documentedOperations({ request }: TestService): Promise<Call[]> {
+  const document = (await (await request(ownUrl)).json()) as Document
   const base = new URL(document.servers[0]?.url ?? '').pathname
-  return Object.entries(document.paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, { operationId, requestBody, responses }]) => ({
-      id: operationId,
-      method: method.toUpperCase(),
-      path: base + path,
-      hasBody: requestBody !== undefined,
-      success: Math.min(...Object.keys(responses).map(Number)),
-    })),
-  )
+  return operationsOf(document).map(({ method, path, operation: { operationId = '', requestBody, responses } }) => ({
+    id: operationId,
+    method: method.toUpperCase(),
+    path: base + path,
+    hasBody: requestBody !== undefined,
+    success: Math.min(...Object.keys(responses).map(Number)),
+  }))
 }
 
 /** Every route under `/api/v1` that the service has, documented or not, as `METHOD path`. */
@@ -86,10 +80,7 @@ export async function servedRoutes({ services }: TestService): Promise<string[]>
 }
 
 /** The path of an operation about this user, their session, or the client that acts for them. */
-export function pathFor(
-  { path }: Pick<Operation, 'path'>,
-  { id, sessionId }: { id: string; sessionId: string },
-): string {
+export function pathFor({ path }: Pick<Call, 'path'>, { id, sessionId }: { id: string; sessionId: string }): string {
   return path
     .replace('/clients/{id}', `/clients/${clientOf(id)}`)
     .replace('{clientId}', clientOf(id))
@@ -119,7 +110,7 @@ export async function grantClient<User extends { id: string }>({ db }: TestServi
 }
 
 /** The body of an operation's example, as options of a request. */
-export function bodyFor({ id }: Operation): { json?: object } {
+export function bodyFor({ id }: Call): { json?: object } {
   const body = examples[id]?.body
   return body ? { json: body() } : {}
 }

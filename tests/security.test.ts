@@ -6,11 +6,11 @@ import { describe, expect, test } from 'vitest'
 import { type RequestOptions, type SignedIn, startServiceForFile } from './harness.ts'
 import {
   bodyFor,
+  type Call,
   clientOf,
   documentedOperations,
   examples,
   grantClient,
-  type Operation,
   pathFor,
   servedRoutes,
 } from './openapi.ts'
@@ -108,7 +108,7 @@ async function stateOf(id: string): Promise<unknown> {
   }
 }
 
-function call(operation: Operation, credential: RequestOptions, user = target): Promise<Response> {
+function call(operation: Call, credential: RequestOptions, user = target): Promise<Response> {
   const { method } = operation
   return service.request(pathFor(operation, user), { ...bodyFor(operation), ...credential, method })
 }
@@ -244,7 +244,7 @@ describe.each(operations)('$id', (operation) => {
 })
 
 /** Sends two Authorization headers as two lines; fetch would join them. */
-async function sendTwice(operation: Operation, { token }: SignedIn, second: string) {
+async function sendTwice(operation: Call, { token }: SignedIn, second: string) {
   const { json } = bodyFor(operation)
   const body = json === undefined ? '' : JSON.stringify(json)
   const headers = ['authorization', `Bearer ${token}`, 'authorization', `Bearer ${second}`]
