@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { sql } from 'kysely'
 import { describe, expect, test, vi } from 'vitest'
-import type { Db, Tx } from '../src/db/database.ts'
 import { onPostgres } from './database-template.ts'
 import { createDoors } from './doors.ts'
 import { password, type SignedIn, startServiceForFile } from './harness.ts'
+import { isAnyoneWaiting, overlap } from './overlap.ts'
 
 describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one connection)', async () => {
   if (!onPostgres) return
@@ -107,14 +106,20 @@ describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one conne
     expect([...statuses].filter((status) => status >= 500)).toEqual([])
   })
 
-  test('two admins who remove each other leave one, whole', async () => {
+  const remove = (actor: SignedIn, { id }: SignedIn) => auth(actor, '/admin/remove-user', { userId: id })
+  const leave = (actor: SignedIn) => auth(actor, '/delete-user', { password })
+
+  test.each<[string, (ada: SignedIn, eve: SignedIn) => Promise<{ status: number }>[]]>([
+    ['remove each other', (ada, eve) => [remove(ada, eve), remove(eve, ada)]],
+    ['delete themselves', (ada, eve) => [leave(ada), leave(eve)]],
+    ['delete themselves through one door and the other', (ada, eve) => [leave(ada), v1(eve, 'DELETE', '/users/me')]],
+    ['remove the other who deletes themselves', (ada, eve) => [remove(ada, eve), leave(eve)]],
+  ])('two admins who %s leave one, whole', async (_name, attempts) => {
     const statuses = new Set<number>()
     for (let round = 0; round < 30; round++) {
       const pair = await twoAdmins()
-      const [ada, eve] = pair
-      const remove = (actor: SignedIn, { id }: SignedIn) => auth(actor, '/admin/remove-user', { userId: id })
 
-      for (const { status } of await Promise.all([remove(ada, eve), remove(eve, ada)])) statuses.add(status)
+      for (const status of statusesOf(await Promise.all(attempts(...pair)))) statuses.add(status)
 
       const left = await activeAdmins()
       expect(left).toHaveLength(1)
@@ -145,24 +150,11 @@ describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one conne
     expect([...outcomes].filter((status) => status !== 200 && status !== 403)).toEqual([])
   })
 
-  /** Runs `first` in a transaction, which ends once `second` waits for it or is done. */
-  async function overlap<T>(first: (trx: Tx) => Promise<unknown>, second: () => Promise<T>): Promise<T> {
-    const { running } = await db.transaction().execute(async (trx) => {
-      await first(trx)
-      let isDone = false
-      const running = second().finally(() => {
-        isDone = true
-      })
-      await vi.waitUntil(async () => isDone || (await isAnyoneWaiting(db)), { timeout: 5_000 })
-      return { running }
-    })
-    return running
-  }
-
   test('a sign-in during a ban waits for it and is refused', async () => {
     const user = await createMember()
 
     const { refusal } = await overlap(
+      db,
       (trx) => trx.updateTable('user').set({ banned: true }).where('id', '=', user.id).execute(),
       () => signInWith(user.email, password),
     )
@@ -177,6 +169,7 @@ describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one conne
     const session = { id: randomUUID(), token: randomUUID(), user_id: user.id, expires_at, not_after: expires_at }
 
     const { status } = await overlap(
+      db,
       (trx) =>
         trx
           .insertInto('session')
@@ -235,10 +228,3 @@ describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one conne
 
 const statusesOf = (answers: readonly { status: number }[]) =>
   answers.map(({ status }) => status).toSorted((a, b) => a - b)
-
-/** Whether somebody waits for a lock in this database. */
-async function isAnyoneWaiting(db: Db): Promise<boolean> {
-  const waiting = sql<{ n: number }>`select count(*)::int as n from pg_stat_activity
-    where datname = current_database() and wait_event_type = 'Lock'`
-  return (await waiting.execute(db)).rows[0]?.n !== 0
-}

@@ -12,6 +12,13 @@ export function transactionOr(db: Db): Db {
   return transactionUnderWay.getStore() ?? db
 }
 
+/** The transaction under way. @throws Error when there is none */
+export function currentTransaction(): Tx {
+  const trx = transactionUnderWay.getStore()
+  if (!trx) throw new Error('There is no transaction under way')
+  return trx
+}
+
 /** Counts the address of a user as theirs, in the transaction under way: they used what was mailed to it. */
 export async function markEmailVerified(userId: string): Promise<void> {
   const adapter = await currentAdapter()

@@ -3,6 +3,7 @@ import type { Config } from '../config.ts'
 import { clientAddressHeader } from '../http/client-address.ts'
 import { type Log, scrub } from '../log.ts'
 import type { Mailer } from '../mail/mailer.ts'
+import { holdActor } from './account-deletion.ts'
 import { accountHooks } from './account-hooks.ts'
 import type { AuthConfig } from './auth-config.ts'
 import { accountFields, rateLimitFields, sessionFields, userFields, verificationFields } from './columns.ts'
@@ -40,7 +41,7 @@ export function createAuth(dependencies: AuthDependencies) {
     },
     advanced: advanced(config, log),
     rateLimit: { enabled: config.rateLimit > 0, storage: 'database', modelName: 'rate_limit', fields: rateLimitFields },
-    user: { fields: userFields, deleteUser: { enabled: true } },
+    user: { fields: userFields, deleteUser: { enabled: true, beforeDelete: holdActor } },
     session: sessions(authConfig),
     account: {
       fields: accountFields,

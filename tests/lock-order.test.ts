@@ -1,0 +1,63 @@
+import { describe, expect, test } from 'vitest'
+import { lockAuthority } from '../src/auth/authority.queries.ts'
+import type { Tx } from '../src/db/database.ts'
+import { createBareClient } from './bare-client.ts'
+import { onPostgres } from './database-template.ts'
+import { createDoors } from './doors.ts'
+import { password, type SignedIn, startServiceForFile } from './harness.ts'
+import { countDeadlocks, overlap } from './overlap.ts'
+import { registerClient } from './relying-party.ts'
+
+describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one connection)', async () => {
+  if (!onPostgres) return
+  const service = await startServiceForFile()
+  const { db } = service
+  const { auth, createMember } = await createDoors(service)
+  const client = createBareClient(service, await registerClient(service))
+
+  /** Who has signed in twice, and uses an application. */
+  async function createBusy() {
+    const user = await createMember()
+    const { refresh_token } = await client.tokensFor(await service.signIn(user))
+    return { ...user, refresh_token }
+  }
+  type Busy = Awaited<ReturnType<typeof createBusy>>
+
+  // The order in which the routes of /api/v1 lock.
+  const lockUser = async (trx: Tx, { id }: SignedIn) => {
+    await lockAuthority(trx)
+    await trx.selectFrom('user').select('id').where('id', '=', id).forUpdate().execute()
+  }
+  const ban = (trx: Tx, { id }: SignedIn): Promise<unknown> =>
+    trx.updateTable('user').set({ banned: true }).where('id', '=', id).execute()
+  const remove = (trx: Tx, { id }: SignedIn): Promise<unknown> => trx.deleteFrom('user').where('id', '=', id).execute()
+
+  const deleteSelf = (user: SignedIn) => auth(user, '/delete-user', { password })
+
+  test.each<[string, string, (user: Busy) => Promise<{ status: number }>, typeof ban, number]>([
+    ['deletes themselves', 'banned', deleteSelf, ban, 401],
+    ['deletes themselves', 'removed', deleteSelf, remove, 401],
+  ])('who %s while they are %s waits, and nobody for them', async (_what, _end, attempt, end, expected) => {
+    const user = await createBusy()
+    const before = await countDeadlocks(db)
+
+    const { status } = await overlap(
+      db,
+      (trx) => lockUser(trx, user),
+      () => attempt(user),
+      (trx) => end(trx, user),
+    )
+
+    expect([status, (await countDeadlocks(db)) - before]).toEqual([expected, 0])
+  })
+
+  test('nobody waits for the check of a password', async () => {
+    const user = await createMember()
+    const statuses = await db.transaction().execute(async (trx) => {
+      await lockAuthority(trx)
+      const wrong = await auth(user, '/delete-user', { password: 'not this one' })
+      return [wrong.status, wrong.refusal]
+    })
+    expect(statuses).toEqual([400, 'INVALID_PASSWORD'])
+  })
+})
