@@ -1,7 +1,9 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import { createBareClient, over, type Reply, type Tokens, tokensIn, useOf } from './bare-client.ts'
 import { onPostgres } from './database-template.ts'
-import { createTestDatabase, startService, startServiceForFile } from './harness.ts'
+import { createDoors } from './doors.ts'
+import { createTestDatabase, password, type SignedIn, startService, startServiceForFile } from './harness.ts'
+import { mailedToken } from './mails.ts'
 import { registerClient } from './relying-party.ts'
 import { createVisitor } from './visitor.ts'
 
@@ -11,11 +13,16 @@ const service = await startServiceForFile({ database })
 const registered = await registerClient(service)
 const client = createBareClient(service, registered)
 const admin = await service.createSignedIn('admin')
+const { auth, createMember } = await createDoors(service)
+const newPassword = 'a better horse battery'
 
 // Of the embedded database there is one process only.
 const second = onPostgres ? await startService({ database, env: { BETTER_AUTH_URL: service.baseUrl } }) : undefined
 afterAll(() => second?.stop())
 const clients = [client, second ? createBareClient(second, registered) : client]
+
+const api = (path: string, method: string, json?: object) =>
+  service.request(`/api/v1/users/${path}`, { method, token: admin.token, ...(json && { json }) })
 
 /** Ten calls at once, by turns to each instance. */
 const ten = (call: (with_: typeof client) => Promise<Reply>) =>
@@ -46,9 +53,6 @@ describe.each([1, 2, 3])('round %i', () => {
     expect(winners.length).toBe(1)
     for (const tokens of winners) expect(await useOf(service, client, tokens)).toEqual(over)
   })
-
-  const api = (path: string, method: string, json?: object) =>
-    service.request(`/api/v1/users/${path}`, { method, token: admin.token, ...(json && { json }) })
 
   test.each([
     ['a ban', (id: string) => api(`${id}/ban`, 'POST', {})],
@@ -81,6 +85,57 @@ describe.each([1, 2, 3])('round %i', () => {
     expect(replies.filter(({ status }) => status >= 500)).toEqual([])
     for (const tokens of families) expect(await useOf(service, client, tokens)).toEqual(over)
   })
+})
+
+/** Uses a refresh token, and each that it brings, again and again. Returns a function that ends it and gives the last. */
+function keepRefreshing(with_: typeof client, first: Tokens) {
+  let tokens = first
+  let isOn = true
+  const running = (async () => {
+    while (isOn) {
+      const reply = await with_.refresh(tokens.refresh_token)
+      if (reply.status !== 200) return
+      tokens = tokensIn(reply)
+    }
+  })()
+  return async () => {
+    isOn = false
+    await running
+    return tokens
+  }
+}
+
+test.each<[string, (user: SignedIn) => Promise<Response>]>([
+  [
+    'another',
+    (user) =>
+      service.request('/api/auth/change-password', {
+        cookie: user.cookie,
+        json: { currentPassword: password, newPassword },
+      }),
+  ],
+  [
+    'a reset',
+    async ({ email }) => {
+      const headers = { origin: service.baseUrl }
+      await service.request('/api/auth/request-password-reset', { headers, json: { email } })
+      const token = mailedToken(service, email)
+      return service.request('/api/auth/reset-password', { headers, json: { token, newPassword } })
+    },
+  ],
+])('P-21 nothing is refreshed past %s password', async (_, setPassword) => {
+  for (let round = 0; round < 8; round++) {
+    const user = await createMember()
+    const former = await service.signIn(user)
+    const first = await client.tokensFor(former)
+    // A refresh token of a session that is over: no end of that one stops it.
+    await auth(former, '/sign-out')
+    const stop = keepRefreshing(client, first)
+
+    expect((await setPassword(user)).status).toBe(200)
+
+    expect(await useOf(service, client, await stop())).toEqual(over)
+  }
 })
 
 test('nothing of it was an error of the service', () => {

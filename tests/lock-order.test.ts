@@ -14,6 +14,7 @@ describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one conne
   const { db } = service
   const { auth, createMember } = await createDoors(service)
   const client = createBareClient(service, await registerClient(service))
+  const newPassword = 'a better horse battery'
 
   /** Who has signed in twice, and uses an application. */
   async function createBusy() {
@@ -32,11 +33,19 @@ describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one conne
     trx.updateTable('user').set({ banned: true }).where('id', '=', id).execute()
   const remove = (trx: Tx, { id }: SignedIn): Promise<unknown> => trx.deleteFrom('user').where('id', '=', id).execute()
 
+  const changePassword = (user: SignedIn) => auth(user, '/change-password', { currentPassword: password, newPassword })
+  const setPassword = async ({ id }: SignedIn) => {
+    await db.updateTable('account').set({ password: newPassword }).where('user_id', '=', id).execute()
+    return { status: 200 }
+  }
   const deleteSelf = (user: SignedIn) => auth(user, '/delete-user', { password })
 
   test.each<[string, string, (user: Busy) => Promise<{ status: number }>, typeof ban, number]>([
     ['deletes themselves', 'banned', deleteSelf, ban, 401],
     ['deletes themselves', 'removed', deleteSelf, remove, 401],
+    ['changes their password', 'banned', changePassword, ban, 403],
+    ['is given a password in SQL', 'banned', setPassword, ban, 200],
+    ['is given a password in SQL', 'removed', setPassword, remove, 200],
   ])('who %s while they are %s waits, and nobody for them', async (_what, _end, attempt, end, expected) => {
     const user = await createBusy()
     const before = await countDeadlocks(db)

@@ -1,0 +1,22 @@
+-- Locks are taken in one order, so that no two wait for each other: authority, the user, then what is theirs.
+
+-- An update locks the account before its user, and the end of a user the other way about.
+create trigger account_lock_on_password before update of password on account
+  for each statement execute function user_lock_authority();
+
+create or replace function account_password_set() returns trigger
+language plpgsql as $$
+begin
+  -- As a ban and a refresh begin: a token that is being made must be there first, to be deleted.
+  perform 1 from "user" where id = new.user_id for no key update;
+  delete from verification where value = new.user_id;
+  if tg_op = 'UPDATE' or exists (
+    select from "user" where id = new.user_id and xmin <> pg_current_xact_id()::xid
+  ) then
+    delete from session where user_id = new.user_id;
+    perform end_oauth_tokens(new.user_id);
+    update "user" set valid_after = greatest(clock_timestamp(), valid_after) where id = new.user_id;
+  end if;
+  return null;
+end
+$$;
