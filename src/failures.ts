@@ -9,6 +9,8 @@ import type { Log } from './log.ts'
 const constraints: Record<string, { slug: ProblemSlug; code: string; detail: string }> = {
   last_admin: { slug: 'last-admin', code: 'LAST_ADMIN', detail: 'There must always be an active admin.' },
   user_banned: { slug: 'banned', code: 'BANNED_USER', detail: 'The user is banned.' },
+  // Who was deleted while they were being signed in.
+  session_user_id_fkey: { slug: 'session-ended', code: 'UNAUTHORIZED', detail: 'The user is no more.' },
   user_role_known: { slug: 'validation', code: 'UNKNOWN_ROLE', detail: 'There is no such role.' },
   user_email_key: { slug: 'conflict', code: 'USER_ALREADY_EXISTS', detail: 'Another user has this e-mail address.' },
   account_provider_account_key: {

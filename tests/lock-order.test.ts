@@ -44,6 +44,7 @@ describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one conne
     ['deletes themselves', 'banned', deleteSelf, ban, 401],
     ['deletes themselves', 'removed', deleteSelf, remove, 401],
     ['changes their password', 'banned', changePassword, ban, 403],
+    ['changes their password', 'removed', changePassword, remove, 401],
     ['is given a password in SQL', 'banned', setPassword, ban, 200],
     ['is given a password in SQL', 'removed', setPassword, remove, 200],
   ])('who %s while they are %s waits, and nobody for them', async (_what, _end, attempt, end, expected) => {
