@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test, vi } from 'vitest'
 import { createBareClient, over, type Reply, type Tokens, tokensIn, useOf } from './bare-client.ts'
 import { onPostgres } from './database-template.ts'
 import { createDoors } from './doors.ts'
@@ -136,6 +136,39 @@ test.each<[string, (user: SignedIn) => Promise<Response>]>([
 
     expect(await useOf(service, client, await stop())).toEqual(over)
   }
+})
+
+test('P-21 nobody keeps their ban waiting by refreshing', async () => {
+  const user = await service.createSignedIn()
+  const families = await Promise.all(Array.from({ length: 6 }, () => client.tokensFor(user)))
+  const stops = families.map((tokens, n) => keepRefreshing(clients[n % 2] ?? client, tokens))
+
+  const { status } = await api(`${user.id}/ban`, 'POST', {})
+
+  const last = await Promise.all(stops.map((stop) => stop()))
+  expect(status).toBe(200)
+  for (const tokens of last) expect(await useOf(service, client, tokens)).toEqual(over)
+})
+
+test('P-21 nobody keeps their ban waiting by redeeming codes', async () => {
+  const user = await service.createSignedIn()
+  let [redeemed, isOn] = [0, true]
+  const running = Array.from({ length: 12 }, async (_, n) => {
+    const with_ = clients[n % 2] ?? client
+    while (isOn) {
+      const code = await with_.codeFor(createVisitor(service, user.cookie)).catch(() => undefined)
+      if (!code) return
+      await with_.redeem(code)
+      redeemed += 1
+    }
+  })
+  await vi.waitUntil(() => redeemed > running.length, { timeout: 20_000 })
+
+  const { status } = await api(`${user.id}/ban`, 'POST', {})
+
+  isOn = false
+  await Promise.all(running)
+  expect(status).toBe(200)
 })
 
 test('nothing of it was an error of the service', () => {

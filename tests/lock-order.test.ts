@@ -39,6 +39,7 @@ describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one conne
     return { status: 200 }
   }
   const deleteSelf = (user: SignedIn) => auth(user, '/delete-user', { password })
+  const refresh = ({ refresh_token }: Busy) => client.refresh(refresh_token)
 
   test.each<[string, string, (user: Busy) => Promise<{ status: number }>, typeof ban, number]>([
     ['deletes themselves', 'banned', deleteSelf, ban, 401],
@@ -47,6 +48,8 @@ describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one conne
     ['changes their password', 'removed', changePassword, remove, 401],
     ['is given a password in SQL', 'banned', setPassword, ban, 200],
     ['is given a password in SQL', 'removed', setPassword, remove, 200],
+    ['has their tokens refreshed', 'banned', refresh, ban, 400],
+    ['has their tokens refreshed', 'removed', refresh, remove, 400],
   ])('who %s while they are %s waits, and nobody for them', async (_what, _end, attempt, end, expected) => {
     const user = await createBusy()
     const before = await countDeadlocks(db)
@@ -59,6 +62,21 @@ describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one conne
     )
 
     expect([status, (await countDeadlocks(db)) - before]).toEqual([expected, 0])
+  })
+
+  test('who signs out while their tokens are refreshed is not waited for by both', async () => {
+    const user = await createMember()
+    const { refresh_token } = await client.tokensFor(user)
+    const before = await countDeadlocks(db)
+
+    const { status } = await overlap(
+      db,
+      (trx) => trx.selectFrom('session').select('id').where('id', '=', user.sessionId).forUpdate().execute(),
+      () => client.refresh(refresh_token),
+      (trx) => trx.deleteFrom('session').where('id', '=', user.sessionId).execute(),
+    )
+
+    expect([status, (await countDeadlocks(db)) - before]).toEqual([200, 0])
   })
 
   test('nobody waits for the check of a password', async () => {

@@ -61,11 +61,16 @@ export interface HeldToken {
   client_id: string
 }
 
+/** What a token or a code hangs on. */
+interface Owner extends Omit<HeldToken, 'id'> {
+  session_id?: string | null
+}
+
 /** Keeps a refresh token, and its grant, from being used by anybody else until the transaction ends. */
 export async function holdRefreshToken(trx: Tx, tokenHash: string): Promise<HeldToken | undefined> {
   const token = trx
     .selectFrom('oauth_refresh_token')
-    .select(['id', 'user_id', 'client_id'])
+    .select(['id', 'user_id', 'client_id', 'session_id'])
     .where('token', '=', tokenHash)
   const found = await token.executeTakeFirst()
   if (!found) return undefined
@@ -95,33 +100,36 @@ export interface HeldCode {
 }
 
 /**
- * The same for a code, and for the grant for which it was exchanged before, if it was.
+ * The same for a code, and for the grant for which it was exchanged, or is to be.
  * @returns undefined when nothing is known of it
  */
 export async function holdCode(trx: Tx, codeHash: string): Promise<HeldCode | undefined> {
   await sql`select pg_advisory_xact_lock(hashtextextended(${codeHash}, 0))`.execute(trx)
-  const found = await trx
+  const redeemed = await trx
     .selectFrom('oauth_redeemed_code')
     .select(['user_id', 'client_id', sql<boolean>`redeemed_at <= now() - interval '1 hour'`.as('is_old')])
     .where('code_hash', '=', codeHash)
     .executeTakeFirst()
-  if (!found) return findPendingCode(trx, codeHash)
-  await holdGrant(trx, found)
+  const found = redeemed ?? (await findPending(trx, codeHash))
+  if (found) await holdGrant(trx, found)
   return found
 }
 
-function findPendingCode(trx: Tx, codeHash: string): Promise<HeldCode | undefined> {
+function findPending(trx: Tx, codeHash: string): Promise<(Owner & HeldCode) | undefined> {
   return trx
     .selectFrom('verification')
+    .select(sql<string>`value::jsonb ->> 'userId'`.as('user_id'))
     .select([sql<string>`value::jsonb -> 'query' ->> 'client_id'`.as('client_id'), sql<boolean>`false`.as('is_old')])
     .where('identifier', '=', hashSecret(codeHash))
     .where('value', 'like', '{"type":"authorization\\_code"%')
     .executeTakeFirst()
 }
 
-/** In the order in which a ban, and the end of a grant, come to the tokens: so they need not wait for each other. */
-async function holdGrant(trx: Tx, { user_id, client_id }: Omit<HeldToken, 'id'>): Promise<void> {
-  await trx.selectFrom('user').select('id').where('id', '=', user_id).forShare().execute()
+/** In the order in which a ban, a sign-out and the end of a grant come to the tokens: so none waits for the other's end. */
+async function holdGrant(trx: Tx, { user_id, client_id, session_id }: Owner): Promise<void> {
+  // One at a time: shared by turns it would keep a ban waiting for ever.
+  await trx.selectFrom('user').select('id').where('id', '=', user_id).forNoKeyUpdate().execute()
+  if (session_id) await trx.selectFrom('session').select('id').where('id', '=', session_id).forKeyShare().execute()
   await trx
     .selectFrom('oauth_grant')
     .select('user_id')
