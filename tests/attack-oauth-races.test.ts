@@ -171,6 +171,26 @@ test('P-21 nobody keeps their ban waiting by redeeming codes', async () => {
   expect(status).toBe(200)
 })
 
+test.each([
+  ['disabled', 200, { method: 'PATCH', json: { disabled: true } }],
+  ['deleted', 204, { method: 'DELETE' }],
+])('a client at work is %s', async (_, expected, request) => {
+  const registered = await registerClient(service)
+  const busy = [service, second ?? service].map((one) => createBareClient(one, registered))
+  const stops = []
+  for (let n = 0; n < 6; n++) {
+    const with_ = busy[n % 2] ?? client
+    stops.push(keepRefreshing(with_, await with_.tokensFor(await service.createSignedIn())))
+  }
+
+  const { status } = await service.request(`/api/v1/clients/${registered.id}`, { token: admin.token, ...request })
+  await Promise.all(stops.map((stop) => stop()))
+
+  expect(status).toBe(expected)
+  const tokens = service.db.selectFrom('oauth_refresh_token').select('id').where('client_id', '=', registered.id)
+  expect(await tokens.execute()).toEqual([])
+})
+
 test('nothing of it was an error of the service', () => {
   const lines = [...service.logLines(), ...(second?.logLines() ?? [])]
   expect(lines.filter((line) => /"level":(50|60)|"status":5/.test(line))).toEqual([])

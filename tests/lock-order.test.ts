@@ -1,7 +1,12 @@
+import { sql } from 'kysely'
 import { describe, expect, test } from 'vitest'
+import { authConfig } from '../auth.config.ts'
 import { lockAuthority } from '../src/auth/authority.queries.ts'
+import { syncOAuth } from '../src/auth/first-party-clients.queries.ts'
+import { firstPartyClients } from '../src/auth/first-party-clients.ts'
+import { excludeClient, holdClient } from '../src/auth/oauth.queries.ts'
 import type { Tx } from '../src/db/database.ts'
-import { createBareClient } from './bare-client.ts'
+import { type BareClient, createBareClient } from './bare-client.ts'
 import { onPostgres } from './database-template.ts'
 import { createDoors } from './doors.ts'
 import { password, type SignedIn, startServiceForFile } from './harness.ts'
@@ -12,14 +17,14 @@ describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one conne
   if (!onPostgres) return
   const service = await startServiceForFile()
   const { db } = service
-  const { auth, createMember } = await createDoors(service)
+  const { v1, auth, createMember } = await createDoors(service)
   const client = createBareClient(service, await registerClient(service))
   const newPassword = 'a better horse battery'
 
   /** Who has signed in twice, and uses an application. */
-  async function createBusy() {
+  async function createBusy(application = client) {
     const user = await createMember()
-    const { refresh_token } = await client.tokensFor(await service.signIn(user))
+    const { refresh_token } = await application.tokensFor(await service.signIn(user))
     return { ...user, refresh_token }
   }
   type Busy = Awaited<ReturnType<typeof createBusy>>
@@ -77,6 +82,91 @@ describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one conne
     )
 
     expect([status, (await countDeadlocks(db)) - before]).toEqual([200, 0])
+  })
+
+  test.each<[string, (own: BareClient, user: Busy) => Promise<{ status: number }>]>([
+    ['refreshed', (own, { refresh_token }) => own.refresh(refresh_token)],
+    ['given back', (own, { refresh_token }) => own.revoke(refresh_token)],
+  ])('tokens that are %s while their client is deleted wait, and it does not', async (_what, attempt) => {
+    const own = createBareClient(service, await registerClient(service))
+    const user = await createBusy(own)
+    const before = await countDeadlocks(db)
+
+    const { status } = await overlap(
+      db,
+      async (trx) => {
+        await lockAuthority(trx)
+        await excludeClient(trx, own.id)
+        await trx.deleteFrom('oauth_refresh_token').where('client_id', '=', own.id).execute()
+      },
+      () => attempt(own, user),
+      (trx) => trx.deleteFrom('oauth_client').where('client_id', '=', own.id).execute(),
+    )
+
+    expect([Math.floor(status / 100), (await countDeadlocks(db)) - before]).toEqual([4, 0])
+  })
+
+  /** What a start does with the clients of auth.config.ts. */
+  const start = () => syncOAuth(db, `${service.baseUrl}/api/v1`, firstPartyClients(authConfig, service.baseUrl))
+
+  /** A client that was in auth.config.ts, with a token. */
+  async function createFormer() {
+    const own = createBareClient(service, await registerClient(service))
+    await createBusy(own)
+    await db.updateTable('oauth_client').set({ is_configured: true }).where('client_id', '=', own.id).execute()
+    return own
+  }
+
+  test('a client that is left out of auth.config.ts keeps no token that was being made', async () => {
+    const { id } = await createFormer()
+
+    await overlap(
+      db,
+      async (trx) => {
+        await holdClient(trx, id)
+        await sql`insert into oauth_refresh_token
+          select (jsonb_populate_record(t, '{"id": "another", "token": "another"}')).* from oauth_refresh_token as t
+          where client_id = ${id}`.execute(trx)
+      },
+      start,
+    )
+
+    const tokens = db.selectFrom('oauth_refresh_token').select('id').where('client_id', '=', id)
+    expect(await tokens.execute()).toEqual([])
+  })
+
+  test('a client that is left out of auth.config.ts while it is changed waits, and the change does not', async () => {
+    const { id } = await createFormer()
+    const before = await countDeadlocks(db)
+
+    await overlap(
+      db,
+      async (trx) => {
+        await lockAuthority(trx)
+        await excludeClient(trx, id)
+      },
+      start,
+      (trx) => trx.selectFrom('oauth_client').select('id').where('client_id', '=', id).forUpdate().execute(),
+    )
+
+    expect(await countDeadlocks(db)).toBe(before)
+    const disabled = db.selectFrom('oauth_client').select('disabled').where('client_id', '=', id)
+    expect(await disabled.execute()).toEqual([{ disabled: true }])
+  })
+
+  test('who changes something by an application waits for a change of it with nothing locked', async () => {
+    const own = createBareClient(service, await registerClient(service))
+    const user = await createMember()
+    const { access_token } = await own.tokensFor(user, { scope: 'openid account:write' })
+
+    const { status, refusal } = await overlap(
+      db,
+      (trx) => excludeClient(trx, own.id),
+      () => v1({ token: access_token }, 'PATCH', '/users/me', { name: 'Eve' }),
+      (trx) => trx.selectFrom('user').select('id').where('id', '=', user.id).forUpdate().noWait().execute(),
+    )
+
+    expect([status, refusal]).toEqual([200, undefined])
   })
 
   test('nobody waits for the check of a password', async () => {

@@ -3,6 +3,7 @@ import { inTransaction } from '../db/transaction.ts'
 import { ProblemError } from '../http/problem.ts'
 import { noSuchUser } from '../resources/user.ts'
 import { lockAuthority, lockRole } from './authority.queries.ts'
+import { holdClient } from './oauth.queries.ts'
 import { covers } from './permissions.ts'
 import { type Authenticated, assertStillAuthorized } from './principal.ts'
 import type { Roles } from './roles.ts'
@@ -31,6 +32,7 @@ export function createActOnUser(db: Db, roles: Roles): ActOnUser {
       const { principal } = authenticated
       const isSelf = userId === principal.subject
       if (changesAuthority || !isSelf) await lockAuthority(trx)
+      await holdClient(trx, principal.clientId)
       const role = await lockRole(trx, userId)
       if (role === undefined) throw noSuchUser()
       await assertStillAuthorized(trx, roles, authenticated)

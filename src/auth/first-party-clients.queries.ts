@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
-import type { Db } from '../db/database.ts'
+import type { Db, Tx } from '../db/database.ts'
 import { inTransaction } from '../db/transaction.ts'
+import { lockAuthority } from './authority.queries.ts'
 import type { FirstPartyClient } from './first-party-clients.ts'
 
 /**
@@ -11,6 +12,7 @@ import type { FirstPartyClient } from './first-party-clients.ts'
  */
 export function syncOAuth(db: Db, resource: string, clients: readonly FirstPartyClient[]): Promise<void> {
   return inTransaction(db, async (trx) => {
+    await disableOthers(trx, clients)
     await trx
       .insertInto('oauth_resource')
       .values({ id: randomUUID(), identifier: resource, name: 'REST API', disabled: false, created_at: new Date() })
@@ -31,18 +33,23 @@ export function syncOAuth(db: Db, resource: string, clients: readonly FirstParty
         throw new Error(`auth.config.ts: client ${client.id}: a registered client has this id already`)
       }
     }
-    await trx
-      .updateTable('oauth_client')
-      .set({ disabled: true })
-      .where('is_configured', '=', true)
-      .where('disabled', '=', false)
-      .where(
-        'client_id',
-        'not in',
-        clients.map(({ id }) => id),
-      )
-      .execute()
   })
+}
+
+async function disableOthers(trx: Tx, clients: readonly FirstPartyClient[]): Promise<void> {
+  const known = clients.map(({ id }) => id)
+  const others = await trx
+    .selectFrom('oauth_client')
+    .select('client_id')
+    .where('is_configured', '=', true)
+    .where('disabled', '=', false)
+    .where('client_id', 'not in', known)
+    .execute()
+  if (others.length === 0) return
+  // As whoever changes a client, before any row is locked.
+  await lockAuthority(trx)
+  const ids = others.map(({ client_id }) => client_id)
+  await trx.updateTable('oauth_client').set({ disabled: true }).where('client_id', 'in', ids).execute()
 }
 
 function columnsOf({ name, redirectUris, postLogoutRedirectUris = [], scopes, isConfidential }: FirstPartyClient) {

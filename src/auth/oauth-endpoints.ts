@@ -3,7 +3,7 @@ import type { Db, Tx } from '../db/database.ts'
 import { ProblemError } from '../http/problem.ts'
 import { type CallEndpoint, type EndpointContext, wrapEndpoint } from './endpoint-guard.ts'
 import { decodeJwt } from './jwt.ts'
-import { endAccessTokens, endTokensOfFamily, holdRefreshToken, revokeToken } from './oauth.queries.ts'
+import { endAccessTokens, endTokensOfFamily, holdClient, holdRefreshToken, revokeToken } from './oauth.queries.ts'
 import { clientOf } from './oauth-client.ts'
 import { apiScopesOf } from './oauth-scopes.ts'
 import { hashSecret } from './oauth-secret.ts'
@@ -75,6 +75,7 @@ export function guardRevocation<E>(endpoint: E, { db, authenticate }: { db: Db; 
     const known = standing === 'opaque' ? token : token && nobodys
     try {
       return await keepingRefusals(db, context, async (trx) => {
+        await holdClient(trx, clientOf(context))
         const answer = await revoke(trx, () => callFor(call, context, known), known, clientOf(context))
         if (typeof standing !== 'string' && standing.clientId === clientOf(context)) await revokeJwt(trx, token)
         return answer

@@ -6,6 +6,7 @@ import { wrapEndpoint } from './endpoint-guard.ts'
 import {
   endTokensOfCode,
   endTokensOfFamily,
+  holdClient,
   holdCode,
   holdRefreshToken,
   isImpersonated,
@@ -46,6 +47,7 @@ export function guardToken<E>(endpoint: E, { db, resource }: TokenOptions): E {
     try {
       const client = await authenticateClient(db, context)
       return await keepingRefusals(db, context, async (trx) => {
+        await holdClient(trx, client)
         const code = codeHash === undefined ? undefined : await holdCode(trx, codeHash)
         // Who was not given a code does not use it up, nor ends what it gave.
         if (code && (code.client_id !== client || code.is_old)) throw invalidGrant('invalid code')

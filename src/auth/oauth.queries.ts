@@ -213,9 +213,14 @@ export function findMachine(db: Db, { client_id, jti }: Reference): Promise<Clie
   return db.selectFrom('oauth_client').select(clientColumns(jti)).where('client_id', '=', client_id).executeTakeFirst()
 }
 
-/** Keeps a client from being changed or deleted until the transaction ends. */
-export async function holdClient(trx: Tx, clientId: string): Promise<void> {
-  await trx.selectFrom('oauth_client').select('id').where('client_id', '=', clientId).forShare().execute()
+/** Keeps a client from being changed or deleted until the transaction ends, which holds no user yet. */
+export async function holdClient(trx: Tx, clientId: string | null | undefined): Promise<void> {
+  if (clientId) await sql`select hold_client(${clientId})`.execute(trx)
+}
+
+/** Waits until nothing is under way for a client, nor begins until the transaction ends. */
+export async function excludeClient(trx: Tx, clientId: string): Promise<void> {
+  await sql`select lock_client(${clientId})`.execute(trx)
 }
 
 function clientColumns(jti: string) {

@@ -88,7 +88,7 @@ export function createAuthenticator({
  * @throws ProblemError with status 401, or `forbidden` when a permission is gone
  */
 export async function assertStillAuthorized(trx: Tx, roles: Roles, { principal, token }: Authenticated): Promise<void> {
-  if (principal.clientId !== null) await holdClient(trx, principal.clientId)
+  await holdClient(trx, principal.clientId)
   const user = await holdAuthority(trx, principal.subject, principal.sessionId)
   const { permissions } = token
     ? (await judge(trx, roles, token)).principal

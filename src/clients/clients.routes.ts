@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { lockAuthority } from '../auth/authority.queries.ts'
 import type { Requires } from '../auth/authorize.ts'
+import { excludeClient } from '../auth/oauth.queries.ts'
 import { hashSecret, newSecret } from '../auth/oauth-secret.ts'
 import { type Authenticated, assertStillAuthorized } from '../auth/principal.ts'
 import type { Roles } from '../auth/roles.ts'
@@ -49,6 +50,7 @@ export function clientsRoutes({ db, requires, roles, cursors }: Dependencies) {
   function change<T>(authenticated: Authenticated, id: string, work: (trx: Tx, client: ClientRow) => Promise<T>) {
     return inTransaction(db, async (trx) => {
       await lockAuthority(trx)
+      await excludeClient(trx, id)
       const client = await lockClient(trx, id)
       if (!client) throw noSuchClient()
       await assertStillAuthorized(trx, roles, authenticated)
