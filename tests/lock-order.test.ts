@@ -87,6 +87,7 @@ describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one conne
   test.each<[string, (own: BareClient, user: Busy) => Promise<{ status: number }>]>([
     ['refreshed', (own, { refresh_token }) => own.refresh(refresh_token)],
     ['given back', (own, { refresh_token }) => own.revoke(refresh_token)],
+    ['ended by their user', (own, user) => v1(user, 'DELETE', `/users/me/grants/${own.id}`)],
   ])('tokens that are %s while their client is deleted wait, and it does not', async (_what, attempt) => {
     const own = createBareClient(service, await registerClient(service))
     const user = await createBusy(own)

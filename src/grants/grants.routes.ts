@@ -62,9 +62,8 @@ export function grantsRoutes({ db, requires, actOnUser }: Dependencies) {
         // What an application may change of an account are not the other applications.
         const isOwn = principal.clientId === null || principal.clientId === clientId
         if (!isOwn && !principal.permissions.has('sessions:revoke')) throw new ProblemError('forbidden')
-        const isEnded = await actOnUser(c.var.authenticated, userId, (trx) => endGrant(trx, userId, clientId), {
-          changesAuthority: false,
-        })
+        // Queues with the end of the client, too, which comes to the tokens before the grants.
+        const isEnded = await actOnUser(c.var.authenticated, userId, (trx) => endGrant(trx, userId, clientId))
         if (!isEnded) throw new ProblemError('not-found', 'This user has no grant for this client.')
         return c.body(null, 204)
       },
