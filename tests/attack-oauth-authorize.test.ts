@@ -196,4 +196,24 @@ describe('P-12 a token is for the API that is here', () => {
     const { access_token } = tokensIn(await client.redeem(await client.codeFor(visitor, { resource: api })))
     expect((await request('/api/v1/auth/me', { token: access_token })).status).toBe(200)
   })
+
+  test('and not for any, where it was for none', async () => {
+    const visitor = createVisitor(service, user.cookie)
+    const code = await client.codeFor(visitor, { scope: 'openid offline_access' })
+    expect(refusalOf(await client.redeem(code, { resource: api }))).toEqual([400, 'invalid_target'])
+    const { refresh_token } = tokensIn(await client.redeem(code))
+    expect(refusalOf(await client.refresh(refresh_token, { resource: api }))).toEqual([400, 'invalid_target'])
+    expect((await client.refresh(refresh_token)).status).toBe(200)
+    // It was exchanged: whoever brings it again is refused as who has stolen it, whatever they name.
+    expect(refusalOf(await client.redeem(code, { resource: api }))).toEqual([400, 'invalid_grant'])
+  })
+})
+
+test.each([
+  ['blanks too many', ' openid  email email ', 'openid email'],
+  ['none, which is to leave them out', '', expect.stringContaining('account:write') as string],
+])('scopes may be given with %s', async (_, scope, granted) => {
+  const visitor = createVisitor(service, (await service.createSignedIn()).cookie)
+  const { body } = await client.redeem(await client.codeFor(visitor, { scope }))
+  expect(body['scope']).toEqual(granted)
 })

@@ -4,7 +4,7 @@ import { actorOf, type EndpointContext, wrapEndpoint } from './endpoint-guard.ts
 import { decodeJwt } from './jwt.ts'
 import { navigated } from './navigation.ts'
 import { findRedirection } from './oauth-client.queries.ts'
-import { apiScopesOf } from './oauth-scopes.ts'
+import { apiScopesOf, tidyScope } from './oauth-scopes.ts'
 
 type Parameters = Record<string, unknown>
 
@@ -99,7 +99,7 @@ function supported(parameters: Parameters): Parameters {
   const { response_mode, code_challenge, scope } = heard
   return {
     ...heard,
-    ...(typeof scope === 'string' && { scope: [...new Set(scope.split(' '))].join(' ') }),
+    scope: tidyScope(scope),
     // The provider would answer in the query all the same. A type of response that it does not know it refuses.
     ...(response_mode !== undefined && response_mode !== 'query' && { response_type: 'code in another mode' }),
     // The provider would ask whoever has made an account to make one again.

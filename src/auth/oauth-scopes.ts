@@ -14,3 +14,9 @@ const apiScopes: ReadonlySet<string> = new Set([...accountScopes, ...permissions
 export function apiScopesOf(scope: string): Scope[] {
   return scope.split(' ').filter((name): name is Scope => apiScopes.has(name))
 }
+
+/** A list of scopes without blanks too many, each scope once; undefined of one that is empty. @see RFC 6749 section 3.3 */
+export function tidyScope(scope: unknown): unknown {
+  if (typeof scope !== 'string') return scope
+  return [...new Set(scope.split(' ').filter(Boolean))].join(' ') || undefined
+}

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { APIError, isAPIError } from 'better-auth/api'
 import type { Db, Tx } from '../db/database.ts'
 import { databaseFailure } from '../db/failure.ts'
-import { wrapEndpoint } from './endpoint-guard.ts'
+import { type EndpointContext, wrapEndpoint } from './endpoint-guard.ts'
 import {
   endTokensOfCode,
   endTokensOfFamily,
@@ -14,6 +14,7 @@ import {
 } from './oauth.queries.ts'
 import { subjectOf } from './oauth-authorization.ts'
 import { authenticateClient } from './oauth-client.ts'
+import { tidyScope } from './oauth-scopes.ts'
 import { hashSecret } from './oauth-secret.ts'
 import { asChallenge, errorCode, keepingRefusals } from './oauth-transaction.ts'
 
@@ -43,6 +44,7 @@ export function guardToken<E>(endpoint: E, { db, resource }: TokenOptions): E {
   return wrapEndpoint(endpoint, async (call, context) => {
     const body = toBody(context.body, resource)
     const codeHash = body['grant_type'] === 'authorization_code' ? hashOf(body['code']) : undefined
+    const resources = await resourcesIn(context)
     const refreshHash = body['grant_type'] === 'refresh_token' ? hashOf(body['refresh_token']) : undefined
     try {
       const client = await authenticateClient(db, context)
@@ -52,6 +54,10 @@ export function guardToken<E>(endpoint: E, { db, resource }: TokenOptions): E {
         // Who was not given a code does not use it up, nor ends what it gave.
         if (code && (code.client_id !== client || code.is_old)) throw invalidGrant('invalid code')
         const held = refreshHash === undefined ? undefined : await holdRefreshToken(trx, refreshHash)
+        // Where none was granted the provider would give a token for any.
+        const granted = code ?? held
+        if (granted?.client_id === client && granted?.resources?.length === 0 && resources.length > 0)
+          throw invalidTarget()
         try {
           return await exchanges.run({ trx, codeHash }, () => call({ ...context, body }))
         } catch (error) {
@@ -78,7 +84,13 @@ function toBody(given: unknown, resource: string): Record<string, unknown> {
     if (body['resource'] !== resource) throw invalidTarget()
   }
   if (!isVerifier(body['code_verifier'])) body['code_verifier'] = undefined
+  body['scope'] = tidyScope(body['scope'])
   return body
+}
+
+/** All that a form names: there may be several, of which the body has the last. @see RFC 8707 section 2 */
+async function resourcesIn({ request }: EndpointContext): Promise<string[]> {
+  return request ? new URLSearchParams(await request.clone().text()).getAll('resource').filter(Boolean) : []
 }
 
 function hashOf(value: unknown): string | undefined {
@@ -120,7 +132,7 @@ function corrected(error: unknown): unknown {
   if (isRefusedByDatabase(error)) return invalidGrant('the grant has ended')
   if (!isAPIError(error) || errorCode(error) === 'invalid_client') return asChallenge(error)
   const isGrant = errorCode(error) === 'invalid_user' || error.statusCode === 401 || isGone(error)
-  return isGrant ? invalidGrant(String(error.body?.['error_description'])) : error
+  return isGrant ? invalidGrant(String(error.body?.['error_description'] ?? 'the grant is not good')) : error
 }
 
 function isGone({ body }: APIError): boolean {

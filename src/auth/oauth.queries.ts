@@ -54,23 +54,28 @@ export async function endTokensOfCode(trx: Tx, codeHash: string): Promise<void> 
     where c.code_hash = ${codeHash} and g.user_id = c.user_id and g.client_id = c.client_id`.execute(trx)
 }
 
-/** A refresh token that is presented, of which there is one use at a time. */
-export interface HeldToken {
-  id: string
+interface Delegation {
   user_id: string
   client_id: string
 }
 
 /** What a token or a code hangs on. */
-interface Owner extends Omit<HeldToken, 'id'> {
+interface Owner extends Delegation {
   session_id?: string | null
+}
+
+/** A refresh token that is presented, of which there is one use at a time. */
+export interface HeldToken extends Delegation {
+  id: string
+  /** What its access tokens are for. */
+  resources: string[]
 }
 
 /** Keeps a refresh token, and its grant, from being used by anybody else until the transaction ends. */
 export async function holdRefreshToken(trx: Tx, tokenHash: string): Promise<HeldToken | undefined> {
   const token = trx
     .selectFrom('oauth_refresh_token')
-    .select(['id', 'user_id', 'client_id', 'session_id'])
+    .select(['id', 'user_id', 'client_id', 'session_id', sql<string[]>`coalesce(resources, '[]')`.as('resources')])
     .where('token', '=', tokenHash)
   const found = await token.executeTakeFirst()
   if (!found) return undefined
@@ -95,6 +100,8 @@ async function leaveSession(trx: Tx, tokenId: string): Promise<void> {
 export interface HeldCode {
   /** To which it was given. */
   client_id: string
+  /** What access tokens for it are for; undefined once it was exchanged. */
+  resources?: string[]
   /** Whether it was exchanged so long ago that it is found in some log rather than stolen on its way. */
   is_old: boolean
 }
@@ -120,6 +127,7 @@ function findPending(trx: Tx, codeHash: string): Promise<(Owner & HeldCode) | un
     .selectFrom('verification')
     .select(sql<string>`value::jsonb ->> 'userId'`.as('user_id'))
     .select([sql<string>`value::jsonb -> 'query' ->> 'client_id'`.as('client_id'), sql<boolean>`false`.as('is_old')])
+    .select(sql<string[]>`value::jsonb -> 'resource'`.as('resources'))
     .where('identifier', '=', hashSecret(codeHash))
     .where('value', 'like', '{"type":"authorization\\_code"%')
     .executeTakeFirst()
@@ -145,7 +153,7 @@ export async function assertUsable(trx: Tx): Promise<void> {
 }
 
 /** Ends the access tokens of a grant, as a new refresh brings others: those that have a row, and those that have none. */
-export async function endAccessTokens(trx: Tx, { user_id, client_id }: Omit<HeldToken, 'id'>): Promise<void> {
+export async function endAccessTokens(trx: Tx, { user_id, client_id }: Delegation): Promise<void> {
   await trx.deleteFrom('oauth_access_token').where('user_id', '=', user_id).where('client_id', '=', client_id).execute()
   await trx
     .updateTable('oauth_grant')
