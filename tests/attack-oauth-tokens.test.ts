@@ -245,4 +245,13 @@ describe('P-22 a refresh token that is given back', () => {
       [401, false],
     ])
   })
+
+  test('is one as it was given, not one with a blank in it', async () => {
+    const tokens = await client.tokensFor(await service.createSignedIn())
+    for (const token of [`Bearer ${tokens.refresh_token}`, `${tokens.refresh_token} `]) {
+      expect((await client.revoke(token)).status).toBe(200)
+      expect(await isActive(token)).toBe(false)
+    }
+    expect(await useOf(tokens)).toEqual(good)
+  })
 })

@@ -22,7 +22,7 @@ const nobodys = 'over'
  */
 export function guardIntrospection<E>(endpoint: E, authenticate: Authenticate): E {
   return wrapEndpoint(endpoint, async (call, context) => {
-    const token = textOf(context.body, 'token')
+    const token = tokenIn(context)
     const standing = await standingOf(token, authenticate)
     const answer = (await callFor(call, context, standing === 'opaque' ? token : token && nobodys)) as object
     if (typeof standing === 'string') return answer
@@ -70,7 +70,7 @@ export function guardUserInfo<E>(endpoint: E, authenticate: Authenticate): E {
  */
 export function guardRevocation<E>(endpoint: E, { db, authenticate }: { db: Db; authenticate: Authenticate }): E {
   return wrapEndpoint(endpoint, async (call, context) => {
-    const token = textOf(context.body, 'token')
+    const token = tokenIn(context)
     const standing = await standingOf(token, authenticate)
     const known = standing === 'opaque' ? token : token && nobodys
     try {
@@ -129,6 +129,12 @@ async function standingOf(token: string, authenticate: Authenticate): Promise<Pr
     if (error instanceof ProblemError && error.status === 401) return 'ended'
     throw error
   }
+}
+
+/** The token of a request; of what has a blank in it, which no token has, the provider would take a part. */
+function tokenIn({ body }: EndpointContext): string {
+  const token = textOf(body, 'token')
+  return /\s/.test(token) ? nobodys : token
 }
 
 function textOf(body: unknown, name: string): string {
