@@ -32,8 +32,9 @@ export function signOutRoutes({ brand, call, db, guards, ownForm }: PageDependen
 
   return new Hono<Env>()
     .get('/sign-out', guards.optionalAuthenticate, async (c) => {
-      if (!c.var.authenticated) return c.redirect(signedOut, 303)
-      return show(c, c.var.authenticated.user?.email ?? '', onwardOf(c.req.query()), {})
+      const onward = onwardOf(c.req.query())
+      if (!c.var.authenticated) return c.redirect((await targetOf(onward)) ?? signedOut, 303)
+      return show(c, c.var.authenticated.user?.email ?? '', onward, {})
     })
     .post('/sign-out', ownForm, async (c) => {
       const onward = onwardOf(await fieldsOf(c))

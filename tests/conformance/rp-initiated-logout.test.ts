@@ -43,6 +43,15 @@ async function expectQuestion(sight: Sight, { user, visitor }: Awaited<ReturnTyp
   return after.at
 }
 
+test('oidcc-rp-initiated-logout-discovery-endpoint-verification', async () => {
+  const response = await service.request('/api/auth/.well-known/openid-configuration')
+  const metadata = (await response.json()) as Record<string, unknown>
+  expect(metadata).toMatchObject({
+    issuer: 'https://auth.example.com/api/auth',
+    end_session_endpoint: 'https://auth.example.com/api/auth/oauth2/end-session',
+  })
+})
+
 test('oidcc-rp-initiated-logout', async () => {
   const { user, visitor, id_token, access_token } = await signedIn()
   expect(await me(access_token)).toBe(200)
@@ -156,6 +165,10 @@ test('oidcc-rp-initiated-logout of a session that is over already', async () => 
   await visitor.open(endSession(fields))
   expect((await visitor.open(endSession(fields))).at).toBe(`${postLogoutUri}?state=a+state`)
   expect((await visitor.open(endSession({}))).at).toBe('/sign-in?notice=signed-out')
+  const named = { client_id: client.id, post_logout_redirect_uri: postLogoutUri, state }
+  expect((await visitor.open(endSession(named))).at).toBe(`${postLogoutUri}?state=a+state`)
+  const foreign = { ...named, post_logout_redirect_uri: 'https://evil.example/' }
+  expect((await visitor.open(endSession(foreign))).at).toBe('/sign-in?notice=signed-out')
 })
 
 test('oidcc-rp-initiated-logout asks who is signed in anew', async () => {
