@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
 import { authConfig } from '../auth.config.ts'
+import { createBareClient } from './bare-client.ts'
 import { createTestDatabase, startService } from './harness.ts'
-import { createRelyingParty, redirectUri, tokensFor } from './relying-party.ts'
+import { createRelyingParty, redirectUri, registerClient, tokensFor } from './relying-party.ts'
+import { createVisitor } from './visitor.ts'
 
 const shop = { name: 'Shop', redirectUris: [redirectUri], scopes: ['openid', 'account:read'] as const }
 
@@ -62,5 +64,27 @@ test('one that keeps a secret is given one by an admin', async () => {
     expect((await tokensFor(own, party, await own.createSignedIn(), 'openid')).id_token).toBeTypeOf('string')
   } finally {
     await own.stop()
+  }
+})
+
+test('the API is the one resource, also when the service has moved', async () => {
+  const database = await createTestDatabase()
+  const start = (host: string) => startService({ database, env: { BETTER_AUTH_URL: `https://${host}.example.com` } })
+  try {
+    await (await start('before')).stop()
+    const service = await start('after')
+    const client = createBareClient(service, await registerClient(service))
+    const visitor = createVisitor(service, (await service.createSignedIn()).cookie)
+    const ask = async (host: string) =>
+      (await visitor.open(client.begin({ resource: `https://${host}.example.com/api/v1` }).path)).at
+    expect(await ask('after')).toMatch(/^\/consent\?/)
+    expect(await ask('before')).toContain('error=invalid_target')
+    await service.stop()
+    const back = await start('before')
+    const rows = await back.db.selectFrom('oauth_resource').select('identifier').where('disabled', '=', false).execute()
+    expect(rows).toEqual([{ identifier: 'https://before.example.com/api/v1' }])
+    await back.stop()
+  } finally {
+    await database.remove()
   }
 })

@@ -16,8 +16,10 @@ export function syncOAuth(db: Db, resource: string, clients: readonly FirstParty
     await trx
       .insertInto('oauth_resource')
       .values({ id: randomUUID(), identifier: resource, name: 'REST API', disabled: false, created_at: new Date() })
-      .onConflict((conflict) => conflict.column('identifier').doNothing())
+      .onConflict((conflict) => conflict.column('identifier').doUpdateSet({ disabled: false }))
       .execute()
+    // At another address the service is another resource.
+    await trx.updateTable('oauth_resource').set({ disabled: true }).where('identifier', '<>', resource).execute()
     for (const client of clients) {
       const { numInsertedOrUpdatedRows } = await trx
         .insertInto('oauth_client')
