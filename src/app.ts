@@ -1,7 +1,7 @@
 import { cors } from 'hono/cors'
 import { createMiddleware } from 'hono/factory'
 import { accountsRoutes } from './accounts/accounts.routes.ts'
-import { authHandler } from './auth/auth-handler.ts'
+import { authHandler, openPaths } from './auth/auth-handler.ts'
 import { clientsRoutes } from './clients/clients.routes.ts'
 import { errorHandler } from './failures.ts'
 import { grantsRoutes } from './grants/grants.routes.ts'
@@ -85,15 +85,22 @@ export async function createApp(services: Services, isReady: () => boolean) {
   return app
 }
 
-/** Lets the trusted origins read responses, with credentials. Runs only for requests that name an origin: it is costly. */
+const exposeHeaders = ['link', 'location', 'retry-after', 'set-auth-token', 'www-authenticate', 'x-request-id']
+
+/**
+ * Lets the trusted origins read responses, with credentials, and any other those of the endpoints that an application in
+ * a browser needs, without. Runs only for requests that name an origin: it is costly.
+ */
 function crossOrigin(trustedOrigins: string[]) {
-  const apply = cors({
-    origin: trustedOrigins,
-    credentials: true,
-    allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    allowHeaders: ['authorization', 'content-type'],
-    exposeHeaders: ['link', 'location', 'retry-after', 'set-auth-token', 'x-request-id'],
-    maxAge: 600,
+  const common = { allowHeaders: ['authorization', 'content-type'], exposeHeaders, maxAge: 600 }
+  const allowMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
+  const trusted = cors({ ...common, origin: trustedOrigins, credentials: true, allowMethods })
+  const any = cors({ ...common, origin: '*', allowMethods: ['GET', 'HEAD', 'POST'] })
+  return createMiddleware<Env>((c, next) => {
+    const origin = c.req.header('origin')
+    if (origin === undefined) return next()
+    if (!openPaths.has(c.req.path) || trustedOrigins.includes(origin)) return trusted(c, next)
+    c.header('vary', 'Origin', { append: true })
+    return any(c, next)
   })
-  return createMiddleware<Env>((c, next) => (c.req.header('origin') === undefined ? next() : apply(c, next)))
 }

@@ -78,9 +78,17 @@ describe('every response', () => {
 })
 
 describe('another origin', () => {
-  const paths = ['/api/v1/auth/me', '/api/v1/nothing', '/api/auth/get-session', '/api/auth/jwks', '/health']
+  const paths = ['/api/v1/auth/me', '/api/v1/nothing', '/api/auth/get-session', '/health']
+  const open = [
+    '/api/auth/jwks',
+    '/api/auth/oauth2/token',
+    '/api/auth/oauth2/revoke',
+    '/api/auth/oauth2/userinfo',
+    '/api/auth/.well-known/openid-configuration',
+    '/.well-known/oauth-authorization-server/api/auth',
+  ]
 
-  test.each(paths)('that is trusted may read %s, with credentials', async (path) => {
+  test.each([...paths, ...open])('that is trusted may read %s, with credentials', async (path) => {
     const { headers } = await request(path, { headers: { origin: trusted } })
 
     expect(headers.get('access-control-allow-origin')).toBe(trusted)
@@ -101,6 +109,22 @@ describe('another origin', () => {
       expect(headers.has('access-control-allow-origin')).toBe(false)
       expect(headers.get('vary')).toMatch(/\bOrigin\b/i)
     }
+  })
+
+  test.each(open)('may read %s, without credentials', async (path) => {
+    for (const origin of ['https://spa.example', 'null']) {
+      for (const method of ['GET', 'POST', 'OPTIONS']) {
+        const { headers } = await request(path, { method, headers: { ...preflight(origin), origin } })
+        expect([method, headers.get('access-control-allow-origin')]).toEqual([method, '*'])
+        expect(headers.has('access-control-allow-credentials')).toBe(false)
+        expect(headers.get('vary')).toMatch(/\bOrigin\b/i)
+      }
+    }
+  })
+
+  test.each(['introspect', 'consent', 'authorize', 'end-session'])('may not read oauth2/%s', async (name) => {
+    const { headers } = await request(`/api/auth/oauth2/${name}`, { headers: { origin: 'https://spa.example' } })
+    expect(headers.has('access-control-allow-origin')).toBe(false)
   })
 
   test('that is trusted may ask for everything beforehand, and keep the answer for ten minutes', async () => {

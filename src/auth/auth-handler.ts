@@ -32,6 +32,14 @@ const metadataPaths = [
   '/api/auth/.well-known/oauth-authorization-server',
   '/.well-known/oauth-authorization-server/api/auth',
 ]
+/** What an application in a browser asks of the OAuth provider, wherever it is from: nothing there asks for a cookie. */
+export const openPaths: ReadonlySet<string> = new Set([
+  ...metadataPaths,
+  '/api/auth/jwks',
+  '/api/auth/oauth2/token',
+  '/api/auth/oauth2/revoke',
+  '/api/auth/oauth2/userinfo',
+])
 // Where the applications of other sites send browsers to.
 const navigationPaths = ['/api/auth/oauth2/authorize', '/api/auth/oauth2/end-session']
 
