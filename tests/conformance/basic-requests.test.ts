@@ -65,6 +65,10 @@ describe('oidcc-basic: the request', () => {
     expect((await back(await known(), { login_hint: 'ada@example.com' })).has('code')).toBe(true)
   })
 
+  test.each(['page', 'popup'])('oidcc-display-%s', async (display) => {
+    expect((await back(await known(), { display })).has('code')).toBe(true)
+  })
+
   test('oidcc-ui-locales', async () => {
     expect((await back(await known(), { ui_locales: 'se' })).has('code')).toBe(true)
   })

@@ -1,4 +1,4 @@
-import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose'
+import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose'
 import { describe, expect, test } from 'vitest'
 import { createBareClient, type Fields, refusalOf, tokensIn, userInfo } from '../bare-client.ts'
 import { startServiceForFile } from '../harness.ts'
@@ -63,6 +63,19 @@ describe.each(['client_secret_basic', 'client_secret_post'] as const)('oidcc-bas
     const [head, payload, signature = ''] = id_token.split('.')
     const forged = [head, payload, signature.startsWith('A') ? `B${signature.slice(1)}` : `A${signature.slice(1)}`]
     await expect(jwtVerify(forged.join('.'), keys)).rejects.toThrow('signature')
+  })
+
+  test('oidcc-idtoken-unsigned, which is not offered', async () => {
+    const { id_token } = await exchange()
+    expect([decodeProtectedHeader(id_token).alg, id_token.split('.')[2]]).toEqual(['RS256', expect.stringMatching(/./)])
+    const [{ token }, unsigned] = [await service.createSignedIn('admin'), { id_token_signed_response_alg: 'none' }]
+    const json = { name: 'Unsigned', redirectUris: [redirectUri], ...unsigned }
+    expect((await service.request('/api/v1/clients', { token, json })).status).toBe(422)
+  })
+
+  test('oidcc-ensure-other-scope-order-succeeds', async () => {
+    const { access_token } = await exchange({ scope: 'email openid' })
+    expect((await userInfo(service, access_token)).body).toMatchObject({ sub: user.id, email: user.email })
   })
 
   test('oidcc-userinfo-get', async () => {
@@ -156,4 +169,13 @@ describe.each(['client_secret_basic', 'client_secret_post'] as const)('oidcc-bas
     const wrong = await client.redeem(code, { code_verifier: 'x'.repeat(43) }, { auth })
     expect(refusalOf(wrong)).toEqual([400, 'invalid_grant'])
   })
+})
+
+test('oidcc-server-client-secret-post', async () => {
+  const values = { tokenEndpointAuthMethod: 'client_secret_post' }
+  const client = createBareClient(service, await registerClient(service, values))
+  const reply = await client.redeem(await client.codeFor(visitor), {}, { auth: 'post' })
+  expect(decodeJwt(tokensIn(reply).id_token)).toMatchObject({ iss: issuer, aud: client.id, sub: user.id })
+  const inHeader = await client.redeem(await client.codeFor(visitor), {}, { auth: 'basic' })
+  expect(refusalOf(inHeader)).toEqual([401, 'invalid_client'])
 })
