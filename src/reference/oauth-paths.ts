@@ -98,18 +98,24 @@ const revoke = {
   }),
 }
 
+const claims = {
+  description: 'What the scopes `profile` and `email` of the access token allow.',
+  responses: {
+    200: json(
+      'The claims',
+      { sub: text, name: text, picture: text, email: text, email_verified: { type: 'boolean' } },
+      ['sub'],
+    ),
+    ...failures,
+  },
+}
+
 const userInfo = {
-  get: operation('getUserInfo', 'Who signed in', {
-    description: 'What the scopes `profile` and `email` of the access token allow.',
-    security: [{ accessToken: [] }],
-    responses: {
-      200: json(
-        'The claims',
-        { sub: text, name: text, picture: text, email: text, email_verified: { type: 'boolean' } },
-        ['sub'],
-      ),
-      ...failures,
-    },
+  get: operation('getUserInfo', 'Who signed in', { ...claims, security: [{ accessToken: [] }] }),
+  post: operation('postUserInfo', 'The same, with the token in the header or in the body', {
+    ...claims,
+    security: [{ accessToken: [] }, {}],
+    requestBody: { ...form({ access_token: text }, []), required: false },
   }),
 }
 
@@ -130,6 +136,7 @@ const authorize = {
       query('prompt', '`none`, `login`, `consent`, `create` or `select_account`'),
       query('max_age', 'Seconds after which to sign in again'),
       query('login_hint', 'The address of who is expected'),
+      query('id_token_hint', 'An ID token of who is expected'),
       query('resource', 'The API that the access token is for'),
     ],
     responses: {
@@ -150,8 +157,8 @@ const endSession = {
       query('state', 'Comes back as it is'),
     ],
     responses: {
-      200: { description: 'A page that asks, or says that they are signed out' },
       302: { description: 'Signed out; back to the application' },
+      303: { description: 'On to the page that asks, or says that they are signed out, or what is wrong' },
       ...failures,
     },
   }),
