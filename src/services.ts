@@ -24,7 +24,7 @@ import { MigrationError, migrate } from './db/migrate.ts'
 import { type Cursors, createCursors } from './http/cursor.ts'
 import type { Log } from './log.ts'
 import { createMailer, type Mailer } from './mail/mailer.ts'
-import { createMessages } from './mail/messages.ts'
+import { createMessages, type Messages } from './mail/messages.ts'
 import { keptSecret } from './secret.ts'
 
 /** Every object that lives as long as the process. */
@@ -45,6 +45,7 @@ export interface Services {
   providers: readonly Provider[]
   cursors: Cursors
   mailer: Mailer
+  messages: Messages
   /** Ends them in reverse: mail under way is sent, then the database is closed. */
   close: () => Promise<void>
 }
@@ -101,6 +102,7 @@ export async function createServices(config: Config, authConfig: AuthConfig, log
       providers: providersOf(config),
       cursors: createCursors(derivedKey(secret, 'cursor')),
       mailer,
+      messages,
       async close() {
         stopUpkeep()
         await mailer.close()

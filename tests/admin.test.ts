@@ -7,6 +7,7 @@ import { AdminCommand, AdminCommandError, runAdminCommand } from '../src/admin/c
 import { askRunning } from '../src/admin/socket.ts'
 import { onPostgres } from './database-template.ts'
 import { createTestDatabase, password, startService, startServiceForFile, type TestService } from './harness.ts'
+import { mailsTo } from './mails.ts'
 
 const service = await startServiceForFile()
 const run = (command: AdminCommand) => runAdminCommand(service.services, command)
@@ -95,7 +96,7 @@ describe('the command', () => {
     expect(await admins(alone)).toEqual([{ email, role: 'admin' }])
   })
 
-  test('reset-password sets a password, and ends the sessions', async () => {
+  test('reset-password sets a password, ends the sessions, and tells whose it is', async () => {
     const ada = await service.createSignedIn()
 
     await run({ command: 'reset-password', email: ada.email, password })
@@ -108,6 +109,8 @@ describe('the command', () => {
     }
     expect(await signIn(service, ada.email, password)).toBe(401)
     expect(await signIn(service, ada.email, 'a second password')).toBe(200)
+    const told = 'Your password was changed'
+    expect(mailsTo(service, ada.email).map(({ subject }) => subject)).toEqual([told, told])
     await expect(run({ command: 'reset-password', email: newEmail(), password })).rejects.toThrow(/There is no user/)
   })
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { type SignedIn, startServiceForFile, type TestUser } from './harness.ts'
-import { mailedToken } from './mails.ts'
+import { mailedToken, mailsTo } from './mails.ts'
 import { bodyOf, invalidAt, problemOf, WireUser } from './wire.ts'
 
 const service = await startServiceForFile()
@@ -143,6 +143,24 @@ describe('a change of the e-mail address', () => {
     })
     const json = { email: `${randomUUID()}@example.com`, emailVerified: true }
     expect(await bodyOf(await change(ada.id, admin, json), WireUser)).toMatchObject(json)
+  })
+
+  test.each<[string, (id: string, email: string) => Promise<Response>]>([
+    ['', (id, email) => change(id, admin, { email })],
+    [
+      ' of Better-Auth',
+      (id, email) => request('/api/auth/admin/update-user', { ...admin, json: { userId: id, data: { email } } }),
+    ],
+  ])('by an admin%s is told at both addresses', async (_door, update) => {
+    const [ada, email] = [await service.createUser(), `${randomUUID()}@example.com`]
+
+    expect((await update(ada.id, email.toUpperCase())).status).toBe(200)
+    expect((await update(ada.id, email)).status).toBe(200)
+    expect((await update(ada.id, admin.email)).status).not.toBe(200)
+
+    const letters = [ada.email, email, admin.email].map((to) => mailsTo(service, to).map(({ subject }) => subject))
+    const changed = ['Your e-mail address was changed']
+    expect(letters).toEqual([changed, changed, []])
   })
 
   test('to the same address changes nothing of it', async () => {

@@ -1,17 +1,23 @@
 import { z } from 'zod'
-import { endTokens, findSessionOwner, hasEmail, holdAuthority, lockRole } from './authority.queries.ts'
+import { endTokens, findEmail, findSessionOwner, holdAuthority, lockRole } from './authority.queries.ts'
 import { type EndpointCall, notImpersonating, type Rule, refused, unauthorized } from './endpoint-guard.ts'
 import { covers } from './permissions.ts'
 import { assertPassword, assertProfile } from './profile-hooks.ts'
 import type { Roles } from './roles.ts'
+
+type TellOfAddress = (before: string, email: string) => Promise<void>
 
 const maxReasonChars = 500
 
 /**
  * What Better-Auth's admin endpoints must not do, by the name of the endpoint: the rules of `/api/v1` on its other door.
  * Nobody acts on, or grants, more than their own permissions; nobody acts while impersonating.
+ * @param tell mails both addresses of a user that one replaces the other, once it does
  */
-export function createAdminRules(roles: Roles): Record<string, { rules: Rule[]; changesAuthority: boolean }> {
+export function createAdminRules(
+  roles: Roles,
+  tell: TellOfAddress,
+): Record<string, { rules: Rule[]; changesAuthority: boolean }> {
   const mayActOn = ({ actor }: EndpointCall, role: string | undefined) => {
     if (role !== undefined && !covers(roles.scopesOf(actor.role), roles.scopesOf(role))) {
       throw refused('INSUFFICIENT_PERMISSIONS', 'This user or role has permissions that you do not have')
@@ -43,7 +49,7 @@ export function createAdminRules(roles: Roles): Record<string, { rules: Rule[]; 
       grantsRole,
       knownData('role', 'name', 'image', 'email', 'emailVerified'),
       profile,
-      newAddress,
+      newAddress(tell),
     ),
     banUser: queued(onUser, ban),
     unbanUser: queued(onUser),
@@ -133,13 +139,16 @@ const actorStays: Rule = async ({ db, actor }) => {
 }
 
 /** A new address counts as unverified unless it is said to be verified. */
-const newAddress: Rule = async ({ db, body }) => {
-  const data = body['data'] as Record<string, unknown>
-  if (typeof data['email'] !== 'string' || data['emailVerified'] !== undefined) return
-  if (!(await hasEmail(db, String(body['userId']), data['email'].toLowerCase()))) {
-    body['data'] = { ...data, emailVerified: false }
+const newAddress =
+  (tell: TellOfAddress): Rule =>
+  async ({ db, body }) => {
+    const data = body['data'] as Record<string, unknown>
+    if (typeof data['email'] !== 'string') return
+    const [before, email] = [await findEmail(db, String(body['userId'])), data['email'].toLowerCase()]
+    if (before === undefined || before === email) return
+    body['data'] = { emailVerified: false, ...data }
+    await tell(before, email)
   }
-}
 
 const password: Rule = ({ body }) => {
   assertPassword(body['password'])

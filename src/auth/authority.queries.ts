@@ -94,10 +94,9 @@ export async function findSessionOwner(db: Db, token: string): Promise<string | 
   return session?.user_id
 }
 
-/** Whether this is the address that a user has already. */
-export async function hasEmail(db: Db, userId: string, email: string): Promise<boolean> {
-  const user = await db.selectFrom('user').select('email').where('id', '=', userId).executeTakeFirst()
-  return user?.email === email
+/** The address of a user; undefined without one. */
+export async function findEmail(db: Db, userId: string): Promise<string | undefined> {
+  return (await db.selectFrom('user').select('email').where('id', '=', userId).executeTakeFirst())?.email
 }
 
 /** Whether a user has this id. */

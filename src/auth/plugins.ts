@@ -38,7 +38,7 @@ export function authPlugins({ config, db, roles, keys, authenticate, ...rest }: 
   const guard = createEndpointGuard(db)
   return [
     tokens({ config, keys }),
-    guardedAdmin(roles, guard),
+    guardedAdmin(roles, guard, rest),
     bearer({ requireSignature: true }),
     oauthPlugin({ config, db, authenticate, guard }),
     openAPI({ disableDefaultReference: true }),
@@ -96,7 +96,11 @@ function sessionClaims(
 }
 
 /** The admin plugin, its endpoints held to the rules of `/api/v1`. */
-function guardedAdmin(roles: Roles, guard: GuardEndpoint) {
+function guardedAdmin(
+  roles: Roles,
+  guard: GuardEndpoint,
+  { send, messages }: Pick<PluginDependencies, 'send' | 'messages'>,
+) {
   const plugin = admin({
     defaultRole: 'user',
     adminRoles: ['admin'],
@@ -104,7 +108,9 @@ function guardedAdmin(roles: Roles, guard: GuardEndpoint) {
     ac: roles.accessControl.ac,
     roles: roles.accessControl.roles,
   })
-  const rules = createAdminRules(roles)
+  const rules = createAdminRules(roles, async (before, email) => {
+    for (const to of [before, email]) await send(messages.emailChanged({ email: to }, email))
+  })
   const endpoints = Object.entries(plugin.endpoints).map(([name, endpoint]) => {
     const options = rules[name]
     return [name, options ? guard(endpoint, options) : endpoint]

@@ -25,7 +25,7 @@ export interface UserAccounts {
    * @throws ProblemError `conflict` when the address is taken
    */
   create: (user: NewUser, before?: (trx: Tx) => Promise<void>) => Promise<string>
-  /** Sets a password; the sessions of the user end. */
+  /** Sets a password; the sessions of the user end, and they are told. */
   setPassword: (userId: string, password: string) => Promise<void>
 }
 
@@ -81,7 +81,7 @@ export function createUserAccounts({ db, auth, mailer, messages, baseUrl }: Depe
     async setPassword(userId, password) {
       const context = await auth.$context
       const hash = await context.password.hash(password)
-      await inAuthTransaction(db, context.options, async () => {
+      const user = await inAuthTransaction(db, context.options, async () => {
         if (await context.internalAdapter.findCredentialAccount(userId)) {
           await context.internalAdapter.updatePassword(userId, hash)
         } else {
@@ -92,7 +92,9 @@ export function createUserAccounts({ db, auth, mailer, messages, baseUrl }: Depe
             password: hash,
           })
         }
+        return context.internalAdapter.findUserById(userId)
       })
+      if (user) mailer.send(messages.passwordChanged(user))
     },
   }
 }

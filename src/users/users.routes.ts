@@ -11,6 +11,7 @@ import { cutPage, pageResponse } from '../http/page.ts'
 import { invalid, ProblemError, problems } from '../http/problem.ts'
 import { createRouter } from '../http/router.ts'
 import type { Mailer } from '../mail/mailer.ts'
+import type { Messages } from '../mail/messages.ts'
 import { resolveId, UserPath } from '../resources/parameters.ts'
 import { passwordFault } from '../resources/profile.ts'
 import { noSuchUser, toUser, User } from '../resources/user.ts'
@@ -25,12 +26,13 @@ interface Dependencies {
   actOnUser: ActOnUser
   userAccounts: UserAccounts
   mailer: Mailer
+  messages: Messages
 }
 
 const userResponse = (description: string) => ({ description, content: { 'application/json': { schema: User } } })
 
 /** `/auth/me`, `/users`, and the role of a user. */
-export function usersRoutes({ db, requires, roles, cursors, actOnUser, userAccounts, mailer }: Dependencies) {
+export function usersRoutes({ db, requires, roles, cursors, actOnUser, userAccounts, mailer, messages }: Dependencies) {
   return createRouter()
     .openapi(
       createRoute({
@@ -133,9 +135,15 @@ export function usersRoutes({ db, requires, roles, cursors, actOnUser, userAccou
         const id = resolveId(c.req.valid('param').id, principal)
         const change = c.req.valid('json')
         if (!principal.permissions.has('users:write')) assertOwnFields(change)
-        const user = await actOnUser(c.var.authenticated, id, (trx) => updateUser(trx, id, change), {
-          changesAuthority: false,
-        })
+        const [before, user] = await actOnUser(
+          c.var.authenticated,
+          id,
+          async (trx) => [await findUser(trx, id), await updateUser(trx, id, change)],
+          { changesAuthority: false },
+        )
+        if (before && before.email !== user.email) {
+          for (const { email } of [before, user]) mailer.send(messages.emailChanged({ email }, user.email))
+        }
         return c.json(toUser(user), 200)
       },
     )
