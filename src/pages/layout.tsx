@@ -51,19 +51,20 @@ interface ViewOptions {
   status?: StatusCode
   /** Other origins to which a form of the page may lead. */
   formTargets?: readonly string[]
-  /** Whether the address of the page holds a token, which no other page may be told. */
-  hasToken?: boolean
 }
 
+// Of a mailed link or that of the log, also within another parameter.
+const tokenInQuery = /(?:[?&]|%3f|%26)(?:token|change)(?:=|%3d)/i
+
 /** Answers with a page. Nothing runs on it, and nothing is loaded from another origin. */
-export function view(c: Context, page: Child, { status = 200, formTargets = [], hasToken = false }: ViewOptions = {}) {
+export function view(c: Context, page: Child, { status = 200, formTargets = [] }: ViewOptions = {}) {
   const formAction = ["'self'", ...formTargets].join(' ')
   c.header(
     'content-security-policy',
     `default-src 'none'; style-src 'self'; img-src 'self'; form-action ${formAction}; frame-ancestors 'none'; base-uri 'none'`,
   )
-  // A form that is sent from a page without a referrer says nothing of where it comes from.
-  c.header('referrer-policy', hasToken ? 'no-referrer' : 'same-origin')
+  // No other page may be told a token. But a form of a page without a referrer does not say where it comes from.
+  c.header('referrer-policy', status >= 400 || tokenInQuery.test(c.req.url) ? 'no-referrer' : 'same-origin')
   c.status(status)
   return c.html(
     <>

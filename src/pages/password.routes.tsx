@@ -28,14 +28,14 @@ export function passwordRoutes({ brand, call, ownForm }: PageDependencies) {
       const given = c.req.query('token')
       const token = given !== undefined && (await isGood(c, given)) ? given : undefined
       const state = token === undefined ? { problem: unusable } : {}
-      return view(c, <ResetPage brand={brand} token={token} state={state} />, { hasToken: true })
+      return view(c, <ResetPage brand={brand} token={token} state={state} />)
     })
     .post('/reset-password', ownForm, async (c) => {
       const { token, newPassword = '' } = await fieldsOf(c)
       const answer = await call(c, 'POST', '/api/auth/reset-password', { token, newPassword })
       if (answer.isOk) return c.redirect('/sign-in?notice=password-set', 303)
       const state = explain(answer, ['newPassword'])
-      return view(c, <ResetPage brand={brand} token={token} state={state} />, { hasToken: true })
+      return view(c, <ResetPage brand={brand} token={token} state={state} />)
     })
 }
 

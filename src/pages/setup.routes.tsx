@@ -10,7 +10,7 @@ import { Page, view } from './layout.tsx'
 export function setupRoutes({ brand, setup, ownForm, call }: PageDependencies) {
   async function show(c: Context, token: string, state: FormState) {
     const isGood = await setup.isGood(token)
-    return view(c, <SetupPage brand={brand} token={token} isGood={isGood} state={state} />, { hasToken: true })
+    return view(c, <SetupPage brand={brand} token={token} isGood={isGood} state={state} />)
   }
 
   async function assertOpen() {

@@ -20,14 +20,10 @@ export function verifyEmailRoutes({ brand, call, ownForm }: PageDependencies) {
     .get('/verify-email', (c) => {
       const { token, next, change, email = '' } = c.req.query()
       if (change !== undefined) {
-        return view(c, <ConfirmPage brand={brand} hidden={{ change, email }} action="/verify-email/change" />, {
-          hasToken: true,
-        })
+        return view(c, <ConfirmPage brand={brand} hidden={{ change, email }} action="/verify-email/change" />)
       }
       if (token !== undefined)
-        return view(c, <ConfirmPage brand={brand} hidden={{ token, next }} action="/verify-email" />, {
-          hasToken: true,
-        })
+        return view(c, <ConfirmPage brand={brand} hidden={{ token, next }} action="/verify-email" />)
       return c.req.query('sent') === undefined ? show(c, {}) : view(c, <SentPage brand={brand} />)
     })
     .post('/verify-email', ownForm, async (c) => {
