@@ -24,11 +24,20 @@ interface MailServerOptions {
 export async function startMailServer({ refuse = [], tls, whenDone = afterAll }: MailServerOptions = {}) {
   const mails: Mail[] = []
   const passwords: string[] = []
+  const connections = { now: 0, most: 0 }
   const server = new SMTPServer({
     authOptional: true,
     allowInsecureAuth: true,
     secure: tls?.begins === 'at once',
     ...(tls ? { key: tls.certificate.key, cert: tls.certificate.cert } : { disabledCommands: ['STARTTLS'] }),
+    onConnect(_session, done) {
+      connections.now += 1
+      connections.most = Math.max(connections.most, connections.now)
+      done()
+    },
+    onClose() {
+      connections.now -= 1
+    },
     onAuth({ username, password }, _session, done) {
       passwords.push(password ?? '')
       done(null, { user: username })
@@ -62,6 +71,8 @@ export async function startMailServer({ refuse = [], tls, whenDone = afterAll }:
     mails,
     /** What it was given to sign in with. */
     passwords,
+    /** How many were open at once. */
+    connections,
     port,
     url: `smtp://127.0.0.1:${port}`,
     /** Shows another certificate from now on. */

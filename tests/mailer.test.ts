@@ -91,6 +91,18 @@ test('a password goes to no server in clear, but on this machine', async () => {
   expect(passwords).toEqual(['secret'])
 })
 
+test('a burst of messages goes over few connections, each marked as written by a program', async () => {
+  const { url, mails, connections } = await startMailServer()
+  const { mailer } = start(url)
+
+  for (let i = 0; i < 20; i++) mailer.send(messages.passwordChanged(ada))
+
+  await expect.poll(() => mails.length, { timeout: 20_000 }).toBe(20)
+  // The server may learn of the end of one after the beginning of the next.
+  expect(connections.most).toBeLessThan(10)
+  for (const { content } of mails) expect(content).toMatch(/^Auto-Submitted: auto-generated\r$/m)
+})
+
 test('so many messages wait for a server that is down, and no more', async () => {
   const { mailer, lines } = start(`smtp://127.0.0.1:${await freePort()}`)
 

@@ -33,6 +33,8 @@ interface MailerOptions {
 }
 
 const smtpTimeoutMs = 10_000
+// Many servers refuse more at once from one address.
+const maxConnections = 5
 const attempts = 5
 const firstPauseMs = 1_000
 // So many mails may wait for a server that is down.
@@ -46,7 +48,7 @@ export function createMailer({ smtp, logLinks, log }: MailerOptions): Mailer {
   const closing = new AbortController()
   // Each message that waits listens.
   setMaxListeners(maxPending, closing.signal)
-  const deliver = smtp ? overSmtp(smtp) : intoLog(log)
+  const { deliver, close } = smtp ? overSmtp(smtp) : intoLog(log)
   return {
     canSend: smtp !== undefined || logLinks,
     isReal: smtp !== undefined,
@@ -66,6 +68,7 @@ export function createMailer({ smtp, logLinks, log }: MailerOptions): Mailer {
     async close() {
       await Promise.race([Promise.all(pending), pause(closeMs, undefined, { ref: false })])
       closing.abort()
+      close()
       if (pending.size > 0)
         log.error({ messages: pending.size }, 'mail was not sent: its server did not answer in time')
     },
@@ -99,10 +102,20 @@ function persistently(
   })
 }
 
-function overSmtp({ url, from }: { url: string; from: string }): (message: Message) => Promise<unknown> {
+interface Way {
+  deliver: (message: Message) => Promise<unknown>
+  close: () => void
+}
+
+function overSmtp({ url, from }: { url: string; from: string }): Way {
   const { username, password, hostname } = new URL(url)
   const transport = createTransport({
     url,
+    // Caps the connections; each takes one message, and trying again is ours.
+    pool: true,
+    maxConnections,
+    maxMessages: 1,
+    maxRequeues: 0,
     // Whoever stands between could hide that the server speaks TLS, and be given the password.
     requireTLS: `${username}${password}` !== '' && !isLoopback(hostname),
     connectionTimeout: smtpTimeoutMs,
@@ -112,12 +125,19 @@ function overSmtp({ url, from }: { url: string; from: string }): (message: Messa
     disableFileAccess: true,
     disableUrlAccess: true,
   })
-  return (message) => transport.sendMail({ from, ...message })
+  return {
+    // RFC 3834 section 5: programs that answer mail, as those of people on leave, do not answer this.
+    deliver: (message) => transport.sendMail({ from, ...message, headers: { 'Auto-Submitted': 'auto-generated' } }),
+    close: () => transport.close({ force: true }),
+  }
 }
 
-function intoLog(log: Log): (message: Message) => Promise<void> {
-  return ({ to, subject, text }) => {
-    log.info({ mail: { to, subject, text } }, 'mail (SMTP_URL is not set)')
-    return Promise.resolve()
+function intoLog(log: Log): Way {
+  return {
+    deliver({ to, subject, text }) {
+      log.info({ mail: { to, subject, text } }, 'mail (SMTP_URL is not set)')
+      return Promise.resolve()
+    },
+    close: () => {},
   }
 }
