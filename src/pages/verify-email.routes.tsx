@@ -78,10 +78,7 @@ function PasswordPage({ brand, state, hidden }: Branded & { state: FormState; hi
   return (
     <Page brand={brand} title="Confirm your e-mail address">
       <h1>Your password</h1>
-      <p>
-        The account was made in another browser. Give its password, so that it is yours alone: nobody gets in with
-        another one.
-      </p>
+      <p>The account was made in another browser. Give its password, or a new one: any other stops working.</p>
       <Form action="/verify-email" state={state} hidden={hidden}>
         <NewPasswordField
           state={state}
