@@ -132,6 +132,18 @@ describe('signing up and in', () => {
   })
 })
 
+const accountForms = [
+  'profile',
+  'email',
+  'password',
+  'sessions',
+  'link',
+  'unlink',
+  'disconnect',
+  'delete',
+  'return',
+].map((form) => `/account/${form}`)
+
 describe('a form that no page of ours has sent', () => {
   test.each([
     ['another site', { origin: 'https://evil.example' }],
@@ -146,7 +158,7 @@ describe('a form that no page of ours has sent', () => {
       .where('email', '=', email)
       .executeTakeFirstOrThrow()
 
-    for (const action of ['/account/profile', '/sign-in', '/sign-up', '/sign-out', '/reset-password', '/setup']) {
+    for (const action of [...accountForms, '/sign-in', '/sign-up', '/sign-out', '/reset-password', '/setup']) {
       const page = await visitor.submit(action, { name: 'Eve', email, password }, headers)
       expect([action, page.status]).toEqual([action, 403])
       expect(page.headers.get('content-type')).toMatch(/^text\/html/)
@@ -164,6 +176,19 @@ describe('a form that no page of ours has sent', () => {
 
     expect((await visitor.submit('/account/profile', { name: 'Ada King' }, headers)).at).toBe('/account?notice=profile')
   })
+})
+
+test.each([
+  ['/account/email', '/account'],
+  ['/account/sessions', '/account'],
+  ['/verify-email/change', '/account'],
+  ['/verify-email/resend', '/verify-email'],
+  ['/sign-in/social', '/sign-in'],
+])('%s, where a form was shown with errors, leads whoever opens it again to %s', async (path, at) => {
+  const visitor = at === '/account' ? (await signedUp()).visitor : createVisitor(service)
+
+  expect(await visitor.open(path)).toMatchObject({ status: 200, at })
+  expect((await visitor.open('/account/nothing')).status).toBe(404)
 })
 
 describe('a password', () => {

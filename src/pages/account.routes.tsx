@@ -11,6 +11,8 @@ import { view } from './layout.tsx'
 import { leadTo } from './leaving.tsx'
 import { explain } from './words.ts'
 
+const forms = ['profile', 'email', 'password', 'sessions', 'link', 'unlink', 'disconnect', 'delete', 'return']
+
 /** `/account`: what people see and change of their own account, all of it through the two APIs. */
 export function accountRoutes(dependencies: PageDependencies) {
   const { brand, call, guards, ownForm } = dependencies
@@ -47,29 +49,30 @@ export function accountRoutes(dependencies: PageDependencies) {
     const notice = c.req.query('notice')
     return show(c, notice === undefined ? {} : { notice })
   })
-  app.use('/account/*', ownForm)
+  // Where a form with errors was shown: whoever opens that again wants the page.
+  app.get(`/account/:form{${forms.join('|')}}`, (c) => c.redirect('/account', 303))
   return app
-    .post('/account/profile', async (c) => {
+    .post('/account/profile', ownForm, async (c) => {
       const { name = '' } = await fieldsOf(c)
       return done(c, await call(c, 'PATCH', '/api/v1/users/me', { name }), 'profile', ['name'], { name })
     })
-    .post('/account/email', async (c) => {
+    .post('/account/email', ownForm, async (c) => {
       const { newEmail = '', password } = await fieldsOf(c)
       const answer = await call(c, 'POST', '/api/auth/change-email', { newEmail, password })
       return done(c, answer, 'email', ['newEmail', 'password'], { newEmail })
     })
-    .post('/account/password', async (c) => {
+    .post('/account/password', ownForm, async (c) => {
       const { currentPassword = '', newPassword = '' } = await fieldsOf(c)
       const answer = await call(c, 'POST', '/api/auth/change-password', { currentPassword, newPassword })
       return done(c, renamed(answer), 'password', ['currentPassword', 'newPassword'])
     })
-    .post('/account/sessions', async (c) => {
+    .post('/account/sessions', ownForm, async (c) => {
       const { id } = await fieldsOf(c)
       const path =
         id === undefined ? '/users/me/sessions?keepCurrent=true' : `/users/me/sessions/${encodeURIComponent(id)}`
       return done(c, await call(c, 'DELETE', `/api/v1${path}`), 'sessions', [])
     })
-    .post('/account/link', async (c) => {
+    .post('/account/link', ownForm, async (c) => {
       const { provider } = await fieldsOf(c)
       const callbackURL = '/account?notice=link'
       const answer = await call(c, 'POST', '/api/auth/link-social', {
@@ -80,21 +83,21 @@ export function accountRoutes(dependencies: PageDependencies) {
       const { url } = (answer.body ?? {}) as { url?: string }
       return answer.isOk && url ? leadTo(c, brand, url) : done(c, answer, 'link', [])
     })
-    .post('/account/unlink', async (c) => {
+    .post('/account/unlink', ownForm, async (c) => {
       const { id } = await fieldsOf(c)
       return done(c, await call(c, 'POST', '/api/auth/unlink-account', { accountId: id }), 'unlink', [])
     })
-    .post('/account/disconnect', async (c) => {
+    .post('/account/disconnect', ownForm, async (c) => {
       const { clientId = '' } = await fieldsOf(c)
       const answer = await call(c, 'DELETE', `/api/v1/users/me/grants/${encodeURIComponent(clientId)}`)
       return done(c, answer, 'disconnect', [])
     })
-    .post('/account/delete', async (c) => {
+    .post('/account/delete', ownForm, async (c) => {
       const { password } = await fieldsOf(c)
       const answer = await call(c, 'POST', '/api/auth/delete-user', password === undefined ? {} : { password })
       return answer.isOk ? c.redirect('/sign-in?notice=deleted', 303) : done(c, answer, 'delete', ['password'])
     })
-    .post('/account/return', async (c) => {
+    .post('/account/return', ownForm, async (c) => {
       const answer = await call(c, 'POST', '/api/auth/admin/stop-impersonating', {})
       return done(c, answer, 'return', [])
     })

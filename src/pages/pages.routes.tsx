@@ -38,6 +38,10 @@ export function pagesRoutes(dependencies: PageDependencies) {
         const slug = slugs.find((known) => known === c.req.param('slug'))
         return slug ? view(c, <ProblemPage brand={brand} slug={slug} />) : next()
       })
+      // Where a form with errors was shown: whoever opens that again wants the page.
+      .get('/sign-in/social', (c) => c.redirect('/sign-in', 303))
+      .get('/verify-email/resend', (c) => c.redirect('/verify-email', 303))
+      .get('/verify-email/change', (c) => c.redirect('/account', 303))
       .route('/', signInRoutes(dependencies))
       .route('/', signOutRoutes(dependencies))
       .route('/', signUpRoutes(dependencies))
