@@ -28,7 +28,7 @@ export function signInRoutes(dependencies: PageDependencies) {
 
   async function show(c: Context, state: FormState, { next, query }: Onward, notice?: string) {
     const request = await oauthRequestOf(c, call, query)
-    const values = { email: request?.loginHint ?? '', ...state.values }
+    const values = { email: request?.loginHint ?? '', remember: 'on', ...state.values }
     const props = { ...dependencies, state: { ...state, values }, next, request, notice }
     return view(c, <SignInPage {...props} />, { formTargets: request?.formTargets ?? [] })
   }
@@ -43,7 +43,7 @@ export function signInRoutes(dependencies: PageDependencies) {
       return show(c, {}, { next, query }, notices.get(c.req.query('notice') ?? (isOver ? 'session-ended' : '')))
     })
     .post('/sign-in', ownForm, async (c) => {
-      const { email = '', password = '', remember, next, oauth_query } = await fieldsOf(c)
+      const { email = '', password = '', remember = '', next, oauth_query } = await fieldsOf(c)
       const answer = await call(c, 'POST', '/api/auth/sign-in/email', {
         email,
         password,
@@ -53,7 +53,7 @@ export function signInRoutes(dependencies: PageDependencies) {
       if (answer.isOk) return leadTo(c, brand, onwardUrl(answer, oauth_query) ?? safeNext(next))
       const state =
         answer.code === 'BANNED_USER' ? banned(await findBan(db, email)) : explain(answer, ['email', 'password'])
-      return show(c, { ...state, values: { email } }, { next: safeNext(next), query: oauth_query ?? '' })
+      return show(c, { ...state, values: { email, remember } }, { next: safeNext(next), query: oauth_query ?? '' })
     })
     .post('/sign-in/social', ownForm, async (c) => {
       const { provider = '', next, oauth_query } = await fieldsOf(c)
@@ -99,7 +99,7 @@ function SignInPage({ brand, providers, signUpOpen, canSendMail, state, next, re
         <EmailField state={state} autofocus />
         <PasswordField state={state} name="password" label="Password" />
         <label class="check">
-          <input type="checkbox" name="remember" checked />
+          <input type="checkbox" name="remember" checked={state.values?.['remember'] === 'on'} />
           Stay signed in on this device
         </label>
         <button type="submit">Sign in</button>
