@@ -8,6 +8,7 @@ import { type ActOnUser, createActOnUser } from './auth/act-on-user.ts'
 import { type Auth, createAuth } from './auth/auth.ts'
 import type { AuthConfig, Brand } from './auth/auth-config.ts'
 import { createGuards, type Guards } from './auth/authorize.ts'
+import { type BanNotices, createBanNotices } from './auth/ban-notice.ts'
 import { syncOAuth } from './auth/first-party-clients.queries.ts'
 import { firstPartyClients } from './auth/first-party-clients.ts'
 import { keyMint, opensKey } from './auth/mint-key.ts'
@@ -42,6 +43,7 @@ export interface Services {
   userAccounts: UserAccounts
   setup: Setup
   brand: Brand
+  banNotices: BanNotices
   providers: readonly Provider[]
   cursors: Cursors
   mailer: Mailer
@@ -82,7 +84,8 @@ export async function createServices(config: Config, authConfig: AuthConfig, log
     })
     const authenticate = createAuthenticator({ db, roles, verifyAccessToken, sessionCookies })
     await syncOAuth(db, `${config.baseUrl}/api/v1`, firstPartyClients(authConfig, config.baseUrl))
-    const common = { config, db, roles, keys, sessionCookies, mailer, messages, log, authenticate }
+    const banNotices = createBanNotices(derivedKey(secret, 'ban'), config.baseUrl.startsWith('https:'))
+    const common = { config, db, roles, keys, sessionCookies, mailer, messages, banNotices, log, authenticate }
     const auth = createAuth({ ...common, authConfig, secret })
     const userAccounts = createUserAccounts({ db, auth, mailer, messages, baseUrl: config.baseUrl })
     return {
@@ -99,6 +102,7 @@ export async function createServices(config: Config, authConfig: AuthConfig, log
       userAccounts,
       setup: createSetup(db, userAccounts),
       brand: authConfig.brand,
+      banNotices,
       providers: providersOf(config),
       cursors: createCursors(derivedKey(secret, 'cursor')),
       mailer,

@@ -1,10 +1,9 @@
-import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
-import { startService, startServiceForFile } from './harness.ts'
-import { startMailServer } from './mail-server.ts'
+import { startServiceForFile } from './harness.ts'
+import { createVisits } from './provider-visits.ts'
 import { answerAt, startOpenIdProvider } from './standins/openid-provider.ts'
 import type { Person } from './standins/providers.ts'
 import { freePort } from './throwaway-postgres.ts'
@@ -16,26 +15,7 @@ afterAll(provider.close)
 const env = { BETTER_AUTH_URL: origin, ...provider.env }
 const service = await startServiceForFile({ env })
 const { db } = service
-
-/** Somebody who can sign in at the provider. */
-function newPerson(known: Partial<Person> = {}): Person & { email: string } {
-  const person = { id: randomUUID(), email: `${randomUUID()}@example.com`, isVerified: true, name: 'Ada', ...known }
-  provider.add(person)
-  return person
-}
-
-/** Goes to the provider and answers there; returns where that leads back to. */
-async function visitProvider(visitor: Visitor, { id }: Person, allows = true): Promise<URL> {
-  const { at } = await visitor.submit('/sign-in/social', { provider: 'oidc' })
-  return answerAt(at, id, allows)
-}
-
-const comeBack = (visitor: Visitor, { pathname, search }: URL) => visitor.open(`${pathname}${search}`)
-
-async function signIn(person: Person, at = service) {
-  const visitor = createVisitor(at)
-  return { visitor, sight: await comeBack(visitor, await visitProvider(visitor, person)) }
-}
+const { newPerson, visitProvider, comeBack, signIn } = createVisits(provider, service)
 
 const usersWith = (email: string) => db.selectFrom('user').selectAll().where('email', '=', email).execute()
 const accountsOf = ({ id }: Person) => db.selectFrom('account').selectAll().where('account_id', '=', id).execute()
@@ -201,34 +181,6 @@ describe('coming back from an OpenID provider is refused', () => {
     expect(sight.at).toBe('/error?error=issuer_mismatch')
     expect(await usersWith(person.email)).toEqual([])
   })
-})
-
-test('nobody new is let in where sign-up is closed', async () => {
-  const closed = await startService({ env: { ...env, SIGN_UP: 'closed' } })
-  onTestFinished(() => closed.stop())
-
-  const { sight } = await signIn(newPerson(), closed)
-
-  expect(textOf(sight)).toContain('New accounts are made by an administrator here.')
-  expect(await closed.db.selectFrom('user').selectAll().execute()).toEqual([])
-})
-
-test('an address that the provider has not verified must be verified first where mail is sent', async () => {
-  const { mails, url } = await startMailServer()
-  const mailing = await startService({ env: { ...env, SMTP_URL: url, MAIL_FROM: 'auth@example.com' } })
-  onTestFinished(() => mailing.stop())
-  const person = newPerson({ isVerified: false })
-
-  const { visitor, sight } = await signIn(person, mailing)
-
-  expect(textOf(sight)).toContain('The provider has not verified your e-mail address.')
-  expect(isSignedIn(visitor)).toBe(false)
-  await expect.poll(() => mails.filter(({ to }) => to.includes(person.email)).length, { timeout: 5_000 }).toBe(1)
-  // It is not told whether somebody has an account with the address.
-  const { email } = await mailing.createUser()
-  const known = await signIn(newPerson({ email, isVerified: false }), mailing)
-  expect([known.sight.at, known.sight.html]).toEqual([sight.at, sight.html])
-  expect(isSignedIn(known.visitor)).toBe(false)
 })
 
 test('X-13 a picture is kept only with https, and never asked for', async () => {

@@ -27,6 +27,7 @@ import type { Messages } from '../mail/messages.ts'
 import { hasPassword } from './account.queries.ts'
 import { keepsWayIn } from './account-hooks.ts'
 import { endTokens, findAuthority, lockRole, slideSession } from './authority.queries.ts'
+import type { BanNotices } from './ban-notice.ts'
 import { tellCaller } from './caller.ts'
 import { emailChange } from './email-change.ts'
 import { emailVerification, rememberUnconfirmed } from './email-verification.ts'
@@ -50,6 +51,7 @@ interface LatchkeyDependencies {
   mailer: Mailer
   send: SendAfterCommit
   providers: readonly Provider[]
+  banNotices: BanNotices
   log: Log
 }
 
@@ -83,7 +85,7 @@ export function latchkeyPlugin(dependencies: LatchkeyDependencies) {
       accountInfo: guard(accountInfo, asksProvider),
       ...emailChange(dependencies),
       ...emailVerification(dependencies),
-      ...providerSignIn,
+      ...providerSignIn(dependencies),
     },
     hooks: {
       before: [

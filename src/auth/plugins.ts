@@ -6,6 +6,7 @@ import type { Log } from '../log.ts'
 import type { Mailer } from '../mail/mailer.ts'
 import type { Messages } from '../mail/messages.ts'
 import { createAdminRules } from './admin-rules.ts'
+import type { BanNotices } from './ban-notice.ts'
 import { adminSchema, jwtSchema } from './columns.ts'
 import { createEndpointGuard, type GuardEndpoint } from './endpoint-guard.ts'
 import { latchkeyPlugin } from './latchkey-plugin.ts'
@@ -14,6 +15,7 @@ import { keyPairConfig } from './mint-key.ts'
 import { oauthPlugin } from './oauth-provider.ts'
 import { oidcPlugin } from './oidc.ts'
 import type { Authenticate } from './principal.ts'
+import { visitorPlugin } from './provider-sign-in.ts'
 import { providersOf } from './providers.ts'
 import type { Roles } from './roles.ts'
 import type { SessionCookies } from './session-cookie.ts'
@@ -29,6 +31,7 @@ export interface PluginDependencies {
   mailer: Mailer
   send: SendAfterCommit
   messages: Messages
+  banNotices: BanNotices
   log: Log
   authenticate: Authenticate
 }
@@ -38,6 +41,7 @@ export function authPlugins({ config, db, roles, keys, authenticate, ...rest }: 
   const guard = createEndpointGuard(db)
   return [
     tokens({ config, keys }),
+    visitorPlugin,
     guardedAdmin(roles, guard, rest),
     bearer({ requireSignature: true }),
     oauthPlugin({ config, db, authenticate, guard }),

@@ -2,6 +2,7 @@ import type { MiddlewareHandler } from 'hono'
 import type { Setup } from '../admin/setup.ts'
 import type { Brand } from '../auth/auth-config.ts'
 import type { Guards } from '../auth/authorize.ts'
+import type { BanNotices } from '../auth/ban-notice.ts'
 import type { Provider } from '../auth/providers.ts'
 import type { Db } from '../db/database.ts'
 import type { Call } from './calls.ts'
@@ -17,6 +18,7 @@ export interface PageDependencies {
   /** Lets only forms of ours through. */
   ownForm: MiddlewareHandler
   cookieName: string
+  banNotices: BanNotices
   providers: readonly Provider[]
   signUpOpen: boolean
   canSendMail: boolean

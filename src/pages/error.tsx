@@ -1,5 +1,7 @@
 import type { Brand } from '../auth/auth-config.ts'
+import type { Ban } from '../auth/ban-notice.ts'
 import { Page } from './layout.tsx'
+import { banned } from './words.ts'
 
 const again = 'Go back to sign-in and start again.'
 const tell = 'Go back to it, and tell who runs it.'
@@ -10,7 +12,6 @@ const texts: Record<string, string> = {
   account_not_linked:
     'There is an account with this e-mail address already, and it is not known to be yours. Sign in to it as you always do, then add this way to sign in on your account page.',
   account_already_linked_to_different_user: 'Somebody else signs in with this already, so you cannot add it.',
-  banned: 'This account is banned.',
   email_not_found: 'The provider did not tell your e-mail address, which is needed. Allow it there, then start again.',
   email_not_verified: 'The provider has not verified your e-mail address. Verify it there, then start again.',
   email_does_not_match: 'This has another e-mail address than your account, so it cannot be added.',
@@ -37,12 +38,13 @@ interface ErrorProps {
   brand: Brand
   /** The code with which a sign-in ended here. */
   code: string
+  /** Of who is banned: why, and until when. */
+  ban: Ban | undefined
 }
 
 /** Where a sign-in with a provider, or for an application, ends that did not work: why, and what to do. */
-export function ErrorPage({ brand, code }: ErrorProps) {
-  const known = code.toLowerCase().replace('banned_user', 'banned')
-  const text = Object.hasOwn(texts, known) ? texts[known] : `The provider did not answer as it should. ${again}`
+export function ErrorPage({ brand, code, ban }: ErrorProps) {
+  const text = textOf(code.toLowerCase(), ban)
   return (
     <Page brand={brand} title="Signing in did not work">
       <h1>Signing in did not work</h1>
@@ -52,4 +54,9 @@ export function ErrorPage({ brand, code }: ErrorProps) {
       </nav>
     </Page>
   )
+}
+
+function textOf(code: string, ban: Ban | undefined): string | undefined {
+  if (code === 'banned' || code === 'banned_user') return banned(ban)
+  return Object.hasOwn(texts, code) ? texts[code] : `The provider did not answer as it should. ${again}`
 }

@@ -1,11 +1,9 @@
 import { sql } from 'kysely'
+import type { Ban } from '../auth/ban-notice.ts'
 import type { Db } from '../db/database.ts'
 
 /** Why and until when the user with an address is banned. For who has shown that they are that user. */
-export async function findBan(
-  db: Db,
-  email: string,
-): Promise<{ reason: string | null; expires: Date | null } | undefined> {
+export async function findBan(db: Db, email: string): Promise<Ban | undefined> {
   const user = await db
     .selectFrom('user')
     .select(['ban_reason', 'ban_expires'])

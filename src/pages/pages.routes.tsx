@@ -1,4 +1,5 @@
 import { Hono } from 'hono'
+import { getCookie } from 'hono/cookie'
 import type { Env } from '../http/exchange.ts'
 import { problemTypes } from '../http/problem.ts'
 import { accountRoutes } from './account.routes.tsx'
@@ -20,7 +21,7 @@ const slugs = Object.keys(problemTypes) as (keyof typeof problemTypes)[]
 
 /** The pages for people, and what they are made of. */
 export function pagesRoutes(dependencies: PageDependencies) {
-  const { brand, guards } = dependencies
+  const { brand, guards, banNotices } = dependencies
   const css = stylesheet(brand)
   const logo = brand.logo ?? icon
   const svg = { 'content-type': 'image/svg+xml', 'cache-control': 'public, max-age=86400' }
@@ -33,7 +34,10 @@ export function pagesRoutes(dependencies: PageDependencies) {
       .get('/assets/logo.svg', (c) => c.body(logo, 200, svg))
       // Browsers ask for this name unasked.
       .get('/favicon.ico', (c) => c.body(logo, 200, svg))
-      .get('/error', (c) => view(c, <ErrorPage brand={brand} code={c.req.query('error') ?? ''} />))
+      .get('/error', async (c) => {
+        const ban = await banNotices.open(getCookie(c, banNotices.cookieName))
+        return view(c, <ErrorPage brand={brand} code={c.req.query('error') ?? ''} ban={ban} />)
+      })
       .get('/problems/:slug', (c, next) => {
         const slug = slugs.find((known) => known === c.req.param('slug'))
         return slug ? view(c, <ProblemPage brand={brand} slug={slug} />) : next()

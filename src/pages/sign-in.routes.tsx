@@ -9,7 +9,7 @@ import { leadTo } from './leaving.tsx'
 import { type OAuthRequest, oauthRequestOf, onwardUrl, queryOf } from './oauth-request.ts'
 import { findBan } from './pages.queries.ts'
 import { Providers } from './providers.tsx'
-import { explain } from './words.ts'
+import { banned, explain } from './words.ts'
 
 const notices = new Map(
   Object.entries({
@@ -52,7 +52,9 @@ export function signInRoutes(dependencies: PageDependencies) {
       })
       if (answer.isOk) return leadTo(c, brand, onwardUrl(answer, oauth_query) ?? safeNext(next))
       const state =
-        answer.code === 'BANNED_USER' ? banned(await findBan(db, email)) : explain(answer, ['email', 'password'])
+        answer.code === 'BANNED_USER'
+          ? { problem: banned(await findBan(db, email)) }
+          : explain(answer, ['email', 'password'])
       return show(c, { ...state, values: { email, remember } }, { next: safeNext(next), query: oauth_query ?? '' })
     })
     .post('/sign-in/social', ownForm, async (c) => {
@@ -67,12 +69,6 @@ export function signInRoutes(dependencies: PageDependencies) {
       if (answer.isOk && url) return leadTo(c, brand, url)
       return show(c, explain(answer, []), { next: safeNext(next), query: oauth_query ?? '' })
     })
-}
-
-function banned(ban: { reason: string | null; expires: Date | null } | undefined): FormState {
-  const until = ban?.expires ? ` until ${ban.expires.toUTCString()}` : ''
-  const why = ban?.reason ? ` The reason: ${ban.reason}` : ''
-  return { problem: `This account is banned${until}.${why}` }
 }
 
 /** Where to go on after signing in: to a page of ours, or on with the request of an application. */

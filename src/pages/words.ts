@@ -1,4 +1,5 @@
 import type { z } from '@hono/zod-openapi'
+import type { Ban } from '../auth/ban-notice.ts'
 import type { Problem } from '../http/problem.ts'
 import type { Answer } from './calls.ts'
 import type { FormState } from './fields.tsx'
@@ -77,4 +78,11 @@ function faultsOf({ code, message, body }: Answer): [field: string, text: string
     field,
     /email$/i.test(field) ? notAnAddress : 'This cannot be used.',
   ])
+}
+
+/** Says that somebody is banned, until when and why, as far as that is known. */
+export function banned(ban: Ban | undefined): string {
+  const until = ban?.expires ? ` until ${ban.expires.toUTCString()}` : ''
+  const why = ban?.reason ? ` The reason: ${ban.reason}` : ''
+  return `This account is banned${until}.${why}`
 }
