@@ -2,15 +2,7 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import {
-  createRemoteJWKSet,
-  decodeJwt,
-  decodeProtectedHeader,
-  generateKeyPair,
-  jwtVerify,
-  SignJWT,
-  UnsecuredJWT,
-} from 'jose'
+import { generateKeyPair, SignJWT, UnsecuredJWT } from 'jose'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { basic, createBareClient, type Fields, refusalOf } from './bare-client.ts'
 import { type RequestOptions, startServiceForFile } from './harness.ts'
@@ -239,35 +231,4 @@ test('P-20 a client does not prove itself by a JWT, of whatever kind', async () 
     ).status,
   ).toBe(422)
   expect((await client.send('token', { grant_type: 'client_credentials' })).status).toBe(200)
-})
-
-test('P-27 an ID token says for whom, by whom and when', async () => {
-  const nonce = 'a nonce of the client'
-  const app = createBareClient(service, await registerClient(service))
-  const tokens = await app.tokensFor(user, { nonce })
-  const keys = createRemoteJWKSet(new URL(`${service.url}/api/auth/jwks`))
-
-  const { payload, protectedHeader } = await jwtVerify(tokens.id_token, keys, { issuer, audience: app.id })
-
-  expect(protectedHeader).toMatchObject({ alg: 'RS256', kid: expect.any(String) as string })
-  const { created_at } = await service.db
-    .selectFrom('session')
-    .select('created_at')
-    .where('id', '=', user.sessionId)
-    .executeTakeFirstOrThrow()
-  expect(payload).toMatchObject({
-    sub: user.id,
-    nonce,
-    aud: app.id,
-    sid: user.sessionId,
-    auth_time: Math.floor(created_at.getTime() / 1_000),
-  })
-  const { iat = 0, exp = 0 } = payload
-  expect(exp - iat).toBeLessThanOrEqual(3_600)
-  const half = createHash('sha256').update(tokens.access_token).digest().subarray(0, 16)
-  expect(payload['at_hash']).toBe(half.toString('base64url'))
-  // The same for every client, and not one that can be turned into another token.
-  expect(decodeJwt(tokens.access_token).sub).toBe(user.id)
-  expect(decodeProtectedHeader(tokens.access_token).typ).toBe('at+jwt')
-  expect(protectedHeader.typ).not.toBe('at+jwt')
 })

@@ -1,4 +1,5 @@
-import { generateKeyPair, SignJWT } from 'jose'
+import { createHash } from 'node:crypto'
+import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, generateKeyPair, jwtVerify, SignJWT } from 'jose'
 import { describe, expect, test } from 'vitest'
 import { basic, createBareClient, over, refusalOf, type Tokens, useOf as useOfTokens, userInfo } from './bare-client.ts'
 import { startServiceForFile } from './harness.ts'
@@ -152,4 +153,37 @@ describe('P-25 a token of one kind is none of another', () => {
     expect((await client.revoke(user.token)).status).toBe(200)
     expect(await me(user.token)).toBe(200)
   })
+})
+
+test('P-27 an ID token says for whom, by whom and when', async () => {
+  const nonce = 'a nonce of the client'
+  const tokens = await client.tokensFor(user, { nonce })
+  const keys = createRemoteJWKSet(new URL(`${service.url}/api/auth/jwks`))
+
+  const { payload, protectedHeader } = await jwtVerify(tokens.id_token, keys, {
+    issuer: `${service.baseUrl}/api/auth`,
+    audience: client.id,
+  })
+
+  expect(protectedHeader).toMatchObject({ alg: 'RS256', kid: expect.any(String) as string })
+  const { created_at } = await service.db
+    .selectFrom('session')
+    .select('created_at')
+    .where('id', '=', user.sessionId)
+    .executeTakeFirstOrThrow()
+  expect(payload).toMatchObject({
+    sub: user.id,
+    nonce,
+    aud: client.id,
+    sid: user.sessionId,
+    auth_time: Math.floor(created_at.getTime() / 1_000),
+  })
+  const { iat = 0, exp = 0 } = payload
+  expect(exp - iat).toBeLessThanOrEqual(3_600)
+  const half = createHash('sha256').update(tokens.access_token).digest().subarray(0, 16)
+  expect(payload['at_hash']).toBe(half.toString('base64url'))
+  // The same for every client, and not one that can be turned into another token.
+  expect(decodeJwt(tokens.access_token).sub).toBe(user.id)
+  expect(decodeProtectedHeader(tokens.access_token).typ).toBe('at+jwt')
+  expect(protectedHeader.typ).not.toBe('at+jwt')
 })
