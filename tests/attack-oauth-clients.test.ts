@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { generateKeyPair, SignJWT, UnsecuredJWT } from 'jose'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { basic, createBareClient, type Fields, refusalOf } from './bare-client.ts'
-import { type RequestOptions, startServiceForFile } from './harness.ts'
+import { startServiceForFile } from './harness.ts'
 import { registerClient } from './relying-party.ts'
 import { createVisitor } from './visitor.ts'
 
@@ -134,36 +134,6 @@ describe('P-17 a client proves itself', () => {
     const both = await ask({ client_secret: secret }, { authorization: basic(id, secret) })
     expect(refusalOf(both)).toEqual([400, 'invalid_request'])
   })
-
-  test.each(['token', 'introspect', 'revoke'])(
-    'with each parameter once, in a form that is posted: %s',
-    async (path) => {
-      const [once, authorization] = ['grant_type=client_credentials&token=x', basic(id, secret)]
-      const send = async (options: RequestOptions) => {
-        const response = await request(`/api/auth/oauth2/${path}`, {
-          ...options,
-          headers: { authorization, 'content-type': 'application/x-www-form-urlencoded', ...options.headers },
-        })
-        return [
-          response.status,
-          ((await response.json()) as Record<string, unknown> | null)?.['error'],
-          response.headers.get('allow'),
-        ]
-      }
-      expect(await send({ body: once })).toEqual([200, undefined, null])
-      for (const more of [
-        'grant_type=client_credentials',
-        'token=x',
-        'code_verifier=x&code_verifier=x',
-        'scope=&scope=',
-      ]) {
-        expect([more, ...(await send({ body: `${once}&${more}` }))]).toEqual([more, 400, 'invalid_request', null])
-      }
-      const json = { body: '{}', headers: { 'content-type': 'application/json' } }
-      expect(await send(json)).toEqual([415, 'invalid_request', null])
-      expect(await send({})).toEqual([405, 'invalid_request', 'POST'])
-    },
-  )
 
   test('by the secret that it has now', async () => {
     const app = await registerClient(service, { clientCredentialsScopes: ['users:read'] })
