@@ -45,8 +45,9 @@ interface Subject {
 /** Leads on to an application that has nothing to show, so that the browser stays where it is. */
 async function leave(page: Page): Promise<void> {
   await page.route(`${redirectUri}?*`, (route) => route.fulfill({ status: 204 }))
+  const onward = page.waitForRequest(`${redirectUri}?*`)
   await page.getByRole('button', { name: 'Do not allow' }).click()
-  await page.waitForRequest(`${redirectUri}?*`)
+  await onward
 }
 
 const pages: Record<string, Subject> = {
