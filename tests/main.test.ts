@@ -99,7 +99,7 @@ test('a .env that is a folder ends the process, saying so', async () => {
   expect(service.output()).toBe('The configuration is not usable:\n  .env: is a folder, not a file\n')
 })
 
-test('`migrate` makes the schema, tells what it applied, and ends; a start goes on from there', async () => {
+test('`migrate` makes the schema, tells what it applied, and ends', async () => {
   const database = await emptyDatabase()
   const names = readMigrations().map(({ name }) => name)
 
@@ -120,9 +120,6 @@ test('`migrate` makes the schema, tells what it applied, and ends; a start goes 
   expect(rows).toEqual(names.map((name) => ({ name })))
   // That is for who serves, with the secret.
   expect(keys).toEqual([])
-  const port = String(await freePort())
-  const service = startProcess(root, { ...database, PORT: port })
-  await service.ready()
 })
 
 test('a command that does not exist ends the process with an error', async () => {
