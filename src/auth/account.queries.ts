@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Db } from '../db/database.ts'
 
 /** The user, if there is more than one way to sign in to their account. */
@@ -32,7 +33,7 @@ export async function findWaysIn(db: Db, userId: string, providerIds: readonly s
     .where(({ eb, or, and }) =>
       or([
         and([eb('provider_id', '=', 'credential'), eb('password', 'is not', null)]),
-        ...(providerIds.length > 0 ? [eb('provider_id', 'in', [...providerIds])] : []),
+        sql<boolean>`provider_id = any(${[...providerIds]}::text[])`,
       ]),
     )
     .execute()
