@@ -1,3 +1,4 @@
+import { decodeJwt } from 'jose'
 import { expect, test } from 'vitest'
 import { startServiceForFile } from './harness.ts'
 import { startMailServer } from './mail-server.ts'
@@ -12,8 +13,7 @@ const hiddenIn = ({ html }: Sight, name: string) =>
   new RegExp(`name="${name}" value="([^"]*)"`).exec(html)?.[1]?.replaceAll('&amp;', '&')
 
 /** Signs up with what the page holds, follows the mailed link, and signs in with what that leads to. */
-async function signUpAndIn(visitor: Visitor, kept: Record<string, string>): Promise<Sight> {
-  const user = newUser()
+async function signUpAndIn(visitor: Visitor, kept: Record<string, string>, user = newUser()): Promise<Sight> {
   await visitor.submit('/sign-up', { ...user, ...kept })
   const link = () =>
     mails
@@ -47,3 +47,22 @@ test.each([{}, { prompt: 'login consent' }, { prompt: 'create' }])(
     expect(await redeem(party, callback, request)).toMatchObject({ scope: 'openid email' })
   },
 )
+
+test('to the application as who has confirmed, and not as who was signed in before', async () => {
+  const before = await service.createSignedIn()
+  const party = await createRelyingParty(service, await registerClient(service))
+  const request = await beginSignIn(party, 'openid email', { prompt: 'create' })
+  const [visitor, user] = [createVisitor(service, before.cookie), newUser()]
+  const page = await visitor.open(`${request.url.pathname}${request.url.search}`)
+
+  const sight = await signUpAndIn(visitor, { oauth_query: page.at.slice(page.at.indexOf('?') + 1) }, user)
+  const callback = await allow(visitor, { url: new URL(sight.at, service.baseUrl) })
+
+  const { id_token = '' } = (await redeem(party, callback, request)) as { id_token?: string }
+  const { id } = await service.db
+    .selectFrom('user')
+    .select('id')
+    .where('email', '=', user.email)
+    .executeTakeFirstOrThrow()
+  expect(decodeJwt(id_token).sub).toBe(id)
+})

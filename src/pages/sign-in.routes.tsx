@@ -37,8 +37,9 @@ export function signInRoutes(dependencies: PageDependencies) {
     .get('/sign-in', optionalAuthenticate, async (c) => {
       const next = safeNext(c.req.query('next'))
       const query = queryOf(c)
-      // Who is led here by an application is to sign in, whoever they are now.
-      if (c.var.principal && c.req.query('sig') === undefined) return leadTo(c, brand, next)
+      // Who is led here by an application, or has just confirmed an address, is to sign in, whoever they are now.
+      const mustSignIn = c.req.query('sig') !== undefined || c.req.query('notice') === 'verified'
+      if (c.var.principal && !mustSignIn) return leadTo(c, brand, next)
       const isOver = !c.var.principal && getCookie(c, cookieName) !== undefined
       return show(c, {}, { next, query }, notices.get(c.req.query('notice') ?? (isOver ? 'session-ended' : '')))
     })
