@@ -80,14 +80,17 @@ function visited<E>(endpoint: E, dependencies: Dependencies): E {
 }
 
 async function told(error: APIError, { mustVerify, userId }: Visit, dependencies: Dependencies): Promise<APIError> {
-  if (mustVerify && error.body?.message === 'account not linked') {
+  if (mustVerify && /^(account not linked|signup disabled)$/.test(error.body?.message ?? '')) {
     const { code, message } = BASE_ERROR_CODES.EMAIL_NOT_VERIFIED
     return refused(code, message)
   }
   if (!(error.headers instanceof Headers)) return error
   const location = error.headers.get('location') ?? ''
-  if (mustVerify && location.includes('error=account_not_linked')) {
-    error.headers.set('location', location.replace('error=account_not_linked', 'error=email_not_verified'))
+  if (mustVerify) {
+    error.headers.set(
+      'location',
+      location.replace(/error=(account_not_linked|signup_disabled)\b/, 'error=email_not_verified'),
+    )
   }
   if (userId !== undefined && location.includes('error=BANNED_USER')) {
     const cookie = await banCookie(userId, dependencies)
