@@ -4,7 +4,7 @@ import { startMailServer } from './mail-server.ts'
 import { createVisits } from './provider-visits.ts'
 import { startOpenIdProvider } from './standins/openid-provider.ts'
 import { freePort } from './throwaway-postgres.ts'
-import { textOf, type Visitor } from './visitor.ts'
+import { createVisitor, textOf, type Visitor } from './visitor.ts'
 
 const origin = `http://localhost:${await freePort()}`
 const provider = await startOpenIdProvider(origin)
@@ -72,4 +72,30 @@ test('an address that the provider has not verified must be verified first where
   const known = await signIn(newPerson({ email, isVerified: false }), mailing)
   expect([known.sight.at, known.sight.html]).toEqual([sight.at, sight.html])
   expect(isSignedIn(known.visitor)).toBe(false)
+})
+
+test('where sign-up is closed, too, an address that is not verified tells nothing of accounts', async () => {
+  const { url } = await startMailServer()
+  const mail = { SMTP_URL: url, MAIL_FROM: 'auth@example.com', SIGN_UP: 'closed' }
+  const closed = await startService({ env: { ...env, ...mail } })
+  onTestFinished(() => closed.stop())
+  const { email } = await closed.createUser()
+
+  const unknown = await signIn(newPerson({ isVerified: false }), closed)
+  const known = await signIn(newPerson({ email, isVerified: false }), closed)
+
+  expect(textOf(unknown.sight)).toContain('The provider has not verified your e-mail address.')
+  expect([known.sight.at, known.sight.html]).toEqual([unknown.sight.at, unknown.sight.html])
+})
+
+test.each([
+  ['?adding&error=email_does_not_match', 'Adding it did not work', '/account'],
+  ['?error=invalid_logout', 'You are not signed out', '/account'],
+  ['?error=invalid_client', 'This cannot be answered', undefined],
+  ['?error=access_denied', 'Signing in did not work', '/sign-in'],
+])('the page /error%s says what did not work, and leads back', async (query, heading, back) => {
+  const { html } = await createVisitor(service).open(`/error${query}`)
+
+  expect(/<h1>([^<]*)/.exec(html)?.[1]).toBe(heading)
+  expect(/<nav class="more"><a href="([^"]*)"/.exec(html)?.[1]).toBe(back)
 })

@@ -166,5 +166,5 @@ test.each([
 
   const page = await other.open(`/api/auth/callback/google?code=x&state=${state}`)
 
-  expect(page.at).toBe('/error?error=session_ended')
+  expect(page.at).toBe('/error?adding&error=session_ended')
 })

@@ -35,7 +35,7 @@ export const providerHooks: NonNullable<NonNullable<BetterAuthPlugin['hooks']>['
       const { id } = ctx.params as { id?: string }
       if (provider !== id) throw ctx.redirect('/error?error=state_mismatch')
       if (link && (await getSessionFromCtx(ctx))?.user.id !== link.userId)
-        throw ctx.redirect('/error?error=session_ended')
+        throw ctx.redirect('/error?adding&error=session_ended')
     }),
   },
 ]

@@ -70,7 +70,9 @@ export function accountRoutes(dependencies: PageDependencies) {
       const { id } = await fieldsOf(c)
       const path =
         id === undefined ? '/users/me/sessions?keepCurrent=true' : `/users/me/sessions/${encodeURIComponent(id)}`
-      return done(c, await call(c, 'DELETE', `/api/v1${path}`), 'sessions', [])
+      const answer = await call(c, 'DELETE', `/api/v1${path}`)
+      if (answer.isOk && id === undefined) return c.redirect('/account?notice=other-sessions', 303)
+      return done(c, answer, 'sessions', [])
     })
     .post('/account/link', ownForm, async (c) => {
       const { provider } = await fieldsOf(c)
@@ -78,7 +80,7 @@ export function accountRoutes(dependencies: PageDependencies) {
       const answer = await call(c, 'POST', '/api/auth/link-social', {
         provider,
         callbackURL,
-        errorCallbackURL: '/error',
+        errorCallbackURL: '/error?adding',
       })
       const { url } = (answer.body ?? {}) as { url?: string }
       return answer.isOk && url ? leadTo(c, brand, url) : done(c, answer, 'link', [])

@@ -26,6 +26,7 @@ const notices = new Map(
     'email-changed': 'Your e-mail address is changed.',
     password: 'Your password is changed. Everywhere else you are signed out.',
     sessions: 'The session has ended.',
+    'other-sessions': 'Everywhere else you are signed out.',
     link: 'You can sign in with it from now on.',
     unlink: 'You cannot sign in with it any more.',
     disconnect: 'It is not connected to your account any more.',
@@ -56,7 +57,7 @@ export function AccountPage({ brand, providers, canSendMail, user, state, ...lis
       ) : (
         state.return?.problem && <Notice kind="bad">{state.return.problem}</Notice>
       )}
-      <Profile user={user} state={state.profile} />
+      <Profile user={user} canSendMail={canSendMail} state={state.profile} />
       {canSendMail && <Email hasPassword={hasPassword} state={state.email} />}
       <Password hasPassword={hasPassword} canSendMail={canSendMail} email={user.email} state={state.password} />
       <Sessions sessions={sessions} state={state.sessions} />

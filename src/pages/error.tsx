@@ -3,12 +3,12 @@ import type { Ban } from '../auth/ban-notice.ts'
 import { Page } from './layout.tsx'
 import { banned } from './words.ts'
 
-const again = 'Go back to sign-in and start again.'
+const again = 'Go back and start again.'
 const tell = 'Go back to it, and tell who runs it.'
 
 // What Better-Auth redirects here with.
 const texts: Record<string, string> = {
-  access_denied: 'You did not allow it, so nothing has happened. You can sign in another way.',
+  access_denied: 'You did not allow it, so nothing has happened. You can choose another way.',
   account_not_linked:
     'There is an account with this e-mail address already, and it is not known to be yours. Sign in to it as you always do, then add this way to sign in on your account page.',
   account_already_linked_to_different_user: 'Somebody else signs in with this already, so you cannot add it.',
@@ -36,22 +36,39 @@ const texts: Record<string, string> = {
 
 interface ErrorProps {
   brand: Brand
-  /** The code with which a sign-in ended here. */
+  /** The code with which it ended here. */
   code: string
+  /** Whether it was to be added to an account. */
+  isAdding: boolean
   /** Of who is banned: why, and until when. */
   ban: Ban | undefined
 }
 
+const account = { href: '/account', label: 'Back to your account' }
+// An application's own pages are where to go back to from what it asked for.
+const requests = ['invalid_client', 'client_disabled', 'invalid_redirect', 'invalid_request', 'unauthorized_client']
+
+/** What did not work, and where to go from there. */
+function situationOf(code: string, isAdding: boolean): { title: string; back?: { href: string; label: string } } {
+  if (isAdding) return { title: 'Adding it did not work', back: account }
+  if (code === 'invalid_logout') return { title: 'You are not signed out', back: account }
+  if ([...requests, 'unsupported_response_type'].includes(code)) return { title: 'This cannot be answered' }
+  return { title: 'Signing in did not work', back: { href: '/sign-in', label: 'Back to sign-in' } }
+}
+
 /** Where a sign-in with a provider, or for an application, ends that did not work: why, and what to do. */
-export function ErrorPage({ brand, code, ban }: ErrorProps) {
-  const text = textOf(code.toLowerCase(), ban)
+export function ErrorPage({ brand, code: given, isAdding, ban }: ErrorProps) {
+  const code = given.toLowerCase()
+  const { title, back } = situationOf(code, isAdding)
   return (
-    <Page brand={brand} title="Signing in did not work">
-      <h1>Signing in did not work</h1>
-      <p>{text}</p>
-      <nav class="more">
-        <a href="/sign-in">Back to sign-in</a>
-      </nav>
+    <Page brand={brand} title={title}>
+      <h1>{title}</h1>
+      <p>{textOf(code, ban)}</p>
+      {back && (
+        <nav class="more">
+          <a href={back.href}>{back.label}</a>
+        </nav>
+      )}
     </Page>
   )
 }

@@ -36,7 +36,8 @@ export function pagesRoutes(dependencies: PageDependencies) {
       .get('/favicon.ico', (c) => c.body(logo, 200, svg))
       .get('/error', async (c) => {
         const ban = await banNotices.open(getCookie(c, banNotices.cookieName))
-        return view(c, <ErrorPage brand={brand} code={c.req.query('error') ?? ''} ban={ban} />)
+        const { error = '', adding } = c.req.query()
+        return view(c, <ErrorPage brand={brand} code={error} isAdding={adding !== undefined} ban={ban} />)
       })
       .get('/problems/:slug', (c, next) => {
         const slug = slugs.find((known) => known === c.req.param('slug'))
