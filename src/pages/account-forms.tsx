@@ -14,8 +14,14 @@ export function Impersonation({ name, state = {} }: { name: string; state: FormS
   )
 }
 
+interface ProfileProps {
+  user: User
+  canSendMail: boolean
+  state: FormState | undefined
+}
+
 /** Who it is. */
-export function Profile({ user, state = {} }: { user: User; state: FormState | undefined }) {
+export function Profile({ user, canSendMail, state = {} }: ProfileProps) {
   return (
     <Section id="profile" title="Profile">
       <dl>
@@ -30,6 +36,13 @@ export function Profile({ user, state = {} }: { user: User; state: FormState | u
         <NameField state={state} value={user.name} />
         <button type="submit">Save</button>
       </Form>
+      {canSendMail && !user.emailVerified && (
+        <Form action="/verify-email/resend" hidden={{ email: user.email }}>
+          <button type="submit" class="quiet">
+            Send a link that confirms the address
+          </button>
+        </Form>
+      )}
     </Section>
   )
 }

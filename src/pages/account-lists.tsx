@@ -11,17 +11,22 @@ export function Sessions({ sessions, state = {} }: { sessions: Session[]; state:
     <Section id="sessions" title="Where you are signed in">
       {state.problem && <Notice kind="bad">{state.problem}</Notice>}
       <ul class="rows">
-        {sessions.map(({ id, userAgent, ipAddress, createdAt, expiresAt, current }) => (
+        {sessions.map(({ id, userAgent, ipAddress, createdAt, expiresAt, current, impersonatedBy }) => (
           <li>
             <div>
               <strong>{deviceOf(userAgent)}</strong> {current && <span class="tag">this one</span>}
+              {impersonatedBy !== null && <span class="tag">an administrator, as you</span>}
               <p class="hint">
                 {ipAddress ?? 'unknown address'} · signed in <Time at={createdAt} /> · ends <Time at={expiresAt} />
               </p>
             </div>
             {!current && (
               <Form action="/account/sessions" hidden={{ id }}>
-                <button type="submit" class="quiet small" aria-label={`End the session of ${deviceOf(userAgent)}`}>
+                <button
+                  type="submit"
+                  class="quiet small"
+                  aria-label={`End the session of ${deviceOf(userAgent)}, signed in ${timeOf(createdAt)}`}
+                >
                   End
                 </button>
               </Form>
@@ -41,7 +46,11 @@ export function Sessions({ sessions, state = {} }: { sessions: Session[]; state:
 }
 
 function Time({ at }: { at: string }) {
-  return <time datetime={at}>{`${at.slice(0, 10)} ${at.slice(11, 16)} UTC`}</time>
+  return <time datetime={at}>{timeOf(at)}</time>
+}
+
+function timeOf(at: string): string {
+  return `${at.slice(0, 10)} ${at.slice(11, 16)} UTC`
 }
 
 interface SignInMethodsProps {
