@@ -3,15 +3,15 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { Page } from 'playwright-core'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
-import { createTestDatabase, password, secret } from '../harness.ts'
+import { createTestDatabase, secret } from '../harness.ts'
 import { providerEnv } from '../provider-env.ts'
 import { buildService, startProgram } from '../service-process.ts'
 import { makeCertificate } from '../standins/certificates.ts'
 import { type Mood, type Person, providerNames, startStandIns } from '../standins/providers.ts'
 import { freePort } from '../throwaway-postgres.ts'
 import { startChromium } from './chromium.ts'
+import { continueWith, errorOf, signUp } from './provider-steps.ts'
 
 const root = buildService()
 const folder = mkdtempSync(join(tmpdir(), 'latchkey-standins-'))
@@ -54,30 +54,7 @@ function newPerson(): Person {
   return { id, email: `${randomUUID()}@example.com`, isVerified: true, name: 'Ada Lovelace' }
 }
 
-const open = () => chromium.open(origin, '/sign-in')
-
-async function continueWith(page: Page, provider: string): Promise<void> {
-  await page.goto(`${origin}/sign-in`)
-  await page.getByRole('button', { name: `Continue with ${provider}` }).click()
-  await page.getByRole('link', { name: 'Continue' }).click()
-}
-
-async function signUp(page: Page, email: string): Promise<void> {
-  await page.goto(`${origin}/sign-up`)
-  await page.getByLabel('Name').fill('Ada')
-  await page.getByLabel('E-mail address').fill(email)
-  await page.getByLabel('Password').fill(password)
-  await page.getByRole('button', { name: 'Create account' }).click()
-  await page.waitForURL(`${origin}/account`)
-}
-
-/** Where a sign-in that did not work ends: what the page says. */
-async function errorOf(page: Page): Promise<string> {
-  await page.getByRole('heading', { name: 'Signing in did not work' }).waitFor()
-  expect(new URL(page.url()).pathname).toBe('/error')
-  expect(await page.getByRole('link', { name: 'Back to sign-in' }).isVisible()).toBe(true)
-  return (await page.locator('main p').textContent()) ?? ''
-}
+const open = (options = {}) => chromium.open(origin, '/sign-in', options)
 
 test('the service starts, and tells the callback URLs to give to the providers', async () => {
   const service = startProgram([process.execPath, join(root, 'dist/src/main.js')], settings, folder, afterAll)
@@ -93,12 +70,12 @@ describe.each(['Google', 'GitHub'])('with %s', (provider) => {
   test('somebody new gets an account, and returns to it', async () => {
     const { page, errors, violations } = await open()
 
-    await continueWith(page, provider)
+    await continueWith(page, origin, provider)
     await page.waitForURL(`${origin}/account`)
     expect(await page.getByText(standIns.person.email ?? '').isVisible()).toBe(true)
     expect(await page.getByText('confirmed', { exact: true }).isVisible()).toBe(true)
     await page.getByRole('button', { name: 'Sign out' }).click()
-    await continueWith(page, provider)
+    await continueWith(page, origin, provider)
     await page.waitForURL(`${origin}/account`)
 
     expect(await page.getByText('You have no password').isVisible()).toBe(true)
@@ -107,17 +84,17 @@ describe.each(['Google', 'GitHub'])('with %s', (provider) => {
 
   test('somebody whose address is registered, but not confirmed, is not signed in to that account', async () => {
     const { page } = await open()
-    await signUp(page, standIns.person.email ?? '')
+    await signUp(page, origin, standIns.person.email ?? '')
     await page.getByRole('button', { name: 'Sign out' }).click()
 
-    await continueWith(page, provider)
+    await continueWith(page, origin, provider)
 
     expect(await errorOf(page)).toContain('There is an account with this e-mail address already')
   })
 
   test('it is added to an account, and removed, but never the last way in', async () => {
     const { page } = await open()
-    await signUp(page, standIns.person.email ?? '')
+    await signUp(page, origin, standIns.person.email ?? '')
 
     await page.getByRole('button', { name: `Sign in with ${provider} too` }).click()
     await page.getByRole('link', { name: 'Continue' }).click()
@@ -131,8 +108,8 @@ describe.each(['Google', 'GitHub'])('with %s', (provider) => {
 
   test('it is not added in the session of somebody else', async () => {
     const [{ page }, { page: victim }] = [await open(), await open()]
-    await signUp(page, standIns.person.email ?? '')
-    await signUp(victim, newPerson().email ?? '')
+    await signUp(page, origin, standIns.person.email ?? '')
+    await signUp(victim, origin, newPerson().email ?? '')
     await page.getByRole('button', { name: `Sign in with ${provider} too` }).click()
     const cookies = (await page.context().cookies()).filter(({ name }) => name.endsWith('.state'))
     await victim.context().addCookies(cookies)
@@ -140,7 +117,7 @@ describe.each(['Google', 'GitHub'])('with %s', (provider) => {
     const link = await page.getByRole('link', { name: 'Continue' }).getAttribute('href')
     await victim.goto(link ?? '')
 
-    expect(await errorOf(victim)).toContain('Your session has ended meanwhile.')
+    expect(await errorOf(victim, { isAdding: true })).toContain('Your session has ended meanwhile.')
   })
 
   test.each<[string, Mood, string]>([
@@ -154,24 +131,85 @@ describe.each(['Google', 'GitHub'])('with %s', (provider) => {
     standIns.mood = mood
     const { page } = await open()
 
-    await continueWith(page, provider)
+    await continueWith(page, origin, provider)
 
     expect(await errorOf(page)).toContain(says)
   })
 
-  test.each<[string, Partial<Person>, RegExp]>([
-    [
-      'has no address there',
-      { email: undefined } as unknown as Partial<Person>,
-      /did not tell your e-mail address|did not answer/,
-    ],
-  ])('somebody who %s is told what to do', async (_what, change, says) => {
-    standIns.person = { ...standIns.person, ...change }
+  test('somebody who has no address there is told what to do', async () => {
+    const { email: _, ...person } = standIns.person
+    standIns.person = person as Person
     const { page } = await open()
 
-    await continueWith(page, provider)
+    await continueWith(page, origin, provider)
 
-    expect(await errorOf(page)).toMatch(says)
+    expect(await errorOf(page)).toContain('did not tell your e-mail address')
+  })
+
+  test('somebody with the same confirmed address as an account signs in to that account', async () => {
+    const other = provider === 'Google' ? 'GitHub' : 'Google'
+    const { page } = await open()
+    await continueWith(page, origin, other)
+    await page.waitForURL(`${origin}/account`)
+    await page.getByRole('button', { name: 'Sign out' }).click()
+
+    standIns.person = { ...newPerson(), email: standIns.person.email ?? '' }
+    await continueWith(page, origin, provider)
+    await page.waitForURL(`${origin}/account`)
+
+    for (const name of [provider, other])
+      expect(await page.getByRole('button', { name: `Remove ${name}` }).isVisible()).toBe(true)
+  })
+
+  test('somebody whose address the provider has not verified is not signed in to its account', async () => {
+    const other = provider === 'Google' ? 'GitHub' : 'Google'
+    const { page } = await open()
+    await continueWith(page, origin, other)
+    await page.waitForURL(`${origin}/account`)
+    await page.getByRole('button', { name: 'Sign out' }).click()
+
+    standIns.person = { ...newPerson(), email: standIns.person.email ?? '', isVerified: false }
+    await continueWith(page, origin, provider)
+
+    expect(await errorOf(page)).toContain('There is an account with this e-mail address already')
+  })
+
+  test('a code that was used is not taken again, in a sign-in of its own', async () => {
+    const { page } = await open()
+    const called = page.waitForRequest((request) => request.url().startsWith(`${origin}/api/auth/callback/`))
+    await continueWith(page, origin, provider)
+    const used = new URL((await called).url()).searchParams.get('code') ?? ''
+    await page.waitForURL(`${origin}/account`)
+    await page.getByRole('button', { name: 'Sign out' }).click()
+
+    await page.route(`${origin}/api/auth/callback/*`, async (route) => {
+      const again = new URL(route.request().url())
+      again.searchParams.set('code', used)
+      await route.continue({ url: again.href })
+    })
+    await continueWith(page, origin, provider)
+
+    expect(await errorOf(page)).toContain('did not answer as it should')
+  })
+
+  test('somebody whose browser runs no script gets an account', async () => {
+    const { page } = await open({ javaScriptEnabled: false })
+
+    await continueWith(page, origin, provider)
+
+    await page.waitForURL(`${origin}/account`)
+    expect(await page.getByText(standIns.person.email ?? '').isVisible()).toBe(true)
+  })
+
+  test('somebody who does not allow it to be added goes back to their account', async () => {
+    const { page } = await open()
+    await signUp(page, origin, standIns.person.email ?? '')
+    standIns.mood = 'denied'
+
+    await page.getByRole('button', { name: `Sign in with ${provider} too` }).click()
+    await page.getByRole('link', { name: 'Continue' }).click()
+
+    expect(await errorOf(page, { isAdding: true })).toContain('You did not allow it')
   })
 
   test.each<[string, Partial<Person>]>([
@@ -183,7 +221,7 @@ describe.each(['Google', 'GitHub'])('with %s', (provider) => {
     standIns.person = { ...standIns.person, ...change }
     const { page } = await open()
 
-    await continueWith(page, provider)
+    await continueWith(page, origin, provider)
 
     await page.waitForURL(`${origin}/account`)
     const name = await page.getByLabel('Name').inputValue()

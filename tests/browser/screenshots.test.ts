@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { authConfig } from '../../auth.config.ts'
 import { oauthScopes } from '../../src/auth/oauth-scopes.ts'
 import { problemTypes } from '../../src/http/problem.ts'
+import { createDoors } from '../doors.ts'
 import { type SignedIn, startService, startServiceForFile } from '../harness.ts'
 import { mailedToken } from '../mails.ts'
 import { providerEnv } from '../provider-env.ts'
@@ -18,6 +19,7 @@ await service.request('/api/auth/request-password-reset', {
   headers: { origin: service.baseUrl },
 })
 const bob = await service.createSignedIn()
+const usual = await createUsual()
 const link = fresh.logLines().find((line) => line.includes('/setup?token='))
 const setup = `/setup?token=${/token=([\w-]+)/.exec(link ?? '')?.[1]}`
 
@@ -26,6 +28,48 @@ const longName = { name: 'Weather and Tides of the Northern Coast by Harbour', u
 const greedy = await createRelyingParty(service, await registerClient(service, { ...longName, scopes: oauthScopes }))
 await tokensFor(service, modest, bob)
 await tokensFor(service, greedy, bob, oauthScopes.join(' '))
+
+/** Somebody with a password and a provider, signed in on two devices, whom an admin looks at. */
+async function createUsual(): Promise<SignedIn> {
+  const { createMember } = await createDoors(service)
+  const member = await createMember()
+  const [admin, elsewhere] = [await service.createUser({ role: 'admin' }), await service.signIn(member)]
+  const [user_id, updated_at] = [member.id, new Date()]
+  await service.db
+    .insertInto('account')
+    .values({ id: `github-${user_id}`, account_id: '1', provider_id: 'github', user_id, updated_at })
+    .execute()
+  const device = {
+    ip_address: '203.0.113.7',
+    user_agent: 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36',
+  }
+  await service.db.updateTable('session').set(device).where('user_id', '=', user_id).execute()
+  await service.db
+    .insertInto('session')
+    .values({
+      id: `impersonated-${user_id}`,
+      token: `impersonated-${user_id}`,
+      user_id,
+      impersonated_by: admin.id,
+      updated_at,
+      expires_at: new Date(Date.now() + 3_600_000),
+      not_after: new Date(Date.now() + 3_600_000),
+    })
+    .execute()
+  return elsewhere
+}
+
+/** Fills in a form of the account page so that it comes back with an error. */
+async function failEmail(page: Page): Promise<void> {
+  await page.getByLabel('New e-mail address').fill('new@example.com')
+  await page.getByLabel('Your password').first().fill('wrong')
+  await page.getByRole('button', { name: 'Change the address' }).click()
+  await page.locator('.error').first().waitFor()
+}
+
+async function openDeletion(page: Page): Promise<void> {
+  await page.locator('summary').last().click()
+}
 
 /** Where an application sends people. */
 async function requestOf(party: typeof modest, scope?: string): Promise<string> {
@@ -65,8 +109,14 @@ const pages: Record<string, Subject> = {
   'verify-email-again': { path: '/verify-email', heading: 'Confirm your address' },
   'verify-email-sent': { path: '/verify-email?sent', heading: 'Look into your mail' },
   account: { path: '/account', as: ada, heading: 'Your account' },
+  'account-usual': { path: '/account', as: usual, heading: 'Your account' },
+  'account-error': { path: '/account', as: usual, heading: 'Your account', reach: failEmail },
+  'account-deletion': { path: '/account', as: usual, heading: 'Your account', reach: openDeletion },
   'account-applications': { path: '/account', as: bob, heading: 'Your account' },
   setup: { path: setup, origin: fresh.baseUrl, heading: 'Make the first administrator' },
+  'setup-closed': { path: '/setup', origin: fresh.baseUrl, heading: 'Make the first administrator' },
+  'sign-out': { path: '/sign-out', as: bob, heading: 'Sign out?' },
+  'error-adding': { path: '/error?adding&error=email_does_not_match', as: bob, heading: 'Adding it did not work' },
   error: { path: '/error?error=account_not_linked', heading: 'Signing in did not work' },
   problem: { path: '/problems/insufficient-scope', heading: 'Insufficient scope' },
   'not-found': { path: '/nothing', heading: 'Not found' },
