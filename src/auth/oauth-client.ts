@@ -1,7 +1,7 @@
-import { timingSafeEqual } from 'node:crypto'
 import { decodeBasicCredentials } from '@better-auth/core/oauth2'
 import { APIError } from 'better-auth/api'
 import type { Db } from '../db/database.ts'
+import { isSameText } from '../http/constant-time.ts'
 import type { EndpointContext } from './endpoint-guard.ts'
 import { type ClientProof, findProof } from './oauth-client.queries.ts'
 import { hashSecret } from './oauth-secret.ts'
@@ -54,6 +54,5 @@ function inHeader(authorization: string): Credentials | undefined {
 function isProven({ secret, method }: Credentials, client: ClientProof): boolean {
   if (method !== client.method) return false
   if (method === 'none') return true
-  const [given, expected] = [hashSecret(secret), client.secret_hash ?? ''].map((text) => Buffer.from(text))
-  return given !== undefined && given.length === expected?.length && timingSafeEqual(given, expected)
+  return isSameText(hashSecret(secret), client.secret_hash ?? '')
 }

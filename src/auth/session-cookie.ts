@@ -1,4 +1,5 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac } from 'node:crypto'
+import { isSameText } from '../http/constant-time.ts'
 
 interface SessionCookieOptions {
   secret: string
@@ -38,9 +39,8 @@ export function createSessionCookies({ secret, secure, idleMs }: SessionCookieOp
     open(value) {
       const at = value.lastIndexOf('.')
       const token = value.slice(0, at)
-      const given = Buffer.from(value.slice(at + 1))
-      const expected = Buffer.from(createHmac('sha256', secret).update(token).digest('base64'))
-      return at > 0 && given.length === expected.length && timingSafeEqual(given, expected) ? token : undefined
+      const signature = createHmac('sha256', secret).update(token).digest('base64')
+      return at > 0 && isSameText(value.slice(at + 1), signature) ? token : undefined
     },
     isDue({ session_expires_at: expires, session_not_after: end, session_created_at: created }) {
       // Impersonated and unremembered sessions end within a day or an hour and do not slide.
