@@ -32,7 +32,7 @@ test.each<[string, Message, string | undefined]>([
   ['invitation', messages.invitation(ada, 'https://auth.example.com/i?token=x'), '/i?token=x'],
   ['emailChange', messages.emailChange(ada, 'https://auth.example.com/c?a=1&b=2'), '/c?a=1&b=2'],
   ['emailChangeAsked', messages.emailChangeAsked(ada, 'new@example.com'), undefined],
-  ['emailChanged', messages.emailChanged(ada, 'new@example.com'), undefined],
+  ['emailChanged', messages.emailChanged(ada.email, 'new@example.com')[0], undefined],
   ['passwordChanged', messages.passwordChanged(ada), '/account'],
   ['methodLinked', messages.methodLinked(ada, 'Google'), '/account'],
 ])('the letter %s says the same as text and as HTML, and loads nothing', (_name, message, path) => {

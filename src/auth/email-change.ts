@@ -24,8 +24,9 @@ interface OwnedContext extends Pick<AuthContext, 'internalAdapter' | 'password' 
 const lifeMs = 3_600_000
 
 /**
- * The change of one's own address: asked for with the password or, without one, in a fresh session; confirmed by a link to the new address in a session of
- * the same user. In place of Better-Auth's own, whose link is bound to the old address and signs in whoever opens it.
+ * The change of one's own address: asked for with the password or, without one, in a fresh session; confirmed by a link
+ * to the new address in a session of the same user. In place of Better-Auth's own, whose link is bound to the old address
+ * and signs in whoever opens it.
  */
 export function emailChange({ guard, mailer, send, messages, baseUrl }: Dependencies) {
   const ask = createAuthEndpoint(
@@ -76,8 +77,7 @@ export function emailChange({ guard, mailer, send, messages, baseUrl }: Dependen
         throw refused('INVALID_TOKEN', 'Invalid token', 'BAD_REQUEST')
       // What is pending for the old address goes with it, this link too.
       await context.internalAdapter.updateUser(user.id, { email: newEmail, emailVerified: true })
-      await send(messages.emailChanged(user, newEmail))
-      await send(messages.emailChanged({ email: newEmail }, newEmail))
+      for (const message of messages.emailChanged(user.email, newEmail)) await send(message)
       return json({ status: true })
     },
   )

@@ -113,7 +113,7 @@ function guardedAdmin(
     roles: roles.accessControl.roles,
   })
   const rules = createAdminRules(roles, async (before, email) => {
-    for (const to of [before, email]) await send(messages.emailChanged({ email: to }, email))
+    for (const message of messages.emailChanged(before, email)) await send(message)
   })
   const endpoints = Object.entries(plugin.endpoints).map(([name, endpoint]) => {
     const options = rules[name]

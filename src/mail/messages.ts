@@ -70,14 +70,18 @@ export function createMessages(brand: Brand, baseUrl: string) {
         closing: actAtOnce,
       }),
 
-    /** Tells the owner of an address that it is not that of their account any more. */
-    emailChanged: (to: Recipient, newEmail: string): Message =>
-      compose(brand, {
-        to,
+    /** Tells both addresses that the one is that of an account now, and the other is not any more. */
+    emailChanged: (oldEmail: string, newEmail: string): [Message, Message] => {
+      const letter = {
         subject: 'Your e-mail address was changed',
         text: `the e-mail address of your account is ${newEmail} now.`,
         closing: 'If it was not you, tell your administrator at once.',
-      }),
+      }
+      return [
+        compose(brand, { to: { email: oldEmail }, ...letter }),
+        compose(brand, { to: { email: newEmail }, ...letter }),
+      ]
+    },
 
     /** Tells the owner of an account that its password is another one. */
     passwordChanged: (to: Recipient): Message =>

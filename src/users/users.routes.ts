@@ -1,5 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { ActOnUser } from '../auth/act-on-user.ts'
+import { findEmail } from '../auth/authority.queries.ts'
 import type { Requires } from '../auth/authorize.ts'
 import { covers } from '../auth/permissions.ts'
 import { assertStillAuthorized, type Principal, userOf } from '../auth/principal.ts'
@@ -138,11 +139,14 @@ export function usersRoutes({ db, requires, roles, cursors, actOnUser, userAccou
         const [before, user] = await actOnUser(
           c.var.authenticated,
           id,
-          async (trx) => [await findUser(trx, id), await updateUser(trx, id, change)],
+          async (trx) => {
+            const before = change.email === undefined ? undefined : await findEmail(trx, id)
+            return [before, await updateUser(trx, id, change)] as const
+          },
           { changesAuthority: false },
         )
-        if (before && before.email !== user.email) {
-          for (const { email } of [before, user]) mailer.send(messages.emailChanged({ email }, user.email))
+        if (before !== undefined && before !== user.email) {
+          for (const message of messages.emailChanged(before, user.email)) mailer.send(message)
         }
         return c.json(toUser(user), 200)
       },
