@@ -1,4 +1,7 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { Writable } from 'node:stream'
+import { setTimeout as pause } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { createLog } from '../src/log.ts'
 import { createMailer, type Message } from '../src/mail/mailer.ts'
@@ -101,6 +104,22 @@ test('a burst of messages goes over few connections, each marked as written by a
   // The server may learn of the end of one after the beginning of the next.
   expect(connections.most).toBeLessThan(10)
   for (const { content } of mails) expect(content).toMatch(/^Auto-Submitted: auto-generated\r$/m)
+})
+
+test('what a server left waiting at the end is told of once', async () => {
+  const silent = createServer().listen(0, '127.0.0.1')
+  onTestFinished(() => void silent.close())
+  const { port } = await once(silent, 'listening').then(() => silent.address() as AddressInfo)
+  const { mailer, lines } = start(`smtp://127.0.0.1:${port}`)
+  const connected = once(silent, 'connection')
+  mailer.send(messages.passwordChanged(ada))
+  const [socket] = (await connected) as [Socket]
+
+  await Promise.all([mailer.close(), once(socket.resume(), 'close')])
+  // nodemailer says 50 ms after the end of a connection that its message failed.
+  await pause(200)
+
+  expect(lines).toMatchObject([{ msg: expect.stringContaining('mail was not sent') as string, messages: 1 }])
 })
 
 test('so many messages wait for a server that is down, and no more', async () => {

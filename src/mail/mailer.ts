@@ -59,7 +59,10 @@ export function createMailer({ smtp, logLinks, log }: MailerOptions): Mailer {
         return
       }
       const sending = persistently(() => deliver(message), message, log, closing.signal)
-        .catch((error: unknown) => log.error({ err: error, subject: message.subject }, 'mail could not be sent'))
+        .catch((error: unknown) => {
+          // What is ended by closing is counted there.
+          if (!closing.signal.aborted) log.error({ err: error, subject: message.subject }, 'mail could not be sent')
+        })
         .then(() => {
           pending.delete(sending)
         })
@@ -97,7 +100,7 @@ function persistently(
     factor: 4,
     signal,
     onFailedAttempt: ({ error, retriesLeft }) => {
-      if (retriesLeft > 0) log.warn({ err: error, subject }, 'mail could not be sent, trying again')
+      if (retriesLeft > 0 && !signal.aborted) log.warn({ err: error, subject }, 'mail could not be sent, trying again')
     },
   })
 }
