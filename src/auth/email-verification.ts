@@ -3,6 +3,7 @@ import { verifyJWT } from 'better-auth/crypto'
 import { z } from 'zod'
 import type { Messages } from '../mail/messages.ts'
 import { markEmailVerified, removeProviders } from './auth-transaction.ts'
+import { storePassword } from './credential.ts'
 import { documented } from './documented.ts'
 import { type GuardEndpoint, refused } from './endpoint-guard.ts'
 import type { SendAfterCommit } from './mail-callbacks.ts'
@@ -101,11 +102,6 @@ function browserCookie({ context }: Context) {
 async function replacePassword({ context }: Context, userId: string, password: string): Promise<boolean> {
   const account = await context.internalAdapter.findCredentialAccount(userId)
   if (account?.password && (await context.password.verify({ hash: account.password, password }))) return false
-  const hash = await context.password.hash(password)
-  if (account) await context.internalAdapter.updatePassword(userId, hash)
-  else {
-    const credential = { userId, providerId: 'credential', accountId: userId, password: hash }
-    await context.internalAdapter.createAccount(credential)
-  }
+  await storePassword(context.internalAdapter, userId, account, await context.password.hash(password))
   return true
 }

@@ -6,6 +6,7 @@ import type { Mailer } from '../mail/mailer.ts'
 import type { Messages } from '../mail/messages.ts'
 import type { Auth } from './auth.ts'
 import { inAuthTransaction } from './auth-transaction.ts'
+import { storePassword } from './credential.ts'
 
 /** A user who is to be made. */
 export interface NewUser {
@@ -82,17 +83,9 @@ export function createUserAccounts({ db, auth, mailer, messages, baseUrl }: Depe
       const context = await auth.$context
       const hash = await context.password.hash(password)
       const user = await inAuthTransaction(db, context.options, async () => {
-        if (await context.internalAdapter.findCredentialAccount(userId)) {
-          await context.internalAdapter.updatePassword(userId, hash)
-        } else {
-          await context.internalAdapter.createAccount({
-            userId,
-            providerId: 'credential',
-            accountId: userId,
-            password: hash,
-          })
-        }
-        return context.internalAdapter.findUserById(userId)
+        const { internalAdapter } = context
+        await storePassword(internalAdapter, userId, await internalAdapter.findCredentialAccount(userId), hash)
+        return internalAdapter.findUserById(userId)
       })
       if (user) mailer.send(messages.passwordChanged(user))
     },
