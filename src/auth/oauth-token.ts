@@ -44,7 +44,6 @@ export function guardToken<E>(endpoint: E, { db, resource }: TokenOptions): E {
   return wrapEndpoint(endpoint, async (call, context) => {
     const body = toBody(context.body, resource)
     const codeHash = body['grant_type'] === 'authorization_code' ? hashOf(body['code']) : undefined
-    const resources = await resourcesIn(context)
     const refreshHash = body['grant_type'] === 'refresh_token' ? hashOf(body['refresh_token']) : undefined
     try {
       const client = await authenticateClient(db, context)
@@ -56,8 +55,8 @@ export function guardToken<E>(endpoint: E, { db, resource }: TokenOptions): E {
         const held = refreshHash === undefined ? undefined : await holdRefreshToken(trx, refreshHash)
         // Where none was granted the provider would give a token for any.
         const granted = code ?? held
-        if (granted?.client_id === client && granted?.resources?.length === 0 && resources.length > 0)
-          throw invalidTarget()
+        const isForNone = granted?.client_id === client && granted?.resources?.length === 0
+        if (isForNone && (await namesResource(context))) throw invalidTarget()
         try {
           return await exchanges.run({ trx, codeHash }, () => call({ ...context, body }))
         } catch (error) {
@@ -88,9 +87,9 @@ function toBody(given: unknown, resource: string): Record<string, unknown> {
   return body
 }
 
-/** All that a form names: there may be several, of which the body has the last. @see RFC 8707 section 2 */
-async function resourcesIn({ request }: EndpointContext): Promise<string[]> {
-  return request ? new URLSearchParams(await request.clone().text()).getAll('resource').filter(Boolean) : []
+/** Whether a form names an API: there may be several, of which the body has the last. @see RFC 8707 section 2 */
+async function namesResource({ request }: EndpointContext): Promise<boolean> {
+  return request !== undefined && new URLSearchParams(await request.clone().text()).getAll('resource').some(Boolean)
 }
 
 function hashOf(value: unknown): string | undefined {
