@@ -73,11 +73,12 @@ export function guardRevocation<E>(endpoint: E, { db, authenticate }: { db: Db; 
     const token = tokenIn(context)
     const standing = await standingOf(token, authenticate)
     const known = standing === 'opaque' ? token : token && nobodys
+    const client = clientOf(context)
     try {
       return await keepingRefusals(db, context, async (trx) => {
-        await holdClient(trx, clientOf(context))
-        const answer = await revoke(trx, () => callFor(call, context, known), known, clientOf(context))
-        if (typeof standing !== 'string' && standing.clientId === clientOf(context)) await revokeJwt(trx, token)
+        await holdClient(trx, client)
+        const answer = await revoke(trx, () => callFor(call, context, known), known, client)
+        if (typeof standing !== 'string' && standing.clientId === client) await revokeJwt(trx, token)
         return answer
       })
     } catch (error) {

@@ -36,14 +36,13 @@ export async function endGrant(trx: Tx, userId: string, clientId: string): Promi
     .where('client_id', '=', clientId)
     .where('ended_at', 'is', null)
     .executeTakeFirst()
-  let numConsents = 0n
-  for (const table of ['oauth_access_token', 'oauth_refresh_token', 'oauth_consent'] as const) {
-    const owned = trx.deleteFrom(table).where('user_id', '=', userId).where('client_id', '=', clientId)
-    const { numDeletedRows } = await owned.executeTakeFirst()
-    if (table === 'oauth_consent') numConsents = numDeletedRows
-  }
+  const deleteFrom = (table: 'oauth_access_token' | 'oauth_refresh_token' | 'oauth_consent') =>
+    trx.deleteFrom(table).where('user_id', '=', userId).where('client_id', '=', clientId).executeTakeFirst()
+  await deleteFrom('oauth_access_token')
+  await deleteFrom('oauth_refresh_token')
+  const { numDeletedRows } = await deleteFrom('oauth_consent')
   await deleteCodes(trx, userId, clientId)
-  return numUpdatedRows + numConsents > 0n
+  return numUpdatedRows + numDeletedRows > 0n
 }
 
 /** Codes are kept as text, in which a member of that value can stand nowhere but at its name. */
