@@ -46,13 +46,20 @@ interface ErrorProps {
 
 const account = { href: '/account', label: 'Back to your account' }
 // An application's own pages are where to go back to from what it asked for.
-const requests = ['invalid_client', 'client_disabled', 'invalid_redirect', 'invalid_request', 'unauthorized_client']
+const requests = new Set([
+  'invalid_client',
+  'client_disabled',
+  'invalid_redirect',
+  'invalid_request',
+  'unauthorized_client',
+  'unsupported_response_type',
+])
 
 /** What did not work, and where to go from there. */
 function situationOf(code: string, isAdding: boolean): { title: string; back?: { href: string; label: string } } {
   if (isAdding) return { title: 'Adding it did not work', back: account }
   if (code === 'invalid_logout') return { title: 'You are not signed out', back: account }
-  if ([...requests, 'unsupported_response_type'].includes(code)) return { title: 'This cannot be answered' }
+  if (requests.has(code)) return { title: 'This cannot be answered' }
   return { title: 'Signing in did not work', back: { href: '/sign-in', label: 'Back to sign-in' } }
 }
 

@@ -11,6 +11,7 @@ interface Fault {
 }
 
 const notAnAddress = 'This is not an e-mail address that can be used.'
+const gone = 'This is not there any more, so there is nothing to do.'
 
 // By the codes of Better-Auth and the problem types of `/api/v1`.
 const faults: Record<string, Fault> = {
@@ -39,8 +40,8 @@ const faults: Record<string, Fault> = {
   SESSION_NOT_FRESH: { text: 'To do this, sign in again first.' },
   LAST_ADMIN: { text: 'There must always be an active admin: make somebody else an admin first.' },
   FORBIDDEN: { text: 'You may not do this.' },
-  NOT_FOUND: { text: 'This is not there any more, so there is nothing to do.' },
-  ACCOUNT_NOT_FOUND: { text: 'This is not there any more, so there is nothing to do.' },
+  NOT_FOUND: { text: gone },
+  ACCOUNT_NOT_FOUND: { text: gone },
   IMPERSONATING: { text: 'You cannot do this while you act as somebody else.' },
   FAILED_TO_UNLINK_LAST_ACCOUNT: { text: 'This is your last way to sign in. Set a password first.' },
   PROVIDER_UNAVAILABLE: {
