@@ -26,20 +26,21 @@ import type { Mailer } from '../mail/mailer.ts'
 import type { Messages } from '../mail/messages.ts'
 import { hasPassword } from './account.queries.ts'
 import { keepsWayIn } from './account-hooks.ts'
-import { endTokens, findAuthority, lockRole, slideSession } from './authority.queries.ts'
+import { endTokens, findAuthority, slideSession } from './authority.queries.ts'
 import type { BanNotices } from './ban-notice.ts'
 import { tellCaller } from './caller.ts'
 import { emailChange } from './email-change.ts'
 import { emailVerification, rememberUnconfirmed } from './email-verification.ts'
 import { type GuardEndpoint, notImpersonating, type Rule, refused } from './endpoint-guard.ts'
 import { evenly } from './even-answer.ts'
+import { hashAhead } from './hash-ahead.ts'
 import { demandClaims } from './id-token.ts'
 import { assertMail, type SendAfterCommit } from './mail-callbacks.ts'
+import { checkPasswordReset, preparePasswordReset } from './password-reset.ts'
 import { assertPassword, assertProfile } from './profile-hooks.ts'
 import { providerHooks } from './provider-hooks.ts'
 import { noteVerification, providerSignIn } from './provider-sign-in.ts'
 import type { Provider } from './providers.ts'
-import { checkPasswordReset } from './reset-check.ts'
 import type { SessionCookies } from './session-cookie.ts'
 
 interface LatchkeyDependencies {
@@ -68,16 +69,16 @@ export function latchkeyPlugin(dependencies: LatchkeyDependencies) {
     },
     endpoints: {
       changePassword: guard(changePassword, { rules: [notImpersonating, endsOtherSessions] }),
-      resetPassword: guard(resetPassword),
+      resetPassword: preparePasswordReset(db, resetPassword),
       checkPasswordReset,
       requestPasswordReset: evenly(requestPasswordReset),
       // Without mail a sign-up says itself that an address is taken.
-      signUpEmail: mailer.isReal ? evenly(signUpEmail()) : signUpEmail(),
+      signUpEmail: mailer.isReal ? evenly(hashAhead(signUpEmail())) : hashAhead(signUpEmail()),
       deleteUser: guard(deleteUser, { rules: [notImpersonating, asksForPassword] }),
       revokeSessions: guard(revokeSessions, { rules: [notImpersonating, endsTokens] }),
       revokeOtherSessions: guard(revokeOtherSessions, { rules: [notImpersonating, endsTokens] }),
       linkSocialAccount: guard(linkSocialAccount, asksProvider),
-      unlinkAccount: guard(unlinkAccount, { rules: [notImpersonating, oneAtATime, keepsWayIn(providers)] }),
+      unlinkAccount: guard(unlinkAccount, { rules: [notImpersonating, keepsWayIn(providers)], changesAuthority: true }),
       updateUser: guard(updateUser(), { rules: [notImpersonating] }),
       revokeSession: guard(revokeSession, { rules: [notImpersonating] }),
       getAccessToken: guard(getAccessToken, asksProvider),
@@ -140,11 +141,6 @@ const endsOtherSessions: Rule = ({ body }) => {
 const asksForPassword: Rule = async ({ db, actor, body }) => {
   if (!body['password'] && (await hasPassword(db, actor.id)))
     throw refused('INVALID_PASSWORD', 'Invalid password', 'BAD_REQUEST')
-}
-
-// Two at once would each leave the sign-in method that the other removes.
-const oneAtATime: Rule = async ({ db, actor }) => {
-  await lockRole(db, actor.id)
 }
 
 const endsTokens: Rule = ({ db, actor }) => endTokens(db, actor.id)
