@@ -3,6 +3,7 @@ import type { Db } from '../db/database.ts'
 import type { Messages } from '../mail/messages.ts'
 import { findOwnerOfSeveral, findWaysIn } from './account.queries.ts'
 import { type Rule, refused } from './endpoint-guard.ts'
+import { holdActor } from './hold-actor.ts'
 import type { SendAfterCommit } from './mail-callbacks.ts'
 import type { Provider } from './providers.ts'
 
@@ -26,11 +27,18 @@ export function keepsWayIn(providers: readonly Provider[]): Rule {
   }
 }
 
-/** Tells people when another way to sign in to their account is added. */
+/** Lets only who is still signed in change a password; tells people when another way to sign in is added. */
 export function accountHooks({ db, send, messages, providers }: Dependencies) {
   const nameOf = (id: string) => providers.find((provider) => provider.id === id)?.name ?? id
   return {
     account: {
+      update: {
+        // As with a deletion: a reset while the old password was checked, and the new one hashed, counts.
+        before: async ({ password }, ctx) => {
+          const session = ctx?.context.session
+          if (password !== undefined && session) await holdActor(session.user)
+        },
+      },
       create: {
         after: async ({ userId, providerId }) => {
           // The first one is how the account came to be.

@@ -4,8 +4,8 @@ import { holdAuthority, lockAuthority } from './authority.queries.ts'
 import { unauthorized } from './endpoint-guard.ts'
 
 /**
- * Lets whoever deletes their own account queue with every other change of authority. Better-Auth calls this once the
- * password is checked, which takes too long to be done while others wait, and before it deletes anything.
+ * Lets whoever deletes their own account, or changes its password, queue with every other change of authority. Called
+ * once the password is checked, which takes too long to be done while others wait, and before anything is written.
  * @throws APIError `UNAUTHORIZED` when the user was banned meanwhile, or their session ended
  */
 export async function holdActor({ id }: { id: string }): Promise<void> {
