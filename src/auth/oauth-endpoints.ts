@@ -89,10 +89,10 @@ export function guardRevocation<E>(endpoint: E, { db, authenticate }: { db: Db; 
 
 /** Has the provider check the client, and revoke a token of which there is a row. */
 async function revoke(trx: Tx, call: () => Promise<unknown>, token: string, clientId: string | undefined) {
-  const held = await holdRefreshToken(trx, hashSecret(token))
+  const held = await holdRefreshToken(trx, hashSecret(token), clientId)
   try {
     const answer = await call()
-    if (held && held.client_id === clientId) await endAccessTokens(trx, held)
+    if (held) await endAccessTokens(trx, held)
     return answer
   } catch (error) {
     if (!isAPIError(error) || token === '' || !isUnknown(error)) throw error

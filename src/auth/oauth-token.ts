@@ -49,14 +49,13 @@ export function guardToken<E>(endpoint: E, { db, resource }: TokenOptions): E {
       const client = await authenticateClient(db, context)
       return await keepingRefusals(db, context, async (trx) => {
         await holdClient(trx, client)
-        const code = codeHash === undefined ? undefined : await holdCode(trx, codeHash)
+        const code = codeHash === undefined ? undefined : await holdCode(trx, codeHash, client)
         // Who was not given a code does not use it up, nor ends what it gave.
         if (code && (code.client_id !== client || code.is_old)) throw invalidGrant('invalid code')
-        const held = refreshHash === undefined ? undefined : await holdRefreshToken(trx, refreshHash)
+        const held = refreshHash === undefined ? undefined : await holdRefreshToken(trx, refreshHash, client)
         // Where none was granted the provider would give a token for any.
         const granted = code ?? held
-        const isForNone = granted?.client_id === client && granted?.resources?.length === 0
-        if (isForNone && (await namesResource(context))) throw invalidTarget()
+        if (granted?.resources?.length === 0 && (await namesResource(context))) throw invalidTarget()
         try {
           return await exchanges.run({ trx, codeHash }, () => call({ ...context, body }))
         } catch (error) {

@@ -71,12 +71,21 @@ export interface HeldToken extends Delegation {
   resources: string[]
 }
 
-/** Keeps a refresh token, and its grant, from being used by anybody else until the transaction ends. */
-export async function holdRefreshToken(trx: Tx, tokenHash: string): Promise<HeldToken | undefined> {
+/**
+ * Keeps a refresh token of a client, and its grant, from being used by anybody else until the transaction ends.
+ * @returns undefined when the client, which the transaction holds, has no such token
+ */
+export async function holdRefreshToken(
+  trx: Tx,
+  tokenHash: string,
+  clientId: string | undefined,
+): Promise<HeldToken | undefined> {
+  if (clientId === undefined) return undefined
   const token = trx
     .selectFrom('oauth_refresh_token')
     .select(['id', 'user_id', 'client_id', 'session_id', sql<string[]>`coalesce(resources, '[]')`.as('resources')])
     .where('token', '=', tokenHash)
+    .where('client_id', '=', clientId)
   const found = await token.executeTakeFirst()
   if (!found) return undefined
   await holdGrant(trx, found)
@@ -107,10 +116,10 @@ export interface HeldCode {
 }
 
 /**
- * The same for a code, and for the grant for which it was exchanged, or is to be.
+ * The same for a code, and for the grant for which it was exchanged, or is to be. Of another client's no grant is held.
  * @returns undefined when nothing is known of it
  */
-export async function holdCode(trx: Tx, codeHash: string): Promise<HeldCode | undefined> {
+export async function holdCode(trx: Tx, codeHash: string, clientId: string | undefined): Promise<HeldCode | undefined> {
   await sql`select pg_advisory_xact_lock(hashtextextended(${codeHash}, 0))`.execute(trx)
   const redeemed = await trx
     .selectFrom('oauth_redeemed_code')
@@ -118,7 +127,7 @@ export async function holdCode(trx: Tx, codeHash: string): Promise<HeldCode | un
     .where('code_hash', '=', codeHash)
     .executeTakeFirst()
   const found = redeemed ?? (await findPending(trx, codeHash))
-  if (found) await holdGrant(trx, found)
+  if (found && found.client_id === clientId) await holdGrant(trx, found)
   return found
 }
 
@@ -221,7 +230,7 @@ export function findMachine(db: Db, { client_id, jti }: Reference): Promise<Clie
   return db.selectFrom('oauth_client').select(clientColumns(jti)).where('client_id', '=', client_id).executeTakeFirst()
 }
 
-/** Keeps a client from being changed or deleted until the transaction ends, which holds no user yet. */
+/** Keeps a client from being changed or deleted until the transaction ends. To be called before any user is held. */
 export async function holdClient(trx: Tx, clientId: string | null | undefined): Promise<void> {
   if (clientId) await sql`select hold_client(${clientId})`.execute(trx)
 }
