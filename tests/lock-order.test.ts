@@ -1,7 +1,8 @@
+import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { describe, expect, test } from 'vitest'
 import { authConfig } from '../auth.config.ts'
-import { lockAuthority } from '../src/auth/authority.queries.ts'
+import { holdAuthority, lockAuthority } from '../src/auth/authority.queries.ts'
 import { syncOAuth } from '../src/auth/first-party-clients.queries.ts'
 import { firstPartyClients } from '../src/auth/first-party-clients.ts'
 import { excludeClient, holdClient } from '../src/auth/oauth.queries.ts'
@@ -10,7 +11,8 @@ import { type BareClient, createBareClient } from './bare-client.ts'
 import { onPostgres } from './database-template.ts'
 import { createDoors } from './doors.ts'
 import { password, type SignedIn, startServiceForFile } from './harness.ts'
-import { countDeadlocks, overlap } from './overlap.ts'
+import { mailedToken } from './mails.ts'
+import { countDeadlocks, isAnyoneWaiting, overlap } from './overlap.ts'
 import { registerClient } from './relying-party.ts'
 
 describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one connection)', async () => {
@@ -21,11 +23,13 @@ describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one conne
   const client = createBareClient(service, await registerClient(service))
   const newPassword = 'a better horse battery'
 
-  /** Who has signed in twice, and uses an application. */
+  /** Who has signed in twice, uses an application, and has asked for a link to reset their password. */
   async function createBusy(application = client) {
     const user = await createMember()
     const { refresh_token } = await application.tokensFor(await service.signIn(user))
-    return { ...user, refresh_token }
+    const { email } = user
+    await service.request('/api/auth/request-password-reset', { headers: { origin: service.baseUrl }, json: { email } })
+    return { ...user, refresh_token, resetToken: mailedToken(service, email) }
   }
   type Busy = Awaited<ReturnType<typeof createBusy>>
 
@@ -36,6 +40,8 @@ describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one conne
   }
   const ban = (trx: Tx, { id }: SignedIn): Promise<unknown> =>
     trx.updateTable('user').set({ banned: true }).where('id', '=', id).execute()
+  const replacePassword = (trx: Tx, { id }: SignedIn): Promise<unknown> =>
+    trx.updateTable('account').set({ password: 'another' }).where('user_id', '=', id).execute()
   const remove = (trx: Tx, { id }: SignedIn): Promise<unknown> => trx.deleteFrom('user').where('id', '=', id).execute()
 
   const changePassword = (user: SignedIn) => auth(user, '/change-password', { currentPassword: password, newPassword })
@@ -44,12 +50,20 @@ describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one conne
     return { status: 200 }
   }
   const deleteSelf = (user: SignedIn) => auth(user, '/delete-user', { password })
+  const resetPassword = async ({ resetToken: token }: Busy) =>
+    service.request('/api/auth/reset-password', { headers: { origin: service.baseUrl }, json: { token, newPassword } })
+  const unlink = (user: SignedIn) => auth(user, '/unlink-account', { providerId: 'google' })
   const refresh = ({ refresh_token }: Busy) => client.refresh(refresh_token)
 
   test.each<[string, string, (user: Busy) => Promise<{ status: number }>, typeof ban, number]>([
     ['deletes themselves', 'banned', deleteSelf, ban, 401],
     ['deletes themselves', 'removed', deleteSelf, remove, 401],
-    ['changes their password', 'banned', changePassword, ban, 403],
+    ['changes their password', 'banned', changePassword, ban, 401],
+    ['changes their password', 'given another', changePassword, replacePassword, 401],
+    ['resets their password', 'banned', resetPassword, ban, 200],
+    ['resets their password', 'removed', resetPassword, remove, 400],
+    ['resets their password', 'given another', resetPassword, replacePassword, 400],
+    ['removes a way to sign in', 'given another password', unlink, replacePassword, 401],
     ['changes their password', 'removed', changePassword, remove, 401],
     ['is given a password in SQL', 'banned', setPassword, ban, 200],
     ['is given a password in SQL', 'removed', setPassword, remove, 200],
@@ -86,6 +100,7 @@ describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one conne
 
   test.each<[string, (own: BareClient, user: Busy) => Promise<{ status: number }>]>([
     ['refreshed', (own, { refresh_token }) => own.refresh(refresh_token)],
+    ['presented by another', (_own, { refresh_token }) => client.refresh(refresh_token)],
     ['given back', (own, { refresh_token }) => own.revoke(refresh_token)],
     ['ended by their user', (own, user) => v1(user, 'DELETE', `/users/me/grants/${own.id}`)],
   ])('tokens that are %s while their client is deleted wait, and it does not', async (_what, attempt) => {
@@ -168,6 +183,52 @@ describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one conne
     )
 
     expect([status, refusal]).toEqual([200, undefined])
+  })
+
+  test('who makes somebody while their own password is replaced makes nobody', async () => {
+    const admin = await createMember('admin')
+    const email = `${randomUUID()}@example.com`
+
+    const { cookie } = admin
+    const headers = { origin: service.baseUrl }
+    const { status } = await overlap(
+      db,
+      (trx) => replacePassword(trx, admin),
+      () => service.request('/api/v1/users', { cookie, headers, json: { email, name: 'Eve' } }),
+    )
+
+    expect(status).toBe(401)
+    expect(await db.selectFrom('user').select('id').where('email', '=', email).execute()).toEqual([])
+  })
+
+  test('two who act as one user take turns, or whoever bans that user would wait for ever', async () => {
+    const { id } = await createMember()
+
+    const second = await overlap(
+      db,
+      (trx) => holdAuthority(trx, id, null),
+      () => db.transaction().execute((trx) => holdAuthority(trx, id, null)),
+      async () => expect(await isAnyoneWaiting(db)).toBe(true),
+    )
+
+    expect(second?.id).toBe(id)
+  })
+
+  test('who ends all sessions of theirs while one of them signs out is not waited for by both', async () => {
+    const user = await createMember()
+    const other = await service.signIn(user)
+    // An opaque token has a row, which goes with the session.
+    await client.tokensFor(other, { scope: 'openid' })
+    const before = await countDeadlocks(db)
+
+    const { status } = await overlap(
+      db,
+      (trx) => trx.selectFrom('session').select('id').where('id', '=', other.sessionId).forUpdate().execute(),
+      () => auth(user, '/revoke-sessions'),
+      (trx) => trx.deleteFrom('session').where('id', '=', other.sessionId).execute(),
+    )
+
+    expect([status, (await countDeadlocks(db)) - before]).toEqual([200, 0])
   })
 
   test('nobody waits for the check of a password', async () => {

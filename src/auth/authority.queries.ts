@@ -47,8 +47,14 @@ function selectAuthority(db: Db) {
 }
 
 /** The same as `findAuthority`, and nobody can change or ban the user until the transaction ends. */
-export function holdAuthority(trx: Db, userId: string, sessionId: string | null): Promise<AuthorityRow | undefined> {
-  return selectAuthorityOf(trx, userId, sessionId).forShare('user').executeTakeFirst()
+export async function holdAuthority(
+  trx: Db,
+  userId: string,
+  sessionId: string | null,
+): Promise<AuthorityRow | undefined> {
+  // Ahead, and not shared: whoever waited would judge by sessions of before, and by turns would keep a ban waiting.
+  await trx.selectFrom('user').select('id').where('id', '=', userId).forNoKeyUpdate().execute()
+  return findAuthority(trx, userId, sessionId)
 }
 
 /** Selects the effective ban: one that has expired is none. */
@@ -85,6 +91,8 @@ export async function slideSession(db: Db, sessionId: string, expiresAt: Date): 
 export async function endTokens(db: Db, userId: string): Promise<void> {
   const now = sql<Date>`greatest(clock_timestamp(), valid_after)`
   await db.updateTable('user').set({ valid_after: now }).where('id', '=', userId).execute()
+  // As a sign-out does, which comes to the tokens by way of the session.
+  await db.selectFrom('session').select('id').where('user_id', '=', userId).orderBy('id').forUpdate().execute()
   await db.deleteFrom('oauth_access_token').where('user_id', '=', userId).execute()
 }
 
