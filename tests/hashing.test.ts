@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { lockAuthority } from '../src/auth/authority.queries.ts'
-import { startServiceForFile } from './harness.ts'
+import { startService, startServiceForFile } from './harness.ts'
 import { mailedToken } from './mails.ts'
 
 const service = await startServiceForFile()
@@ -21,10 +21,17 @@ async function reset() {
   return () => service.request('/api/auth/reset-password', { headers, json })
 }
 
+async function create() {
+  const { cookie } = await service.createSignedIn('admin')
+  const json = { email: `${randomUUID()}@example.com`, name: 'Ada', password: 'correct horse battery', role: 'user' }
+  return () => service.request('/api/auth/admin/create-user', { cookie, json })
+}
+
 test.each([
   ['signs up', signUp],
+  ['makes a user', create],
   ['resets their password', reset],
-])('who %s holds neither a lock nor the last connection while their password is hashed', async (_what, prepare) => {
+])('who %s holds neither a lock nor the last connection while a password is hashed', async (_what, prepare) => {
   const send = await prepare()
   const { hash } = context.password
   const hashing = vi.spyOn(context.password, 'hash').mockImplementation(async (password) => {
@@ -40,4 +47,19 @@ test.each([
 
   expect(status).toBe(200)
   expect(hashing).toHaveBeenCalledOnce()
+})
+
+test.each([
+  ['/sign-up/email', { email: 'eve@example.com', name: 'Eve', password: 'correct horse battery' }, 400],
+  ['/admin/create-user', { email: 'eve@example.com', name: 'Eve', password: 'correct horse battery' }, 401],
+  ['/reset-password', { token: 'guessed', newPassword: 'correct horse battery' }, 400],
+])('%s hashes nothing for who may not ask for it', async (path, json, expected) => {
+  const closed = await startService({ env: { SIGN_UP: 'closed' } })
+  onTestFinished(() => closed.stop())
+  const { password } = await closed.services.auth.$context
+  const hashing = vi.spyOn(password, 'hash')
+
+  const { status } = await closed.request(`/api/auth${path}`, { headers: { origin: closed.baseUrl }, json })
+
+  expect([status, hashing.mock.calls.length]).toEqual([expected, 0])
 })

@@ -73,7 +73,7 @@ export function latchkeyPlugin(dependencies: LatchkeyDependencies) {
       checkPasswordReset,
       requestPasswordReset: evenly(requestPasswordReset),
       // Without mail a sign-up says itself that an address is taken.
-      signUpEmail: mailer.isReal ? evenly(hashAhead(signUpEmail())) : hashAhead(signUpEmail()),
+      signUpEmail: mailer.isReal ? evenly(signUp()) : signUp(),
       deleteUser: guard(deleteUser, { rules: [notImpersonating, asksForPassword] }),
       revokeSessions: guard(revokeSessions, { rules: [notImpersonating, endsTokens] }),
       revokeOtherSessions: guard(revokeOtherSessions, { rules: [notImpersonating, endsTokens] }),
@@ -128,6 +128,8 @@ export function latchkeyPlugin(dependencies: LatchkeyDependencies) {
     },
   } satisfies BetterAuthPlugin
 }
+
+const signUp = () => hashAhead(signUpEmail(), ({ context }) => !context.options.emailAndPassword?.disableSignUp)
 
 // These ask Google or GitHub, who may take their time: no transaction waits for them.
 const asksProvider = { rules: [notImpersonating], inTransaction: false }

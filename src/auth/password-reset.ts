@@ -41,12 +41,13 @@ export function preparePasswordReset<E>(db: Db, endpoint: E): E {
 }
 
 function asked({ body, query, context }: EndpointContext) {
-  const { token, newPassword } = z.object({ token: text, newPassword: text }).parse(body ?? {})
-  return { context: context as AuthContext, token: token || String(query?.['token'] ?? ''), newPassword }
+  const { token, newPassword } = Asked.parse(body ?? {})
+  return { context: context as AuthContext, token: token || Asked.parse(query ?? {}).token, newPassword }
 }
 
 // What is no text the endpoint itself refuses.
 const text = z.string().catch('')
+const Asked = z.object({ token: text, newPassword: text })
 
 async function isGood({ internalAdapter }: AuthContext, token: string): Promise<boolean> {
   const found = await internalAdapter.findVerificationValue(`reset-password:${token}`)

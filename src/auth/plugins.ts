@@ -8,7 +8,8 @@ import type { Messages } from '../mail/messages.ts'
 import { createAdminRules } from './admin-rules.ts'
 import type { BanNotices } from './ban-notice.ts'
 import { adminSchema, jwtSchema } from './columns.ts'
-import { createEndpointGuard, type GuardEndpoint } from './endpoint-guard.ts'
+import { actorOf, createEndpointGuard, type EndpointContext, type GuardEndpoint } from './endpoint-guard.ts'
+import { hashAhead } from './hash-ahead.ts'
 import { latchkeyPlugin } from './latchkey-plugin.ts'
 import type { SendAfterCommit } from './mail-callbacks.ts'
 import { keyPairConfig } from './mint-key.ts'
@@ -42,7 +43,7 @@ export function authPlugins({ config, db, roles, keys, authenticate, ...rest }: 
   return [
     tokens({ config, keys }),
     visitorPlugin,
-    guardedAdmin(roles, guard, rest),
+    guardedAdmin(roles, guard, { ...rest, db }),
     bearer({ requireSignature: true }),
     oauthPlugin({ config, db, authenticate, guard }),
     openAPI({ disableDefaultReference: true }),
@@ -103,7 +104,7 @@ function sessionClaims(
 function guardedAdmin(
   roles: Roles,
   guard: GuardEndpoint,
-  { send, messages }: Pick<PluginDependencies, 'send' | 'messages'>,
+  { db, send, messages }: Pick<PluginDependencies, 'db' | 'send' | 'messages'>,
 ) {
   const plugin = admin({
     defaultRole: 'user',
@@ -115,9 +116,11 @@ function guardedAdmin(
   const rules = createAdminRules(roles, async (before, email) => {
     for (const message of messages.emailChanged(before, email)) await send(message)
   })
+  const isSignedIn = async (context: EndpointContext) => (await actorOf(db, context)) !== undefined
   const endpoints = Object.entries(plugin.endpoints).map(([name, endpoint]) => {
     const options = rules[name]
-    return [name, options ? guard(endpoint, options) : endpoint]
+    const guarded = options ? guard(endpoint, options) : endpoint
+    return [name, name === 'createUser' ? hashAhead(guarded, isSignedIn) : guarded]
   })
   return { ...plugin, endpoints: Object.fromEntries(endpoints) as typeof plugin.endpoints }
 }
