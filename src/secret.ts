@@ -1,7 +1,3 @@
-import { randomBytes } from 'node:crypto'
-import { chmod, link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-
 const minBytes = 32
 const minBits = 96
 const wordsOfExamples =
@@ -26,22 +22,4 @@ function bitsOf(text: string): number {
 function isRepetitive(text: string): boolean {
   const [repeated = ''] = /^(.{1,16})\1+/.exec(text) ?? []
   return repeated.length > text.length / 2
-}
-
-/** The secret kept in `directory`, generated there on first use, readable by its owner only. */
-export async function keptSecret(directory: string): Promise<string> {
-  await mkdir(directory, { recursive: true, mode: 0o700 })
-  const path = join(directory, 'secret')
-  const draft = `${path}.${process.pid}`
-  await writeFile(draft, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 })
-  // Linked into place whole, and only by the first of several processes.
-  await link(draft, path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error
-  })
-  await rm(draft, { force: true })
-  await chmod(path, 0o600)
-  const secret = (await readFile(path, 'utf8')).trim()
-  const weakness = secretWeakness(secret)
-  if (weakness) throw new Error(`${path}: ${weakness}. Remove the file to generate a new one; every session ends then.`)
-  return secret
 }

@@ -23,10 +23,10 @@ import { type DatabaseConfig, type Db, openDatabase } from './db/database.ts'
 import { databaseFailure } from './db/failure.ts'
 import { MigrationError, migrate } from './db/migrate.ts'
 import { type Cursors, createCursors } from './http/cursor.ts'
+import { keptSecret } from './kept-secret.ts'
 import type { Log } from './log.ts'
 import { createMailer, type Mailer } from './mail/mailer.ts'
 import { createMessages, type Messages } from './mail/messages.ts'
-import { keptSecret } from './secret.ts'
 
 /** Every object that lives as long as the process. */
 export interface Services {

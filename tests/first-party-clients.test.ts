@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { authConfig } from '../auth.config.ts'
+import { ConfigError } from '../src/config.ts'
 import { createBareClient } from './bare-client.ts'
 import { createTestDatabase, startService } from './harness.ts'
 import { createRelyingParty, redirectUri, registerClient, tokensFor } from './relying-party.ts'
@@ -47,6 +48,23 @@ test('it is disabled when it is not there any more, and back when it is', async 
     expect(await idsWith([['shop', shop]])).toEqual(['reference', 'shop'])
     expect(await idsWith([])).toEqual(['reference'])
     expect(await idsWith([['shop', shop]])).toEqual(['reference', 'shop'])
+  } finally {
+    await database.remove()
+  }
+})
+
+test('one with the id of a registered client is a fault of the configuration', async () => {
+  const database = await createTestDatabase()
+  try {
+    const before = await startService({ database })
+    const { id } = await registerClient(before)
+    await before.stop()
+
+    const start = startService({ auth: { ...authConfig, clients: new Map([[id, shop]]) }, database })
+
+    await expect(start).rejects.toThrow(
+      new ConfigError([`auth.config.ts: client ${id}: a registered client has this id already`]),
+    )
   } finally {
     await database.remove()
   }

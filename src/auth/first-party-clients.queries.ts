@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
+import { ConfigError } from '../config.ts'
 import type { Db, Tx } from '../db/database.ts'
 import { inTransaction } from '../db/transaction.ts'
 import { lockAuthority } from './authority.queries.ts'
@@ -8,7 +9,7 @@ import type { FirstPartyClient } from './first-party-clients.ts'
 /**
  * Makes the clients of `auth.config.ts`, and the API as the resource that tokens are for, exactly what they are there.
  * A client that is not there any more is disabled, and its tokens end: it may be back with the next start.
- * @throws Error for a client whose id a registered one has
+ * @throws ConfigError for a client whose id a registered one has
  */
 export function syncOAuth(db: Db, resource: string, clients: readonly FirstPartyClient[]): Promise<void> {
   return inTransaction(db, async (trx) => {
@@ -32,7 +33,7 @@ export function syncOAuth(db: Db, resource: string, clients: readonly FirstParty
         )
         .executeTakeFirst()
       if (numInsertedOrUpdatedRows === 0n) {
-        throw new Error(`auth.config.ts: client ${client.id}: a registered client has this id already`)
+        throw new ConfigError([`auth.config.ts: client ${client.id}: a registered client has this id already`])
       }
     }
   })
@@ -48,7 +49,7 @@ async function disableOthers(trx: Tx, clients: readonly FirstPartyClient[]): Pro
     .where('client_id', 'not in', known)
     .execute()
   if (others.length === 0) return
-  // As whoever changes a client, before any row is locked.
+  // To disable a client ends its tokens: that queues with other changes of authority, and before it locks rows.
   await lockAuthority(trx)
   const ids = others.map(({ client_id }) => client_id)
   await trx.updateTable('oauth_client').set({ disabled: true }).where('client_id', 'in', ids).execute()

@@ -1,0 +1,41 @@
+import { randomBytes } from 'node:crypto'
+import { chmod, link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ConfigError } from './config.ts'
+import { secretWeakness } from './secret.ts'
+
+/**
+ * The secret kept in `directory`, generated there on first use, readable by its owner only.
+ * @throws ConfigError for a file that cannot be used
+ */
+export async function keptSecret(directory: string): Promise<string> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 })
+    const path = join(directory, 'secret')
+    await make(path)
+    await chmod(path, 0o600)
+    const secret = (await readFile(path, 'utf8')).trim()
+    const weakness = secretWeakness(secret)
+    if (weakness) throw unusable(weakness)
+    return secret
+  } catch (error) {
+    if (error instanceof Error && 'code' in error) throw unusable(`cannot be used (${String(error.code)})`)
+    throw error
+  }
+}
+
+/** Linked into place whole, and only by the first of several processes. */
+async function make(path: string): Promise<void> {
+  const draft = `${path}.${process.pid}`
+  await writeFile(draft, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 })
+  await link(draft, path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error
+  })
+  await rm(draft, { force: true })
+}
+
+function unusable(fault: string): ConfigError {
+  return new ConfigError([
+    `DATA_DIR: the file "secret" in it ${fault}. Put back what was in it, or set BETTER_AUTH_SECRET to that`,
+  ])
+}
