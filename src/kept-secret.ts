@@ -1,18 +1,25 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { chmod, link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ConfigError } from './config.ts'
+import { hasEmbedded } from './db/embedded.ts'
 import { secretWeakness } from './secret.ts'
 
 /**
- * The secret kept in `directory`, generated there on first use, readable by its owner only.
- * @throws ConfigError for a file that cannot be used
+ * The secret kept in `directory`, generated there before its database is, readable by its owner only.
+ * @throws ConfigError for a file that cannot be used, or is missing beside a database: a new secret would open nothing there
  */
 export async function keptSecret(directory: string): Promise<string> {
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 })
     const path = join(directory, 'secret')
-    await make(path)
+    // Asked in this order, as another process may be making both, the secret first.
+    const isUsed = hasEmbedded(directory)
+    if (!existsSync(path)) {
+      if (isUsed) throw unusable('is missing, though there is a database')
+      await make(path)
+    }
     await chmod(path, 0o600)
     const secret = (await readFile(path, 'utf8')).trim()
     const weakness = secretWeakness(secret)
@@ -24,10 +31,10 @@ export async function keptSecret(directory: string): Promise<string> {
   }
 }
 
-/** Linked into place whole, and only by the first of several processes. */
+/** Linked into place whole, and only by the first of several processes; on disk before anything is encrypted with it. */
 async function make(path: string): Promise<void> {
-  const draft = `${path}.${process.pid}`
-  await writeFile(draft, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 })
+  const draft = `${path}.${randomUUID()}`
+  await writeFile(draft, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600, flush: true })
   await link(draft, path).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error
   })

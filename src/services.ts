@@ -1,7 +1,6 @@
 import { hkdfSync } from 'node:crypto'
-import { constants, existsSync } from 'node:fs'
+import { constants } from 'node:fs'
 import { access, mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { createSetup, type Setup } from './admin/setup.ts'
 import { createAccessTokenVerifier } from './auth/access-token.ts'
 import { type ActOnUser, createActOnUser } from './auth/act-on-user.ts'
@@ -60,14 +59,13 @@ const hourMs = 3_600_000
  */
 export async function createServices(config: Config, authConfig: AuthConfig, log: Log): Promise<Services> {
   const roles = createRoles(authConfig)
+  const secret = await secretOf(config)
   if (config.database) await migrateDirectly(config, roles, log)
-  else await assertUsable(config.dataDir)
   const { db, close: closeDatabase } = await openDatabase(databaseConfig(config, log))
   try {
     if (!config.database) await migrateAndTell(db, roles, log)
     const policy = keyPolicy(config, authConfig)
     const keys = createSigningKeys(db, policy)
-    const secret = config.secret ?? (await secretOf(config.dataDir, keys))
     const stopUpkeep = await maintain(keys, policy, secret, log)
     const mailer = createMailer({ smtp: config.smtp, logLinks: config.isLoopback, log })
     const messages = createMessages(authConfig.brand, config.baseUrl)
@@ -153,14 +151,10 @@ async function assertUsable(dataDir: string): Promise<void> {
   }
 }
 
-/** The kept secret. A new one would open nothing in a database that was used with another, and so has keys. */
-async function secretOf(dataDir: string, keys: SigningKeys): Promise<string> {
-  if (!existsSync(join(dataDir, 'secret')) && (await keys.current()).length > 0) {
-    throw new ConfigError([
-      'DATA_DIR: has a database, but not the file "secret" that belongs to it. Restore the file, or set BETTER_AUTH_SECRET to what was in it',
-    ])
-  }
-  return keptSecret(dataDir)
+/** The configured secret, or the one kept beside the embedded database; asked for before that is opened or made. */
+async function secretOf({ database, dataDir, secret }: Config): Promise<string> {
+  if (!database) await assertUsable(dataDir)
+  return secret ?? keptSecret(dataDir)
 }
 
 /** With another secret every request for a token would fail, and only that. */
@@ -178,7 +172,7 @@ async function assertSecretFits(keys: SigningKeys, secret: string): Promise<void
  * @throws what `openDatabase` throws, and MigrationError when waiting does not help, as with a password that is refused
  */
 export async function migrateDirectly(config: Config, roles: Roles, log: Log): Promise<void> {
-  if (!config.database) await assertUsable(config.dataDir)
+  await secretOf(config)
   const { db, close } = await openDatabase(databaseConfig(config, log, { migrates: true }))
   try {
     await migrateAndTell(db, roles, log)

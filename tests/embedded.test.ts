@@ -86,22 +86,30 @@ describe.skipIf(onPostgres)('a service on the embedded database (not with Postgr
     expect(statSync(join(directory, 'admin.sock')).mode & 0o777).toBe(0o600)
   })
 
-  test('does not begin again without the secret that its database was used with', async () => {
-    const directory = dataDir()
-    const env = { DATA_DIR: directory, PORT: String(await freePort()) }
-    const first = startProcess(root, env)
-    await first.ready()
-    first.kill('SIGTERM')
-    await first.exited
-    rmSync(join(directory, 'secret'))
+  test('starts with the secret that `migrate` made before the database', async () => {
+    const env = { DATA_DIR: join(folder(), 'data'), PORT: String(await freePort()) }
+    expect((await startProcess(root, env, ['migrate']).exited).code).toBe(0)
+    const made = readFileSync(join(env.DATA_DIR, 'secret'), 'utf8')
 
-    const service = startProcess(root, env)
-    const { code } = await service.exited
+    await startProcess(root, env).ready()
 
-    expect(code).toBe(1)
-    expect(service.output()).toMatch(/^ {2}DATA_DIR: has a database, but not the file "secret" that belongs to it/m)
-    expect(existsSync(join(directory, 'secret'))).toBe(false)
+    expect(readFileSync(join(env.DATA_DIR, 'secret'), 'utf8')).toBe(made)
   })
+
+  test.each([['serve'], ['migrate'], ['admin', 'list']])(
+    'does not begin again without the secret of its database, asked to %s',
+    async (...args) => {
+      const directory = dataDir()
+      const before = contents(directory)
+
+      const service = startProcess(root, { DATA_DIR: directory, PORT: String(await freePort()) }, args)
+      const { code } = await service.exited
+
+      expect(code).toBe(1)
+      expect(service.output()).toMatch(/^ {2}DATA_DIR: the file "secret" in it is missing, though there is a database/m)
+      expect(contents(directory)).toEqual(before)
+    },
+  )
 
   test('keeps its data over SIGTERM and over SIGKILL', async () => {
     const directory = dataDir()

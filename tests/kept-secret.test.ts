@@ -58,3 +58,23 @@ test('one that is no file is a fault of the configuration', async () => {
     expect.stringContaining('the file "secret" in it cannot be used (EISDIR)'),
   ])
 })
+
+test('one that is missing beside a database is not made anew', async () => {
+  const directory = join(folder, 'lost')
+  mkdirSync(join(directory, 'postgres'), { recursive: true })
+
+  expect(await faultsOf(directory)).toEqual([
+    'DATA_DIR: the file "secret" in it is missing, though there is a database. Put back what was in it, or set BETTER_AUTH_SECRET to that',
+  ])
+  expect(readdirSync(directory)).toEqual(['postgres'])
+})
+
+test('one that was made before its database is kept', async () => {
+  const directory = join(folder, 'cut short')
+  const secret = await keptSecret(directory)
+  mkdirSync(join(directory, 'postgres.new'))
+
+  expect(await keptSecret(directory)).toBe(secret)
+  mkdirSync(join(directory, 'postgres'))
+  expect(await keptSecret(directory)).toBe(secret)
+})
