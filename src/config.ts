@@ -109,7 +109,7 @@ const EnvSchema = z.object({
     .refine((seconds) => seconds >= 30 && seconds <= 3_600, 'must be between 30s and 60m')
     .default(900),
   JWT_SHARED_SECRET: secret.optional(),
-  JWT_SHARED_ISSUER: z.string().max(200).optional(),
+  JWT_SHARED_ISSUER: z.string().max(200, 'must have at most 200 characters').optional(),
   GOOGLE_CLIENT_ID: z.string().optional(),
   GOOGLE_CLIENT_SECRET: z.string().optional(),
   GITHUB_CLIENT_ID: z.string().optional(),

@@ -42,6 +42,14 @@ test.each([
   ['PUT', '/users/me/role', {}, '/role: is missing'],
   ['PUT', '/users/me/role', [], 'is not of the type object'],
   ['POST', '/clients', { name: 'Shop', redirectUris: 'https://x' }, '/redirectUris: is not of the type array'],
+  [
+    'POST',
+    '/clients',
+    { name: 'Shop', redirectUris: Array.from({ length: 21 }, (_, n) => `https://x/${n}`) },
+    '/redirectUris: must have at most 20 entries',
+  ],
+  ['PUT', '/users/me/role', { role: '' }, '/role: must have at least 1 character'],
+  ['GET', `/users?q=${'x'.repeat(201)}`, undefined, 'q: must have at most 200 characters'],
 ])('%s %s with %j says what is wrong in words of the wire', async (method, path, json, detail) => {
   const response = await request(`/api/v1${path}`, { method, json, token: admin.token })
 

@@ -1,6 +1,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import type { ZodError } from 'zod'
 import type { Env } from './exchange.ts'
+import { wordsFor } from './fault-words.ts'
 import { type FieldError, invalid, type ProblemError } from './problem.ts'
 
 type Target = 'json' | 'query' | 'param' | 'header' | 'cookie' | 'form'
@@ -41,19 +42,9 @@ export function validationProblem(error: Pick<ZodError, 'issues'>, target: Targe
     if (issue.code === 'unrecognized_keys') {
       return issue.keys.map((key) => ({ ...place(target, [...issue.path, key]), detail: 'is not known' }))
     }
-    return [{ ...place(target, issue.path), detail: wordsFor(issue, target) }]
+    return [{ ...place(target, issue.path), detail: wordsFor(issue, { isQuery: target === 'query' }) }]
   })
   return invalid(...errors)
-}
-
-/** What a schema says of a fault. Where it has no words of its own, zod names the types of JavaScript. */
-function wordsFor(issue: ZodError['issues'][number], target: Target): string {
-  if (!/^Invalid (input|option): /.test(issue.message)) return issue.message
-  if (issue.code === 'invalid_value') return `is not one of: ${issue.values.join(', ')}`
-  if (issue.code !== 'invalid_type') return 'is not allowed'
-  if (issue.message.endsWith('received undefined')) return 'is missing'
-  if (target === 'query' && issue.message.endsWith('received array')) return 'is given more than once'
-  return `is not of the type ${issue.expected}`
 }
 
 function place(target: Target, path: readonly PropertyKey[]): { pointer: string } | { parameter: string } {
