@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import pg from 'pg'
 import { vi } from 'vitest'
 import type { Db, Tx } from '../src/db/database.ts'
 
@@ -29,27 +30,22 @@ export async function isAnyoneWaiting(db: Db): Promise<boolean> {
   return (await waiting.execute(db)).rows[0]?.n !== 0
 }
 
-// How many connections a service opens at most.
-const connections = 10
-
-/** How many deadlocks PostgreSQL has resolved in this database: the service tries again, so that its callers see none. */
-export async function countDeadlocks(db: Db): Promise<number> {
-  // Each connection keeps its own numbers for a while, unless it is told to add them now.
-  let arrived = 0
-  let go = () => {}
-  const everybody = new Promise<void>((resolve) => {
-    go = resolve
-  })
-  const flush = (one: Db) => sql`select pg_stat_force_next_flush()`.execute(one)
-  const flushed = Array.from({ length: connections }, () =>
-    db.connection().execute(async (one) => {
-      arrived += 1
-      if (arrived === connections) go()
-      await everybody
-      await flush(one)
-    }),
-  )
-  await Promise.all(flushed)
-  const counted = sql<{ n: number }>`select deadlocks as n from pg_stat_database where datname = current_database()`
-  return (await counted.execute(db)).rows[0]?.n ?? Number.NaN
+/**
+ * Counts the deadlocks that PostgreSQL resolves against a connection of this process from now on: the service tries
+ * again, so that its callers see none. The database's own count comes late, and can be asked for only since version 15.
+ * @returns how many there were so far
+ */
+export function watchDeadlocks(): () => number {
+  const { query } = pg.Client.prototype
+  let count = 0
+  pg.Client.prototype.query = function (this: pg.Client, ...args: unknown[]) {
+    const answer = Reflect.apply(query, this, args) as unknown
+    if (answer instanceof Promise) {
+      answer.catch((error: { code?: string }) => {
+        if (error.code === '40P01') count += 1
+      })
+    }
+    return answer
+  } as typeof query
+  return () => count
 }
