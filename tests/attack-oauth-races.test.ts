@@ -87,9 +87,12 @@ describe.each([1, 2, 3])('round %i', () => {
   })
 })
 
-/** Uses a refresh token, and each that it brings, again and again. Returns a function that ends it and gives the last. */
-function keepRefreshing(with_: typeof client, first: Tokens) {
-  let tokens = first
+/**
+ * Uses a refresh token, and each that it brings, again and again, until it is refused; the first time must work.
+ * @returns a function that ends it and gives the last
+ */
+async function keepRefreshing(with_: typeof client, first: Tokens) {
+  let tokens = tokensIn(await with_.refresh(first.refresh_token))
   let isOn = true
   const running = (async () => {
     while (isOn) {
@@ -130,7 +133,7 @@ test.each<[string, (user: SignedIn) => Promise<Response>]>([
     const first = await client.tokensFor(former)
     // A refresh token of a session that is over: no end of that one stops it.
     await auth(former, '/sign-out')
-    const stop = keepRefreshing(client, first)
+    const stop = await keepRefreshing(client, first)
 
     expect((await setPassword(user)).status).toBe(200)
 
@@ -141,7 +144,7 @@ test.each<[string, (user: SignedIn) => Promise<Response>]>([
 test('P-21 nobody keeps their ban waiting by refreshing', async () => {
   const user = await service.createSignedIn()
   const families = await Promise.all(Array.from({ length: 6 }, () => client.tokensFor(user)))
-  const stops = families.map((tokens, n) => keepRefreshing(clients[n % 2] ?? client, tokens))
+  const stops = await Promise.all(families.map((tokens, n) => keepRefreshing(clients[n % 2] ?? client, tokens)))
 
   const { status } = await api(`${user.id}/ban`, 'POST', {})
 
@@ -180,7 +183,7 @@ test.each([
   const stops = []
   for (let n = 0; n < 6; n++) {
     const with_ = busy[n % 2] ?? client
-    stops.push(keepRefreshing(with_, await with_.tokensFor(await service.createSignedIn())))
+    stops.push(await keepRefreshing(with_, await with_.tokensFor(await service.createSignedIn())))
   }
 
   const { status } = await service.request(`/api/v1/clients/${registered.id}`, { token: admin.token, ...request })
