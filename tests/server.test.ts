@@ -6,21 +6,27 @@ import { requestId } from '../src/http/exchange.ts'
 import { createRouter } from '../src/http/router.ts'
 import { createServer } from '../src/http/server.ts'
 
+type ServerOptions = Parameters<typeof createServer>[0]
+
+/** The port of a server that only answers, but for what a test wants of it; closed after the test. */
+async function listen(options: Pick<ServerOptions, 'fetch'> & Partial<ServerOptions>): Promise<number> {
+  const ignored = { headers: {}, onExchange: () => {}, onRefused: () => {}, onError: () => {} }
+  const server = createServer({ ...ignored, ...options }).listen(0, '127.0.0.1')
+  onTestFinished(() => void server.close())
+  await once(server, 'listening')
+  return (server.address() as AddressInfo).port
+}
+
 test('an error that no handler caught ends the connection, and is reported with its exchange', async () => {
   const reported: unknown[] = []
-  const server = createServer({
+  const port = await listen({
     fetch: () => {
       throw new Error('broken')
     },
-    headers: {},
-    onExchange: () => {},
-    onRefused: () => {},
     onError: (error, { id }) => reported.push([error, id]),
-  }).listen(0, '127.0.0.1')
-  onTestFinished(() => void server.close())
-  await once(server, 'listening')
+  })
 
-  await expect(fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)).rejects.toThrow('fetch failed')
+  await expect(fetch(`http://127.0.0.1:${port}`)).rejects.toThrow('fetch failed')
   expect(reported).toEqual([[new Error('broken'), expect.stringMatching(/^[\w-]{36}$/)]])
 })
 
@@ -28,16 +34,8 @@ test.each([
   ['its head', 'GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: '],
   ['its body', 'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nslow'],
 ])('a client that never ends %s is answered 408 and loses its connection', async (_what, sent) => {
-  const server = createServer({
-    fetch: async (request) => new Response(await request.text()),
-    headers: {},
-    onExchange: () => {},
-    onRefused: () => {},
-    onError: () => {},
-  }).listen(0, '127.0.0.1')
-  onTestFinished(() => void server.close())
-  await once(server, 'listening')
-  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  const port = await listen({ fetch: async (request) => new Response(await request.text()) })
+  const socket = connect(port, '127.0.0.1')
 
   socket.write(sent)
 
@@ -52,16 +50,13 @@ test.each([
   [`GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(17_000)}\r\n\r\n`, 431, 'headers-too-large'],
 ])('what is no request at all is answered with a problem, headers and an id: %j', async (sent, status, slug) => {
   const told: unknown[] = []
-  const server = createServer({
+  const port = await listen({
     fetch: () => new Response('never'),
     headers: { 'x-content-type-options': 'nosniff' },
     onExchange: (exchange, _incoming, outgoing) => told.push([exchange.id, outgoing.statusCode]),
     onRefused: (id, refused) => told.push([id, refused]),
-    onError: () => {},
-  }).listen(0, '127.0.0.1')
-  onTestFinished(() => void server.close())
-  await once(server, 'listening')
-  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  })
+  const socket = connect(port, '127.0.0.1')
 
   socket.write(sent)
 
@@ -75,16 +70,8 @@ test.each([
 })
 
 test('a request of HTTP/1.0 needs no host', async () => {
-  const server = createServer({
-    fetch: (request) => new Response(new URL(request.url).pathname),
-    headers: {},
-    onExchange: () => {},
-    onRefused: () => {},
-    onError: () => {},
-  }).listen(0, '127.0.0.1')
-  onTestFinished(() => void server.close())
-  await once(server, 'listening')
-  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  const port = await listen({ fetch: (request) => new Response(new URL(request.url).pathname) })
+  const socket = connect(port, '127.0.0.1')
 
   socket.write('GET /health HTTP/1.0\r\n\r\n')
 
