@@ -9,6 +9,13 @@ export async function continueWith(page: Page, origin: string, provider: string)
   await page.getByRole('link', { name: 'Continue' }).click()
 }
 
+/** Signs in with a provider, and out again: there is an account with it then. */
+export async function comeAndGo(page: Page, origin: string, provider: string): Promise<void> {
+  await continueWith(page, origin, provider)
+  await page.waitForURL(`${origin}/account`)
+  await page.getByRole('button', { name: 'Sign out' }).click()
+}
+
 /** Makes an account with a password. */
 export async function signUp(page: Page, origin: string, email: string): Promise<void> {
   await page.goto(`${origin}/sign-up`)

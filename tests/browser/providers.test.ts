@@ -11,7 +11,7 @@ import { makeCertificate } from '../standins/certificates.ts'
 import { type Mood, type Person, providerNames, startStandIns } from '../standins/providers.ts'
 import { freePort } from '../throwaway-postgres.ts'
 import { startChromium } from './chromium.ts'
-import { continueWith, errorOf, signUp } from './provider-steps.ts'
+import { comeAndGo, continueWith, errorOf, signUp } from './provider-steps.ts'
 
 const root = buildService()
 const folder = mkdtempSync(join(tmpdir(), 'latchkey-standins-'))
@@ -66,7 +66,10 @@ test('the service starts, and tells the callback URLs to give to the providers',
   expect(messages).toContain(`GitHub: the callback URL to give there is ${origin}/api/auth/callback/github`)
 })
 
-describe.each(['Google', 'GitHub'])('with %s', (provider) => {
+describe.each([
+  ['Google', 'GitHub'],
+  ['GitHub', 'Google'],
+])('with %s', (provider, other) => {
   test('somebody new gets an account, and returns to it', async () => {
     const { page, errors, violations } = await open()
 
@@ -147,11 +150,8 @@ describe.each(['Google', 'GitHub'])('with %s', (provider) => {
   })
 
   test('somebody with the same confirmed address as an account signs in to that account', async () => {
-    const other = provider === 'Google' ? 'GitHub' : 'Google'
     const { page } = await open()
-    await continueWith(page, origin, other)
-    await page.waitForURL(`${origin}/account`)
-    await page.getByRole('button', { name: 'Sign out' }).click()
+    await comeAndGo(page, origin, other)
 
     standIns.person = { ...newPerson(), email: standIns.person.email ?? '' }
     await continueWith(page, origin, provider)
@@ -162,11 +162,8 @@ describe.each(['Google', 'GitHub'])('with %s', (provider) => {
   })
 
   test('somebody whose address the provider has not verified is not signed in to its account', async () => {
-    const other = provider === 'Google' ? 'GitHub' : 'Google'
     const { page } = await open()
-    await continueWith(page, origin, other)
-    await page.waitForURL(`${origin}/account`)
-    await page.getByRole('button', { name: 'Sign out' }).click()
+    await comeAndGo(page, origin, other)
 
     standIns.person = { ...newPerson(), email: standIns.person.email ?? '', isVerified: false }
     await continueWith(page, origin, provider)
@@ -230,12 +227,12 @@ describe.each(['Google', 'GitHub'])('with %s', (provider) => {
   })
 
   test('a state of another browser, of another provider, or of before is refused', async () => {
-    const [{ page }, { page: other }] = [await open(), await open()]
+    const [{ page }, { page: elsewhere }] = [await open(), await open()]
     await page.getByRole('button', { name: `Continue with ${provider}` }).click()
     const href = (await page.getByRole('link', { name: 'Continue' }).getAttribute('href')) ?? ''
 
-    await other.goto(href)
-    expect(await errorOf(other)).toContain('begun in another browser')
+    await elsewhere.goto(href)
+    expect(await errorOf(elsewhere)).toContain('begun in another browser')
     await page.goto(
       href.replace(/callback\/(google|github)/, (_, id) => `callback/${id === 'google' ? 'github' : 'google'}`),
     )
