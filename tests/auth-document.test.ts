@@ -24,6 +24,7 @@ describe('the document of /api/auth', () => {
     const headers = { origin: service.baseUrl }
     const { cookie } = await service.createSignedIn('admin')
     const { id: userId } = await service.createSignedIn()
+    const { cookie: leaving } = await service.createSignedIn()
     const answers: [string, string, RequestOptions][] = [
       ['post', '/sign-up/email', { json, headers }],
       ['post', '/sign-up/email', { json: { ...json, password: 'short' }, headers }],
@@ -52,6 +53,7 @@ describe('the document of /api/auth', () => {
       ['post', '/admin/remove-user', { cookie, json: { userId } }],
       ['post', '/admin/remove-user', { cookie, json: { userId } }],
       ['post', '/sign-out', { cookie }],
+      ['post', '/delete-user', { cookie: leaving, json: {} }],
     ]
     const faults: string[] = []
     for (const [method, path, options] of answers) {
@@ -60,6 +62,15 @@ describe('the document of /api/auth', () => {
       if (fault) faults.push(`${method} ${path}: ${fault}`)
     }
     expect(faults).toEqual([])
+  })
+
+  test('says what an account is deleted with here, and no more', () => {
+    const document = JSON.stringify(auth.paths['/delete-user'])
+    expect(document).toContain(
+      '"properties":{"password":{"type":"string","description":"Needed for an account that has one',
+    )
+    expect(document).not.toMatch(/token|callback|mail/i)
+    expect(document).toContain('"409":{"description":"There must always be an active admin."')
   })
 
   test('has none of the endpoints that are switched off', () => {

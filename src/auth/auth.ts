@@ -57,7 +57,7 @@ export function createAuth(dependencies: AuthDependencies) {
       ...accountHooks({ db, send, messages, providers: providersOf(config) }),
     },
     // Passwords are reset by their owner or on the command line; nobody chooses one for somebody else.
-    // An account is deleted with its password, never by a mailed link.
+    // Who has a password deletes the account with it, and nobody by a mailed link.
     disabledPaths: [
       '/admin/set-user-password',
       '/verify-password',

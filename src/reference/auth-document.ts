@@ -19,16 +19,37 @@ const openReads = new Set(['/get-session', '/jwks', '/ok', '/error'])
 const summaries: Record<string, string> = {
   '/callback/{id}': 'Return from a social provider',
   '/admin/stop-impersonating': 'Return to one’s own session',
+  '/delete-user': 'Delete one’s own account',
   '/error': 'The page of a failed sign-in',
   '/jwks': 'The public keys that verify a token',
   '/token': 'A JWT of the current session',
 }
 
-// Better-Auth does not document these.
+// Here no mail is sent to delete an account, and a password is needed wherever there is one.
+const requestBodies: Record<string, JsonObject> = {
+  '/delete-user': json({
+    password: {
+      type: 'string',
+      description:
+        'Needed for an account that has one, however fresh the session. For one without, the session must be less than a day old.',
+    },
+  }),
+}
+
+// Better-Auth does not document these, or not as they are here.
 const successes: Record<string, JsonObject> = {
   '/callback/{id}': { 302: { description: 'Signed in; on to the callback URL, or to the error page' } },
   '/reset-password/{token}': { 302: { description: 'On to the callback URL, with the token or an error' } },
   '/admin/stop-impersonating': { 200: { description: 'One’s own session, with its cookie' } },
+  '/delete-user': {
+    200: {
+      description: 'The account is deleted',
+      ...json({ success: { type: 'boolean' }, message: { type: 'string', enum: ['User deleted'] } }, [
+        'success',
+        'message',
+      ]),
+    },
+  },
 }
 const conflict = { 409: { description: 'There must always be an active admin.' } }
 const anyFailure = { 503: { description: 'The database did not answer in time. Nothing was changed.' } }
@@ -134,6 +155,7 @@ function completed(method: string, path: string, { description, ...operation }: 
   const isOpen = open.test(path) || openReads.has(path)
   return {
     ...operation,
+    ...(requestBodies[path] && { requestBody: requestBodies[path] }),
     operationId: operationId(method, path),
     summary:
       summaries[path] ?? (typeof description === 'string' ? description.replace(/\.$/, '') : words(path).join(' ')),
@@ -141,9 +163,9 @@ function completed(method: string, path: string, { description, ...operation }: 
     security: isOpen ? [] : [{ cookie: [] }, { bearer: [] }],
     responses: Object.fromEntries(
       Object.entries({
-        ...successes[path],
         ...(operation['responses'] as JsonObject),
-        ...(isAdmin && conflict),
+        ...successes[path],
+        ...((isAdmin || path === '/delete-user') && conflict),
         ...(method === 'post' && bodyFailures),
         ...anyFailure,
       }).map(([status, response]) => [
@@ -152,6 +174,10 @@ function completed(method: string, path: string, { description, ...operation }: 
       ]),
     ),
   }
+}
+
+function json(properties: JsonObject, required: string[] = []): JsonObject {
+  return { content: { 'application/json': { schema: { type: 'object', properties, required } } } }
 }
 
 function withErrorSchema({ description }: JsonObject): JsonObject {
