@@ -24,7 +24,8 @@ import { MigrationError, migrate } from './db/migrate.ts'
 import { type Cursors, createCursors } from './http/cursor.ts'
 import { keptSecret } from './kept-secret.ts'
 import type { Log } from './log.ts'
-import { createMailer, type Mailer } from './mail/mailer.ts'
+import { countLetter } from './mail/letters.queries.ts'
+import { createMailer, type Mailer, type Message } from './mail/mailer.ts'
 import { createMessages, type Messages } from './mail/messages.ts'
 
 /** Every object that lives as long as the process. */
@@ -67,7 +68,8 @@ export async function createServices(config: Config, authConfig: AuthConfig, log
     const policy = keyPolicy(config, authConfig)
     const keys = createSigningKeys(db, policy)
     const stopUpkeep = await maintain(keys, policy, secret, log)
-    const mailer = createMailer({ smtp: config.smtp, logLinks: config.isLoopback, log })
+    const count = (message: Message) => countLetter(db, message)
+    const mailer = createMailer({ smtp: config.smtp, logLinks: config.isLoopback, count, log })
     const messages = createMessages(authConfig.brand, config.baseUrl)
     const sessionCookies = createSessionCookies({
       secret,

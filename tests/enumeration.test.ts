@@ -57,7 +57,8 @@ test.each([true, false])(
       return {
         status: response.status,
         body: await response.json(),
-        statements: query.mock.calls.map(([text]) => text),
+        // No answer waits for how many letters an address has had.
+        statements: query.mock.calls.map(([text]) => String(text)).filter((text) => !text.includes('"rate_limit"')),
       }
     }
 

@@ -23,7 +23,8 @@ function start(url: string) {
     },
   })
   const log = createLog('info', destination)
-  const mailer = createMailer({ smtp: { url, from: 'auth@example.com' }, logLinks: false, log })
+  const count = () => Promise.resolve(true)
+  const mailer = createMailer({ smtp: { url, from: 'auth@example.com' }, logLinks: false, count, log })
   onTestFinished(mailer.close)
   return { mailer, lines }
 }

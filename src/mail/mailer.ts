@@ -11,6 +11,8 @@ export interface Message {
   subject: string
   text: string
   html: string
+  /** Whether a stranger can have it sent: an address is sent only so many. */
+  isCapped: boolean
 }
 
 /** Sends mail, or says that it cannot. */
@@ -29,6 +31,8 @@ interface MailerOptions {
   smtp: { url: string; from: string } | undefined
   /** Whether links may be written to the log. */
   logLinks: boolean
+  /** Counts a message of which an address is sent only so many; returns whether this one may go. */
+  count: (message: Message) => Promise<boolean>
   log: Log
 }
 
@@ -43,12 +47,20 @@ const maxPending = 1_000
 const closeMs = 1_000
 
 /** Mail over SMTP; without it, in the log where only the person at this machine reads it. */
-export function createMailer({ smtp, logLinks, log }: MailerOptions): Mailer {
+export function createMailer({ smtp, logLinks, count, log }: MailerOptions): Mailer {
   const pending = new Set<Promise<void>>()
   const closing = new AbortController()
   // Each message that waits listens.
   setMaxListeners(maxPending, closing.signal)
   const { deliver, close } = smtp ? overSmtp(smtp) : intoLog(log)
+
+  async function dispatch(message: Message): Promise<void> {
+    // The log annoys nobody.
+    const mayGo = !smtp || !message.isCapped || (await count(message))
+    if (mayGo) await persistently(() => deliver(message), message, log, closing.signal)
+    else log.info({ subject: message.subject }, 'mail was not sent: its address has had enough of these')
+  }
+
   return {
     canSend: smtp !== undefined || logLinks,
     isReal: smtp !== undefined,
@@ -58,7 +70,7 @@ export function createMailer({ smtp, logLinks, log }: MailerOptions): Mailer {
         log.error({ subject: message.subject }, 'mail was not sent: too many wait already')
         return
       }
-      const sending = persistently(() => deliver(message), message, log, closing.signal)
+      const sending = dispatch(message)
         .catch((error: unknown) => {
           // What is ended by closing is counted there.
           if (!closing.signal.aborted) log.error({ err: error, subject: message.subject }, 'mail could not be sent')
@@ -130,7 +142,8 @@ function overSmtp({ url, from }: { url: string; from: string }): Way {
   })
   return {
     // RFC 3834 section 5: programs that answer mail, as those of people on leave, do not answer this.
-    deliver: (message) => transport.sendMail({ from, ...message, headers: { 'Auto-Submitted': 'auto-generated' } }),
+    deliver: ({ to, subject, text, html }) =>
+      transport.sendMail({ from, to, subject, text, html, headers: { 'Auto-Submitted': 'auto-generated' } }),
     close: () => transport.close({ force: true }),
   }
 }

@@ -17,7 +17,7 @@ const gone = 'This is not there any more, so there is nothing to do.'
 const faults: Record<string, Fault> = {
   INVALID_EMAIL_OR_PASSWORD: { text: 'This e-mail address and password do not belong together.' },
   EMAIL_NOT_VERIFIED: {
-    text: 'Your e-mail address is not confirmed yet. We have just sent you a new link: please open it first.',
+    text: 'Your e-mail address is not confirmed yet. Please open the link that we have sent you first.',
   },
   USER_ALREADY_EXISTS: { text: 'This did not work. If you have an account already, sign in, or reset your password.' },
   USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL: {
