@@ -30,7 +30,7 @@ import { endTokens, findAuthority, slideSession } from './authority.queries.ts'
 import type { BanNotices } from './ban-notice.ts'
 import { tellCaller } from './caller.ts'
 import { emailChange } from './email-change.ts'
-import { emailVerification, rememberUnconfirmed } from './email-verification.ts'
+import { emailVerification } from './email-verification.ts'
 import { type GuardEndpoint, notImpersonating, type Rule, refused } from './endpoint-guard.ts'
 import { evenly } from './even-answer.ts'
 import { hashAhead } from './hash-ahead.ts'
@@ -42,6 +42,7 @@ import { providerHooks } from './provider-hooks.ts'
 import { noteVerification, providerSignIn } from './provider-sign-in.ts'
 import type { Provider } from './providers.ts'
 import type { SessionCookies } from './session-cookie.ts'
+import { mayEndUnconfirmed, rememberUnconfirmed } from './unconfirmed-browser.ts'
 
 interface LatchkeyDependencies {
   db: Db
@@ -121,7 +122,7 @@ export function latchkeyPlugin(dependencies: LatchkeyDependencies) {
       after: [
         { matcher: () => true, handler: noteCaller },
         { matcher: ({ path }) => path === '/change-password', handler: tellOfPassword(send, messages) },
-        { matcher: ({ path }) => path === '/sign-up/email' || path === '/sign-in/email', handler: rememberUnconfirmed },
+        { matcher: ({ path }) => mayEndUnconfirmed(path), handler: rememberUnconfirmed },
         { matcher: ({ path }) => path === '/get-session', handler: slide(db, sessionCookies) },
         { matcher: ({ path }) => isSignIn(path), handler: logSignIn(log) },
       ],

@@ -4,6 +4,7 @@ import { APIError, createEmailVerificationToken } from 'better-auth/api'
 import type { Mailer, Message } from '../mail/mailer.ts'
 import type { Messages } from '../mail/messages.ts'
 import { markEmailVerified, removeProviders } from './auth-transaction.ts'
+import { noteUnconfirmed } from './unconfirmed-browser.ts'
 
 /** Hands a mail over once what it is about is committed. Nothing is waited for: timing would tell who exists. */
 export type SendAfterCommit = (message: Message) => Promise<void>
@@ -54,8 +55,10 @@ export function mailCallbacks({ mailer, send, messages, baseUrl, secret }: MailD
       },
     },
     emailVerification: {
-      sendVerificationEmail: ({ user, url, token }) =>
-        send(messages.verification(user, verifyPage(token, onwardOf(url)))),
+      sendVerificationEmail: ({ user, url, token }, request) => {
+        noteUnconfirmed(request, user.id)
+        return send(messages.verification(user, verifyPage(token, onwardOf(url))))
+      },
     },
   } satisfies {
     emailAndPassword: Pick<

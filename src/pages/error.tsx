@@ -13,7 +13,8 @@ const texts: Record<string, string> = {
     'There is an account with this e-mail address already, and it is not known to be yours. Sign in to it as you always do, then add this way to sign in on your account page.',
   account_already_linked_to_different_user: 'Somebody else signs in with this already, so you cannot add it.',
   email_not_found: 'The provider did not tell your e-mail address, which is needed. Allow it there, then start again.',
-  email_not_verified: 'The provider has not verified your e-mail address. Verify it there, then start again.',
+  email_not_verified:
+    'The provider has not verified your e-mail address. If we have mailed you a link, open it in this browser; otherwise verify the address there. Then start again.',
   email_does_not_match: 'This has another e-mail address than your account, so it cannot be added.',
   session_ended: 'Your session has ended meanwhile. Sign in, then add this way to sign in on your account page.',
   'dependency-unavailable': 'This does not work right now. Nothing was changed: try again in a moment.',
