@@ -1,18 +1,19 @@
-import type { AuthContext } from '@better-auth/core'
-import { createAuthEndpoint } from 'better-auth/api'
+import { APIError, createAuthEndpoint } from 'better-auth/api'
 import { verifyJWT } from 'better-auth/crypto'
 import { z } from 'zod'
+import type { Db } from '../db/database.ts'
 import type { Messages } from '../mail/messages.ts'
-import { markEmailVerified, removeProviders } from './auth-transaction.ts'
+import { inAuthTransaction, markEmailVerified, removeProviders } from './auth-transaction.ts'
+import { lockAuthority } from './authority.queries.ts'
 import { storePassword } from './credential.ts'
 import { documented } from './documented.ts'
-import { type GuardEndpoint, refused } from './endpoint-guard.ts'
+import { refused } from './endpoint-guard.ts'
 import type { SendAfterCommit } from './mail-callbacks.ts'
 import { assertPassword } from './profile-hooks.ts'
 import { forgetUnconfirmed, isOfThisBrowser } from './unconfirmed-browser.ts'
 
 interface Dependencies {
-  guard: GuardEndpoint
+  db: Db
   send: SendAfterCommit
   messages: Messages
 }
@@ -26,7 +27,7 @@ const Claims = z.object({ email: z.email(), updateTo: z.undefined().optional() }
  * account of whoever confirms only in the browser in which it was made, or with a password. Where that is not the one
  * that the account has, it replaces it and every other way to sign in.
  */
-export function emailVerification({ guard, send, messages }: Dependencies) {
+export function emailVerification({ db, send, messages }: Dependencies) {
   const verifyEmail = createAuthEndpoint(
     '/verify-email',
     {
@@ -45,36 +46,63 @@ export function emailVerification({ guard, send, messages }: Dependencies) {
     },
     async (ctx) => {
       const { token, password } = ctx.body
-      const claims = Claims.safeParse(await verifyJWT(token, ctx.context.secret))
-      const found = claims.success && (await ctx.context.internalAdapter.findUserByEmail(claims.data.email))
-      if (!found) throw refused('INVALID_TOKEN', 'Invalid token', 'BAD_REQUEST')
-      const { user } = found
+      const user = await userOf(ctx, token)
       if (user.emailVerified) return ctx.json({ status: true })
-      if (password !== undefined) {
-        assertPassword(password)
-        if (await replacePassword(ctx, user.id, password)) {
+      if (password !== undefined) assertPassword(password)
+      else if (!(await isOfThisBrowser(ctx, user.id)))
+        throw refused('PASSWORD_NEEDED', 'The account was made in another browser: give a password')
+      const weighed = password === undefined ? undefined : await weigh(ctx, user.id, password)
+      await inAuthTransaction(db, ctx.context.options, async (trx) => {
+        // In which changes of passwords queue.
+        await lockAuthority(trx)
+        const { emailVerified } = await userOf(ctx, token)
+        if (emailVerified) return
+        if (weighed && (await replacePassword(ctx, user.id, weighed))) {
           await removeProviders(user.id)
           await send(messages.passwordChanged(user))
         }
-      } else if (!(await isOfThisBrowser(ctx, user.id))) {
-        throw refused('PASSWORD_NEEDED', 'The account was made in another browser: give a password')
-      }
-      await markEmailVerified(user.id)
+        await markEmailVerified(user.id)
+      })
       forgetUnconfirmed(ctx)
       return ctx.json({ status: true })
     },
   )
-  return { verifyEmail: guard(verifyEmail) }
+  return { verifyEmail }
 }
 
-/** Gives a user a password. Returns whether they had another, or none. */
-async function replacePassword(
-  { context }: { context: AuthContext },
-  userId: string,
-  password: string,
-): Promise<boolean> {
+type Context = Parameters<typeof isOfThisBrowser>[0]
+
+/** Whose address a mailed token is to confirm. @throws APIError for a token that is no good */
+async function userOf({ context }: Context, token: string) {
+  const claims = Claims.safeParse(await verifyJWT(token, context.secret))
+  const found = claims.success && (await context.internalAdapter.findUserByEmail(claims.data.email))
+  if (!found) throw refused('INVALID_TOKEN', 'Invalid token', 'BAD_REQUEST')
+  return found.user
+}
+
+/** What a password means to an account: the hash of the one that is stored, and of the new one unless that is the same. */
+interface Weighed {
+  stored: string | undefined
+  hash: string | undefined
+}
+
+/** Computes it, which takes a while: ahead of the transaction, so that nobody waits for that. */
+async function weigh({ context }: Context, userId: string, password: string): Promise<Weighed> {
+  const stored = (await context.internalAdapter.findCredentialAccount(userId))?.password ?? undefined
+  const isSame = stored !== undefined && (await context.password.verify({ hash: stored, password }))
+  return { stored, hash: isSame ? undefined : await context.password.hash(password) }
+}
+
+/** Gives a user a password, in the transaction under way. Returns whether they had another, or none. */
+async function replacePassword({ context }: Context, userId: string, { stored, hash }: Weighed): Promise<boolean> {
   const account = await context.internalAdapter.findCredentialAccount(userId)
-  if (account?.password && (await context.password.verify({ hash: account.password, password }))) return false
-  await storePassword(context.internalAdapter, userId, account, await context.password.hash(password))
+  if ((account?.password ?? undefined) !== stored) {
+    throw new APIError('CONFLICT', {
+      code: 'PASSWORD_CHANGED',
+      message: 'The password was changed meanwhile: try again',
+    })
+  }
+  if (hash === undefined) return false
+  await storePassword(context.internalAdapter, userId, account, hash)
   return true
 }
