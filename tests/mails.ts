@@ -16,6 +16,6 @@ export function mailsTo(service: TestService, email: string): Mail[] {
 
 /** The token in the last mail with one that a service logged for an address; empty when there is none. */
 export function mailedToken(service: TestService, email: string): string {
-  const tokens = mailsTo(service, email).flatMap(({ text }) => /[?&](?:token|change)=([\w-]+)/.exec(text)?.[1] ?? [])
+  const tokens = mailsTo(service, email).flatMap(({ text }) => /[?&](?:token|change)=([\w.-]+)/.exec(text)?.[1] ?? [])
   return tokens.at(-1) ?? ''
 }

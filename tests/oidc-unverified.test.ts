@@ -56,6 +56,7 @@ describe('who comes from a provider that has not verified their address', () => 
     await signIn(person)
     const asked = await createVisitor(service).submit('/verify-email', await linkTo(person.email))
     expect(asked.html).toContain('id="password"')
+    expect(textOf(asked)).toContain('every other way to sign in that was added to it, such as Example, is removed')
 
     const { visitor } = await signIn(person)
     const page = await visitor.submit('/verify-email', await linkTo(person.email, 2))

@@ -19,7 +19,8 @@ export function createMessages(brand: Brand, baseUrl: string) {
         subject: 'Confirm your e-mail address',
         text: 'please confirm that this is your e-mail address.',
         action: { label: 'Confirm the address', url },
-        closing: 'The link works for one hour. If you did not sign up, ignore this message.',
+        closing:
+          'The link works for one hour. Open it in the browser in which you signed up: elsewhere you are asked for the password, and a new one replaces every other way to sign in. If you did not sign up, ignore this message.',
       }),
 
     /** Tells the owner of an account that somebody tried to make another with its address. */

@@ -1,5 +1,6 @@
 import { type Context, Hono } from 'hono'
 import type { Env } from '../http/exchange.ts'
+import type { Answer } from './calls.ts'
 import type { PageDependencies } from './dependencies.ts'
 import { EmailField, Form, type FormState, NewPasswordField, Notice } from './fields.tsx'
 import { fieldsOf, withQuery } from './forms.ts'
@@ -11,7 +12,7 @@ import { explain } from './words.ts'
  * `/verify-email`: where the mailed link leads. Opening it changes nothing, because programs that look for harm in a mail
  * open its links too; pressing the button does.
  */
-export function verifyEmailRoutes({ brand, call, ownForm }: PageDependencies) {
+export function verifyEmailRoutes({ brand, call, ownForm, providers }: PageDependencies) {
   function show(c: Context, state: FormState) {
     return view(c, <AskPage brand={brand} state={state} />)
   }
@@ -30,16 +31,25 @@ export function verifyEmailRoutes({ brand, call, ownForm }: PageDependencies) {
       const { token = '', password, next } = await fieldsOf(c)
       const answer = await call(c, 'POST', '/api/auth/verify-email', { token, password, callbackURL: next })
       if (answer.isOk) return leadTo(c, brand, onwardTo(next))
-      const { errors, problem } = explain(answer, ['password'])
-      if (answer.code !== 'PASSWORD_NEEDED' && !errors) return show(c, { problem: problem ?? '' })
-      return view(c, <PasswordPage brand={brand} state={{ ...(errors && { errors }) }} hidden={{ token, next }} />)
+      if (answer.code === 'EMAIL_ALREADY_VERIFIED')
+        return view(c, <ConfirmedPage brand={brand} onward={onwardTo(next)} />)
+      const isAsked = answer.code === 'PASSWORD_NEEDED'
+      const state = isAsked ? {} : explain(answer, ['password'])
+      const props = { brand, state, hidden: { token, next } }
+      if (isAsked || state.errors || (password !== undefined && mayWorkYet(answer)))
+        return view(c, <PasswordPage {...props} providers={providers} />)
+      return mayWorkYet(answer) ? view(c, <ConfirmPage {...props} action="/verify-email" />) : show(c, state)
     })
     .post('/verify-email/change', ownForm, async (c) => {
       const { change: token = '', email: newEmail = '' } = await fieldsOf(c)
       const answer = await call(c, 'POST', '/api/auth/change-email/confirm', { token, newEmail })
       if (answer.isOk) return c.redirect('/account?notice=email-changed', 303)
-      if (answer.status !== 401)
-        return view(c, <FailedPage brand={brand} problem={explain(answer, []).problem ?? ''} />)
+      const { problem = '' } = answer.status === 401 ? {} : explain(answer, [])
+      if (mayWorkYet(answer)) {
+        const hidden = { change: token, email: newEmail }
+        return view(c, <ConfirmPage brand={brand} state={{ problem }} hidden={hidden} action="/verify-email/change" />)
+      }
+      if (answer.status !== 401) return view(c, <FailedPage brand={brand} problem={problem} />)
       return c.redirect(
         withQuery('/sign-in', { next: withQuery('/verify-email', { change: token, email: newEmail }) }),
         303,
@@ -59,26 +69,42 @@ function onwardTo(next: string | undefined): string {
   return withQuery('/sign-in', { notice: 'verified', next })
 }
 
-type Branded = Pick<PageDependencies, 'brand'>
-type Hidden = Record<string, string | undefined>
+/** Whether the same link may do in a moment what it has not done now. */
+function mayWorkYet({ status, code }: Answer): boolean {
+  return status === 429 || status >= 500 || code === 'PASSWORD_CHANGED'
+}
 
-function ConfirmPage({ brand, action, hidden }: Branded & { action: string; hidden: Hidden }) {
+type Branded = Pick<PageDependencies, 'brand'>
+
+interface LinkProps extends Branded {
+  /** What the link holds. */
+  hidden: Record<string, string | undefined>
+  state?: FormState
+}
+
+function ConfirmPage({ brand, action, hidden, state = {} }: LinkProps & { action: string }) {
   return (
     <Page brand={brand} title="Confirm your e-mail address">
       <h1>Confirm your address</h1>
       <p>One step is left: say that this address is yours.</p>
-      <Form action={action} hidden={hidden}>
+      <Form action={action} state={state} hidden={hidden}>
         <button type="submit">Confirm the address</button>
       </Form>
     </Page>
   )
 }
 
-function PasswordPage({ brand, state, hidden }: Branded & { state: FormState; hidden: Hidden }) {
+function PasswordPage({ brand, state = {}, hidden, providers }: LinkProps & Pick<PageDependencies, 'providers'>) {
+  const [provider] = providers
+  const example = provider ? `, such as ${provider.name},` : ''
   return (
     <Page brand={brand} title="Confirm your e-mail address">
       <h1>Your password</h1>
-      <p>The account was made in another browser. Give its password, or a new one: any other stops working.</p>
+      <p>The account was made in another browser. With the password that was chosen there, all of it stays as it is.</p>
+      <p>
+        Any other becomes the password of the account. The one it had stops working, and every other way to sign in that
+        was added to it{example} is removed.
+      </p>
       <Form action="/verify-email" state={state} hidden={hidden}>
         <NewPasswordField
           state={state}
@@ -89,6 +115,22 @@ function PasswordPage({ brand, state, hidden }: Branded & { state: FormState; hi
         />
         <button type="submit">Confirm the address</button>
       </Form>
+    </Page>
+  )
+}
+
+function ConfirmedPage({ brand, onward }: Branded & { onward: string }) {
+  return (
+    <Page brand={brand} title="Confirm your e-mail address">
+      <h1>Your address is confirmed</h1>
+      <Notice kind="info">
+        It was confirmed before, so the password that you have just given was not used. The account has the one that it
+        had.
+      </Notice>
+      <nav class="more">
+        <a href={onward}>Go on</a>
+        <a href="/forgot-password">Choose a new password</a>
+      </nav>
     </Page>
   )
 }

@@ -18,6 +18,11 @@ await service.request('/api/auth/request-password-reset', {
   json: { email: ada.email },
   headers: { origin: service.baseUrl },
 })
+const eve = await service.createUser({ email: 'eve@example.com', emailVerified: false })
+await service.request('/api/auth/send-verification-email', {
+  json: { email: eve.email },
+  headers: { origin: service.baseUrl },
+})
 const bob = await service.createSignedIn()
 const usual = await createUsual()
 const link = fresh.logLines().find((line) => line.includes('/setup?token='))
@@ -77,6 +82,23 @@ async function requestOf(party: typeof modest, scope?: string): Promise<string> 
   return `${url.pathname}${url.search}`
 }
 
+async function askForPassword(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Confirm the address' }).click()
+  await page.getByLabel('Password').waitFor()
+}
+
+/** Gives a password when the address is confirmed already. */
+async function comeLate(page: Page): Promise<void> {
+  const confirm = (email_verified: boolean) =>
+    service.db.updateTable('user').set({ email_verified }).where('id', '=', eve.id).execute()
+  await askForPassword(page)
+  await confirm(true)
+  await page.getByLabel('Password').fill('another password')
+  await page.getByRole('button', { name: 'Confirm the address' }).click()
+  await page.getByRole('link', { name: 'Go on' }).waitFor()
+  await confirm(false)
+}
+
 interface Subject {
   path: string
   heading: string
@@ -106,6 +128,16 @@ const pages: Record<string, Subject> = {
   },
   'reset-password-failed': { path: '/reset-password?error=INVALID_TOKEN', heading: 'Choose a new password' },
   'verify-email': { path: '/verify-email?token=x', heading: 'Confirm your address' },
+  'verify-email-password': {
+    path: `/verify-email?token=${mailedToken(service, eve.email)}`,
+    heading: 'Your password',
+    reach: askForPassword,
+  },
+  'verify-email-late': {
+    path: `/verify-email?token=${mailedToken(service, eve.email)}`,
+    heading: 'Your address is confirmed',
+    reach: comeLate,
+  },
   'verify-email-again': { path: '/verify-email', heading: 'Confirm your address' },
   'verify-email-sent': { path: '/verify-email?sent', heading: 'Look into your mail' },
   account: { path: '/account', as: ada, heading: 'Your account' },
