@@ -1,8 +1,10 @@
 import { afterAll, describe, expect, test } from 'vitest'
+import { createBareClient } from './bare-client.ts'
 import { startServiceForFile } from './harness.ts'
 import { startMailServer } from './mail-server.ts'
 import { createVisits } from './provider-visits.ts'
-import { startOpenIdProvider } from './standins/openid-provider.ts'
+import { decide, registerClient } from './relying-party.ts'
+import { answerAt, startOpenIdProvider } from './standins/openid-provider.ts'
 import { freePort } from './throwaway-postgres.ts'
 import { createVisitor, newUser, textOf, type Visitor } from './visitor.ts'
 
@@ -63,6 +65,23 @@ describe('who comes from a provider that has not verified their address', () => 
 
     expect(textOf(page)).toContain('Your e-mail address is confirmed.')
     expect(await accountsOf(person.email)).toEqual([{ provider_id: 'oidc', password: null }])
+  })
+
+  test('is led on to the application for which they came', async () => {
+    const client = createBareClient(service, await registerClient(service))
+    const [visitor, person] = [createVisitor(service), newPerson({ isVerified: false })]
+    const { path } = client.begin({ state: 'a state' })
+    const { at } = await visitor.open(path)
+    const fields = { provider: 'oidc', oauth_query: at.slice(at.indexOf('?') + 1) }
+    await comeBack(visitor, await answerAt((await visitor.submit('/sign-in/social', fields)).at, person.id))
+
+    const page = await visitor.submit('/verify-email', await linkTo(person.email))
+    const next = /name="next" value="([^"]*)"/.exec(page.html)?.[1]?.replaceAll('&amp;', '&') ?? ''
+    const again = await visitor.submit('/sign-in/social', { provider: 'oidc', next })
+    const consent = await comeBack(visitor, await answerAt(again.at, person.id))
+
+    expect(consent.at).toMatch(/^\/consent\?/)
+    expect((await decide(visitor, consent, 'allow')).at).toMatch(/[?&]state=a\+state\b/)
   })
 
   test('gets nothing of who has that address here, and is not told that somebody has', async () => {

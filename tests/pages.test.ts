@@ -88,6 +88,8 @@ describe('signing up and in', () => {
     ['//evil.example', '/account'],
     ['/\\evil.example', '/account'],
     ['/\t/evil.example', '/account'],
+    ['/%2fevil.example', '/account'],
+    ['/problems/a%5Cb', '/account'],
     ['javascript:alert(1)', '/account'],
     ['', '/account'],
   ])('leads on to %j, if that is here: %s', async (next, at) => {

@@ -15,13 +15,18 @@ const hiddenIn = ({ html }: Sight, name: string) =>
 /** Signs up with what the page holds, follows the mailed link, and signs in with what that leads to. */
 async function signUpAndIn(visitor: Visitor, kept: Record<string, string>, user = newUser()): Promise<Sight> {
   await visitor.submit('/sign-up', { ...user, ...kept })
-  const link = () =>
+  return confirmAndSignIn(visitor, user)
+}
+
+/** Follows the last of so many mailed links, and signs in with what that leads to. */
+async function confirmAndSignIn(visitor: Visitor, user: ReturnType<typeof newUser>, count = 1): Promise<Sight> {
+  const links = () =>
     mails
       .filter(({ to }) => to.includes(user.email))
-      .map(({ content }) => /\/verify-email\?(\S+)/.exec(content)?.[1])
-      .at(0)
-  await expect.poll(link, { timeout: 5_000 }).toBeDefined()
-  const page = await visitor.submit('/verify-email', Object.fromEntries(new URLSearchParams(link())))
+      .flatMap(({ content }) => /\/verify-email\?(\S+)/.exec(content)?.[1] ?? [])
+  await expect.poll(() => links().length, { timeout: 5_000 }).toBe(count)
+  const link = Object.fromEntries(new URLSearchParams(links().at(-1)))
+  const page = await visitor.submit('/verify-email', { ...link, password: user.password })
   expect(page.html).toContain('Your e-mail address is confirmed.')
   return visitor.submit('/sign-in', { ...user, next: hiddenIn(page, 'next') ?? '' })
 }
@@ -30,6 +35,19 @@ test.each(['/problems/forbidden', '/error?error=banned&x=*~!()%20é'])('to %s', 
   const sight = await signUpAndIn(createVisitor(service), { next })
 
   expect(sight.at).toBe(new URL(next, service.baseUrl).href.replace(service.baseUrl, ''))
+})
+
+test('to where they wanted to go when they signed up again, or signed in, before they confirmed', async () => {
+  for (const [path, next] of [
+    ['/sign-up', '/problems/forbidden'],
+    ['/sign-in', '/problems/conflict'],
+  ] as const) {
+    const [visitor, user] = [createVisitor(service), newUser()]
+    await visitor.submit('/sign-up', { ...user, next: '/problems/internal' })
+    await visitor.submit(path, { ...user, next })
+
+    expect((await confirmAndSignIn(visitor, user, 2)).at).toBe(next)
+  }
 })
 
 test.each([{}, { prompt: 'login consent' }, { prompt: 'create' }])(

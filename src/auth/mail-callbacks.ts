@@ -1,4 +1,4 @@
-import { queueAfterTransactionHook } from '@better-auth/core/context'
+import { getCurrentAuthEndpointContext, queueAfterTransactionHook } from '@better-auth/core/context'
 import type { BetterAuthOptions } from 'better-auth'
 import { APIError, createEmailVerificationToken } from 'better-auth/api'
 import type { Mailer, Message } from '../mail/mailer.ts'
@@ -51,7 +51,10 @@ export function mailCallbacks({ mailer, send, messages, baseUrl, secret }: MailD
       // The answer does not tell that the address is taken, and says that a mail is on its way: so one is.
       onExistingUserSignUp: async ({ user }) => {
         if (user.emailVerified) return mailer.send(messages.alreadySignedUp(user))
-        mailer.send(messages.verification(user, verifyPage(await createEmailVerificationToken(secret, user.email))))
+        // Better-Auth has checked where it leads, as for any sign-up.
+        const { callbackURL } = getCurrentAuthEndpointContext().body as { callbackURL?: string }
+        const token = await createEmailVerificationToken(secret, user.email)
+        mailer.send(messages.verification(user, verifyPage(token, callbackURL)))
       },
     },
     emailVerification: {

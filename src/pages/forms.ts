@@ -44,7 +44,8 @@ export function faultsOf(values: Record<keyof typeof newUser, string>): Record<s
 export function safeNext(next: string | undefined, fallback = '/account'): string {
   // A browser reads a backslash as a slash, drops tabs and line feeds, and takes two slashes for another host.
   if (next === undefined || !/^\/(?![/\\])[^\\\p{Cc}]*$/u.test(next)) return fallback
-  return next
+  // Better-Auth would refuse a sign-in that is to lead to a slash in disguise.
+  return /^[^?#]*%(2f|5c)/i.test(next) ? fallback : next
 }
 
 /** A path of ours with a query; what is undefined is left out. */

@@ -1,6 +1,7 @@
 import type { Context } from 'hono'
 import { ProblemError } from '../http/problem.ts'
 import type { Answer, Call } from './calls.ts'
+import { safeNext } from './forms.ts'
 import { authorizePath, formTargetsFor } from './leaving.tsx'
 
 /** The authorization request of an application that led to a page. */
@@ -45,11 +46,22 @@ export async function oauthRequestOf(c: Context, call: Call, query: string): Pro
   }
 }
 
+/** Where people go on later: to the page that they wanted, or with the request of an application, made anew. */
+export function onwardOf(next: string | undefined, query: string | undefined): string {
+  return query === undefined ? safeNext(next) : requestAgain(query)
+}
+
+/** Where a mailed link leads in the end, if the address is to be confirmed first. */
+export function mailedOnward(next: string | undefined, query: string | undefined): string | undefined {
+  const onward = onwardOf(next, query)
+  return onward === '/account' ? undefined : onward
+}
+
 /**
  * The address with which an application made a request that was signed since. The signature is good for ten minutes;
  * who comes back later makes the request anew, and has just signed in, which need not be asked for again.
  */
-export function requestAgain(query: string): string {
+function requestAgain(query: string): string {
   const parameters = new URLSearchParams(query)
   const isConsentAsked = parameters.get('prompt')?.split(' ').includes('consent')
   for (const name of [...signedNames, 'prompt']) parameters.delete(name)

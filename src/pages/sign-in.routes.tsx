@@ -6,7 +6,7 @@ import { EmailField, Form, type FormState, Notice, PasswordField } from './field
 import { fieldsOf, safeNext, withQuery } from './forms.ts'
 import { Page, view } from './layout.tsx'
 import { leadTo } from './leaving.tsx'
-import { type OAuthRequest, oauthRequestOf, onwardUrl, queryOf } from './oauth-request.ts'
+import { mailedOnward, type OAuthRequest, oauthRequestOf, onwardOf, onwardUrl, queryOf } from './oauth-request.ts'
 import { findBan } from './pages.queries.ts'
 import { Providers } from './providers.tsx'
 import { banned, explain } from './words.ts'
@@ -50,6 +50,7 @@ export function signInRoutes(dependencies: PageDependencies) {
         password,
         rememberMe: remember === 'on',
         oauth_query,
+        callbackURL: mailedOnward(next, oauth_query),
       })
       if (answer.isOk) return leadTo(c, brand, onwardUrl(answer, oauth_query) ?? safeNext(next))
       const state =
@@ -62,7 +63,7 @@ export function signInRoutes(dependencies: PageDependencies) {
       const { provider = '', next, oauth_query } = await fieldsOf(c)
       const answer = await call(c, 'POST', '/api/auth/sign-in/social', {
         provider,
-        callbackURL: safeNext(next),
+        callbackURL: onwardOf(next, oauth_query),
         errorCallbackURL: '/error',
         oauth_query,
       })

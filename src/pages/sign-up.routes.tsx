@@ -6,7 +6,7 @@ import { EmailField, Form, type FormState, NameField, NewPasswordField } from '.
 import { faultsOf, fieldsOf, safeNext, withQuery } from './forms.ts'
 import { Page, view } from './layout.tsx'
 import { leadTo } from './leaving.tsx'
-import { type OAuthRequest, oauthRequestOf, onwardUrl, queryOf, requestAgain } from './oauth-request.ts'
+import { mailedOnward, type OAuthRequest, oauthRequestOf, onwardUrl, queryOf } from './oauth-request.ts'
 import { Providers } from './providers.tsx'
 import { explain } from './words.ts'
 
@@ -34,14 +34,12 @@ export function signUpRoutes(dependencies: PageDependencies) {
       // Better-Auth tells the first fault only.
       const errors = faultsOf({ name, email, password })
       if (Object.keys(errors).length > 0) return retry({ errors })
-      const onward = oauth_query === undefined ? safeNext(next) : requestAgain(oauth_query)
       const answer = await call(c, 'POST', '/api/auth/sign-up/email', {
         name,
         email,
         password,
         oauth_query,
-        // Where the mailed link leads in the end, if one is mailed.
-        callbackURL: onward === '/account' ? undefined : onward,
+        callbackURL: mailedOnward(next, oauth_query),
       })
       if (!answer.isOk) return retry(explain(answer, ['name', 'email', 'password']))
       const url = onwardUrl(answer, oauth_query)
