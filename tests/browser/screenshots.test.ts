@@ -23,6 +23,9 @@ await service.request('/api/auth/send-verification-email', {
   json: { email: eve.email },
   headers: { origin: service.baseUrl },
 })
+// As long as an address may be, and without a place to break it.
+const email = `${'x'.repeat(64)}@${'x'.repeat(63)}.${'x'.repeat(63)}.example.com`
+const longwinded = await service.signIn(await service.createUser({ email, name: 'x'.repeat(200) }))
 const bob = await service.createSignedIn()
 const usual = await createUsual()
 const link = fresh.logLines().find((line) => line.includes('/setup?token='))
@@ -148,12 +151,15 @@ const pages: Record<string, Subject> = {
   setup: { path: setup, origin: fresh.baseUrl, heading: 'Make the first administrator' },
   'setup-closed': { path: '/setup', origin: fresh.baseUrl, heading: 'Make the first administrator' },
   'sign-out': { path: '/sign-out', as: bob, heading: 'Sign out?' },
+  'sign-out-long': { path: '/sign-out', as: longwinded, heading: 'Sign out?' },
+  'account-long': { path: '/account', as: longwinded, heading: 'Your account' },
   'error-adding': { path: '/error?adding&error=email_does_not_match', as: bob, heading: 'Adding it did not work' },
   error: { path: '/error?error=account_not_linked', heading: 'Signing in did not work' },
   problem: { path: '/problems/insufficient-scope', heading: 'Insufficient scope' },
   'not-found': { path: '/nothing', heading: 'Not found' },
   'sign-in-application': { path: await requestOf(modest), heading: 'Sign in' },
   consent: { path: await requestOf(modest), as: ada, heading: 'Allow Weather?' },
+  'consent-long': { path: await requestOf(modest), as: longwinded, heading: 'Allow Weather?' },
   'consent-all': {
     path: await requestOf(greedy, oauthScopes.join(' ')),
     as: ada,
