@@ -15,9 +15,8 @@ import { ProblemError } from './http/problem.ts'
 import { createRouter } from './http/router.ts'
 import { createCall } from './pages/calls.ts'
 import { ownForms } from './pages/forms.ts'
-import { view } from './pages/layout.tsx'
 import { pagesRoutes } from './pages/pages.routes.tsx'
-import { ProblemPage } from './pages/problem.tsx'
+import { problemView } from './pages/problem.tsx'
 import { buildAuthDocument } from './reference/auth-document.ts'
 import { buildDocument } from './reference/document.ts'
 import { referenceRoutes } from './reference/reference.routes.ts'
@@ -76,12 +75,7 @@ export async function createApp(services: Services, isReady: () => boolean) {
     if (allow.length === 0) throw new ProblemError('not-found')
     throw new ProblemError('method-not-allowed', undefined, { headers: { allow: allow.join(', ') } })
   })
-  app.onError(
-    errorHandler(log, (c, { slug, message, status, headers }) => {
-      for (const [name, value] of Object.entries(headers)) c.header(name, value)
-      return view(c, ProblemPage({ brand: services.brand, slug, detail: message }), { status })
-    }),
-  )
+  app.onError(errorHandler(log, problemView(services.brand)))
   return app
 }
 

@@ -4,7 +4,7 @@ import { type AddressInfo, Server as NetServer } from 'node:net'
 import { createFirstAdmin } from './admin/first-admin.ts'
 import { serveAdmin } from './admin/socket.ts'
 import { createApp } from './app.ts'
-import type { AuthConfig } from './auth/auth-config.ts'
+import type { AuthConfig, Brand } from './auth/auth-config.ts'
 import { createRoles } from './auth/roles.ts'
 import { type Config, ConfigError } from './config.ts'
 import { databaseFailure } from './db/failure.ts'
@@ -15,6 +15,8 @@ import { ProblemError } from './http/problem.ts'
 import { createRouter } from './http/router.ts'
 import { createServer, type Fetch } from './http/server.ts'
 import { type Log, logExchange } from './log.ts'
+import { assetRoutes } from './pages/assets.ts'
+import { problemView } from './pages/problem.tsx'
 import { createServices, migrateDirectly, type Services } from './services.ts'
 
 /** A service that takes requests. */
@@ -51,7 +53,7 @@ export async function serve(
 ): Promise<Running> {
   let state: 'starting' | 'ready' | 'draining' | 'closing' = 'starting'
   const isReady = () => state === 'ready'
-  let fetch: Fetch = startingApp(log)
+  let fetch: Fetch = startingApp(log, authConfig.brand)
   const server = createServer({
     fetch: (request, env) => {
       if (state === 'closing') env.outgoing.setHeader('connection', 'close')
@@ -134,14 +136,15 @@ function listenFault(code: string | undefined, port: number): string {
 }
 
 /** What answers until the service is ready. */
-function startingApp(log: Log): Fetch {
+function startingApp(log: Log, brand: Brand): Fetch {
   const app = createRouter()
   app.use(noteRoute)
   app.route('/', healthRoutes({ db: undefined, isReady: () => false }))
+  app.route('/', assetRoutes(brand))
   app.notFound(() => {
-    throw new ProblemError('dependency-unavailable', 'The service is starting.')
+    throw new ProblemError('dependency-unavailable', 'The service is starting. Try again in a moment.')
   })
-  app.onError(errorHandler(log))
+  app.onError(errorHandler(log, problemView(brand)))
   return (request, env) => app.fetch(request, env)
 }
 

@@ -221,6 +221,9 @@ test('while the database is down the process is alive, not ready, and says so to
     expect(response.headers.get('retry-after')).toMatch(/^\d+$/)
     expect(await response.json()).toMatchObject(body)
   }
+  const page = await fetch(`${url}/sign-in`, { headers: { accept: 'text/html' } })
+  expect([page.status, await page.text()]).toEqual([503, expect.stringMatching(/<h1>.*The service is starting/)])
+  expect(await statusOf(`${url}/assets/pages.css`)).toBe(200)
 })
 
 test.skipIf(!onPostgres)('a process whose database comes up later becomes ready (needs PostgreSQL)', async () => {

@@ -1,6 +1,7 @@
+import type { Context } from 'hono'
 import type { Brand } from '../auth/auth-config.ts'
-import { type ProblemSlug, problemTypes } from '../http/problem.ts'
-import { Page } from './layout.tsx'
+import { type ProblemError, type ProblemSlug, problemTypes } from '../http/problem.ts'
+import { Page, view } from './layout.tsx'
 
 interface ProblemProps {
   brand: Brand
@@ -9,7 +10,7 @@ interface ProblemProps {
   detail?: string
 }
 
-/** What a problem type means and what to do: the page behind its URI, and what a browser gets instead of the JSON. */
+/** What a problem type means and what to do: the page behind its URI. */
 export function ProblemPage({ brand, slug, detail }: ProblemProps) {
   const { status, title, explanation } = problemTypes[slug]
   return (
@@ -25,4 +26,12 @@ export function ProblemPage({ brand, slug, detail }: ProblemProps) {
       </nav>
     </Page>
   )
+}
+
+/** Answers a browser with a page instead of the JSON of a problem. */
+export function problemView(brand: Brand) {
+  return (c: Context, { slug, message, status, headers }: ProblemError) => {
+    for (const [name, value] of Object.entries(headers)) c.header(name, value)
+    return view(c, <ProblemPage brand={brand} slug={slug} detail={message} />, { status })
+  }
 }
