@@ -4,6 +4,7 @@ import { createBareClient, type Fields, refusalOf, tokensIn, userInfo } from '..
 import { startServiceForFile } from '../harness.ts'
 import { decide, redirectUri, registerClient } from '../relying-party.ts'
 import { createVisitor } from '../visitor.ts'
+import { invalidAt, problemOf } from '../wire.ts'
 
 // Named after the modules of the OpenID Foundation's plan "Basic OP", which they follow: once with the secret in the
 // header, once in the body. Every request has a proof key, which the service demands of all clients.
@@ -66,11 +67,18 @@ describe.each(['client_secret_basic', 'client_secret_post'] as const)('oidcc-bas
   })
 
   test('oidcc-idtoken-unsigned, which is not offered', async () => {
-    const { id_token } = await exchange()
-    expect([decodeProtectedHeader(id_token).alg, id_token.split('.')[2]]).toEqual(['RS256', expect.stringMatching(/./)])
-    const [{ token }, unsigned] = [await service.createSignedIn('admin'), { id_token_signed_response_alg: 'none' }]
-    const json = { name: 'Unsigned', redirectUris: [redirectUri], ...unsigned }
-    expect((await service.request('/api/v1/clients', { token, json })).status).toBe(422)
+    const discovered = (await (await service.request('/api/auth/.well-known/openid-configuration')).json()) as object
+    expect(discovered).toMatchObject({ id_token_signing_alg_values_supported: expect.not.arrayContaining(['none']) })
+    const unsigned = { id_token_signed_response_alg: 'none' }
+    // Whoever asks for it at registration is told so, and whoever asks for it in a request gets what all others get.
+    const { token } = await service.createSignedIn('admin')
+    const register = (more: object) =>
+      service.request('/api/v1/clients', { token, json: { name: 'Any', redirectUris: [redirectUri], ...more } })
+    expect((await register({})).status).toBe(201)
+    expect(await problemOf(await register(unsigned))).toEqual(invalidAt('/id_token_signed_response_alg'))
+    const { client, id_token } = await exchange(unsigned)
+    expect([decodeProtectedHeader(id_token).alg, id_token.split('.')[2]?.length]).toEqual(['RS256', 342])
+    await jwtVerify(id_token, keys, { issuer, audience: client.id })
   })
 
   test('oidcc-ensure-other-scope-order-succeeds', async () => {
