@@ -8,7 +8,7 @@ import { answerAt, startOpenIdProvider } from './standins/openid-provider.ts'
 import { freePort } from './throwaway-postgres.ts'
 import { createVisitor, newUser, textOf, type Visitor } from './visitor.ts'
 
-// People of a provider that has not verified their address confirm it here, and go on using that provider.
+// Sign-in with a provider where mail is sent.
 
 const origin = `http://localhost:${await freePort()}`
 const [provider, { mails, url }] = [await startOpenIdProvider(origin), await startMailServer()]
@@ -38,6 +38,22 @@ const accountsOf = async (email: string) =>
 const unconfirmed = ({ cookies }: Visitor) =>
   [...cookies].filter(([name]) => name.endsWith('unconfirmed')).map(([, value]) => decodeURIComponent(value).split('.'))
 
+test('the owner of an account is mailed that it has another way to sign in', async () => {
+  const [visitor, user] = [createVisitor(service), newUser()]
+  await visitor.submit('/sign-up', user)
+  await visitor.submit('/verify-email', await linkTo(user.email))
+
+  expect((await signIn(newPerson({ email: user.email }))).sight.at).toBe('/account')
+
+  const letter = () =>
+    mails.find(({ to, content }) => to.includes(user.email) && content.includes('A new way to sign in'))
+  await expect.poll(letter, { timeout: 5_000 }).toBeDefined()
+  expect(letter()?.content).toMatch(/^Subject: A new way to sign in was added\r$/m)
+  expect(letter()?.content).toContain('you can sign in to your account with Example from now on.')
+  expect(letter()?.content).toContain(`${origin}/account`)
+})
+
+// They confirm it here, and go on using that provider.
 describe('who comes from a provider that has not verified their address', () => {
   test('confirms it with a click in that browser, and goes on using the provider', async () => {
     const person = newPerson({ isVerified: false })
