@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto'
+import { createAuthClient } from 'better-auth/client'
 import { expect, test } from 'vitest'
 import { createDoors } from './doors.ts'
 import { password, startServiceForFile } from './harness.ts'
 import { startMailServer } from './mail-server.ts'
+import { readme } from './readme.ts'
 import { createVisitor, newUser, type Visitor } from './visitor.ts'
 
 // Programs that look for harm in a mail open its links: no letter may have one that changes something by being opened.
@@ -99,6 +101,22 @@ test('GET confirms no address with a token that is good', async () => {
 
   const user = db.selectFrom('user').select('email_verified').where('email', '=', email)
   expect(await user.executeTakeFirst()).toEqual({ email_verified: false })
+})
+
+test('the client of Better-Auth confirms an address with a POST, as the README says', async () => {
+  const { path, email } = await signUp()
+  const token = new URL(path, baseUrl).searchParams.get('token') ?? ''
+  const auth = createAuthClient({ baseURL: service.url, fetchOptions: { headers: { origin: baseUrl } } })
+
+  expect((await auth.verifyEmail({ query: { token } })).error).toMatchObject({ status: 404 })
+  const clicked = await auth.$fetch('/verify-email', { method: 'POST', body: { token } })
+  expect(clicked.error).toMatchObject({ status: 403, code: 'PASSWORD_NEEDED' })
+  expect(readme).toContain("auth.$fetch('/verify-email', { method: 'POST', body: { token, password } })")
+  const confirmed = await auth.$fetch('/verify-email', { method: 'POST', body: { token, password } })
+
+  expect(confirmed).toEqual({ data: { status: true }, error: null })
+  const user = db.selectFrom('user').select('email_verified').where('email', '=', email)
+  expect(await user.executeTakeFirst()).toEqual({ email_verified: true })
 })
 
 test('the link to change an address changes it for who asked', async () => {
