@@ -143,7 +143,7 @@ function isRefusedByDatabase(error: unknown): boolean {
   return failure?.kind === 'constraint' && /^(user_banned|oauth_grant_ended|oauth_\w+_fkey)$/.test(failure.constraint)
 }
 
-// A token for nothing but who signed in tells a machine nothing. @see RFC 8707 section 2
+// For an API that is none of ours, or that was not granted. @see RFC 8707 section 2
 function invalidTarget(): APIError {
   return new APIError('BAD_REQUEST', { error: 'invalid_target', error_description: 'requested resource invalid' })
 }
