@@ -5,7 +5,7 @@ export default defineConfig({
   oxc: { jsx: { runtime: 'automatic', importSource: 'hono/jsx' } },
   test: {
     include: ['tests/browser/**/*.test.ts'],
-    globalSetup: 'tests/database-template.ts',
+    globalSetup: 'tests/support/database-template.ts',
     pool: 'forks',
     maxWorkers: 1,
     testTimeout: 60_000,

@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     include: ['tests/**/*.test.ts'],
     exclude: ['tests/browser/**', 'tests/clients/node_modules/**'],
-    globalSetup: 'tests/database-template.ts',
+    globalSetup: 'tests/support/database-template.ts',
     pool: 'forks',
     maxWorkers: 3,
     // For a machine that has other things to do; a test that waits says for what.

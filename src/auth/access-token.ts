@@ -2,7 +2,7 @@ import { createLocalJWKSet, errors, type JWK, type JWTVerifyGetKey, jwtVerify } 
 import type { Db } from '../db/database.ts'
 import { ProblemError } from '../http/problem.ts'
 import { type Claims, decodeJwt, type JwtHeader } from './jwt.ts'
-import { findPublicKeys, type PublicKeyRow } from './signing-keys.queries.ts'
+import { findPublicKeys, type PublicKeyRow } from './keys/signing-keys.queries.ts'
 
 interface VerifierOptions {
   issuer: string

@@ -1,6 +1,6 @@
 import { ConfigError } from '../config.ts'
 import { isRedirectUri } from '../resources/redirect-uri.ts'
-import { type OAuthScope, oauthScopes } from './oauth-scopes.ts'
+import { type OAuthScope, oauthScopes } from './oauth/scopes.ts'
 import { type Permission, permissions } from './permissions.ts'
 
 /** What the pages and mails look like. */

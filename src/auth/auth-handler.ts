@@ -8,11 +8,11 @@ import { type Env, exchangeOf } from '../http/exchange.ts'
 import { ProblemError } from '../http/problem.ts'
 import type { Auth } from './auth.ts'
 import { onCaller } from './caller.ts'
+import type { SigningKeys } from './keys/signing-keys.ts'
 import { asNavigation } from './navigation.ts'
-import { assertOAuthForm, formPaths } from './oauth-forms.ts'
-import { providerMetadata } from './oauth-metadata.ts'
-import { limitOutbound } from './outbound.ts'
-import type { SigningKeys } from './signing-keys.ts'
+import { assertOAuthForm, formPaths } from './oauth/forms.ts'
+import { providerMetadata } from './oauth/metadata.ts'
+import { limitOutbound } from './providers/outbound.ts'
 
 interface Dependencies {
   config: Config

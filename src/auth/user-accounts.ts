@@ -6,7 +6,7 @@ import type { Mailer } from '../mail/mailer.ts'
 import type { Messages } from '../mail/messages.ts'
 import type { Auth } from './auth.ts'
 import { inAuthTransaction } from './auth-transaction.ts'
-import { storePassword } from './credential.ts'
+import { storePassword } from './endpoints/credential.ts'
 
 /** A user who is to be made. */
 export interface NewUser {

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi'
-import { type OAuthScope, oauthScopes } from '../auth/oauth-scopes.ts'
+import { type OAuthScope, oauthScopes } from '../auth/oauth/scopes.ts'
 import { permissions } from '../auth/permissions.ts'
 import { pageQuery } from '../http/page.ts'
 import { isRedirectUri } from '../resources/redirect-uri.ts'

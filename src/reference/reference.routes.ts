@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Scalar } from '@scalar/hono-api-reference'
 import { Hono } from 'hono'
-import { referenceClientId } from '../auth/first-party-clients.ts'
+import { referenceClientId } from '../auth/oauth/first-party-clients.ts'
 import type { Env } from '../http/exchange.ts'
 import { createScalarAsset } from './scalar-asset.ts'
 

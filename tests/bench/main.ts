@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
-import { startPostgres } from '../throwaway-postgres.ts'
+import { startPostgres } from '../support/throwaway-postgres.ts'
 import { type Load, startLoad } from './load.ts'
 import { type Section, summarize, table } from './report.ts'
 import { environment, freePort, signIn, startServer, startService, type Target } from './targets.ts'

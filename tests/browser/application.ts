@@ -3,7 +3,7 @@ import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { AuthorizationResponseError, fetchUserInfo, ResponseBodyError } from 'openid-client'
 import { afterAll } from 'vitest'
-import { beginSignIn, type RelyingParty, redeem, type SignInRequest } from '../relying-party.ts'
+import { beginSignIn, type RelyingParty, redeem, type SignInRequest } from '../support/relying-party.ts'
 
 /** An application of somebody else: whoever comes to it signs in by the service, and is greeted or told what went wrong. */
 export interface Application {

@@ -1,7 +1,7 @@
 import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
-import { password } from '../harness.ts'
-import { buildService, startProcess } from '../service-process.ts'
+import { password } from '../support/harness.ts'
+import { buildService, startProcess } from '../support/service-process.ts'
 import { startChromium } from './chromium.ts'
 
 const root = buildService()

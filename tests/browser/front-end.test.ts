@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { password, startServiceForFile } from '../harness.ts'
-import { codeIn } from '../readme.ts'
-import { newUser } from '../visitor.ts'
+import { password, startServiceForFile } from '../support/harness.ts'
+import { codeIn } from '../support/readme.ts'
+import { newUser } from '../support/visitor.ts'
 import { startChromium } from './chromium.ts'
 import { run, startFrontEnd } from './front-end.ts'
 

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import type { Page } from 'playwright-core'
 import { afterAll } from 'vitest'
 import { createViteServer } from 'vitest/node'
-import { freePort } from '../throwaway-postgres.ts'
+import { freePort } from '../support/throwaway-postgres.ts'
 
 /** A front end of somebody else, on an origin of its own. */
 export interface FrontEnd {

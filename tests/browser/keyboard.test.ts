@@ -1,8 +1,8 @@
 import type { Locator, Page } from 'playwright-core'
 import { expect, test } from 'vitest'
-import { createDoors } from '../doors.ts'
-import { startServiceForFile } from '../harness.ts'
-import { newUser } from '../visitor.ts'
+import { createDoors } from '../support/doors.ts'
+import { startServiceForFile } from '../support/harness.ts'
+import { newUser } from '../support/visitor.ts'
 import { startChromium } from './chromium.ts'
 import { focused, tabTo } from './keyboard.ts'
 

@@ -1,9 +1,9 @@
 import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
-import { startServiceForFile } from '../harness.ts'
-import { codesIn } from '../readme.ts'
-import { registerClient } from '../relying-party.ts'
-import { signUp } from '../visitor.ts'
+import { startServiceForFile } from '../support/harness.ts'
+import { codesIn } from '../support/readme.ts'
+import { registerClient } from '../support/relying-party.ts'
+import { signUp } from '../support/visitor.ts'
 import { startChromium } from './chromium.ts'
 import { run, startFrontEnd } from './front-end.ts'
 

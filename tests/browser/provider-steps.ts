@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core'
 import { expect } from 'vitest'
-import { password } from '../harness.ts'
+import { password } from '../support/harness.ts'
 
 /** Signs in with a provider. */
 export async function continueWith(page: Page, origin: string, provider: string): Promise<void> {

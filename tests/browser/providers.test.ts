@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
-import { createTestDatabase, secret } from '../harness.ts'
-import { providerEnv } from '../provider-env.ts'
-import { buildService, startProgram } from '../service-process.ts'
-import { makeCertificate } from '../standins/certificates.ts'
-import { type Mood, type Person, providerNames, startStandIns } from '../standins/providers.ts'
-import { freePort } from '../throwaway-postgres.ts'
+import { createTestDatabase, secret } from '../support/harness.ts'
+import { providerEnv } from '../support/provider-env.ts'
+import { buildService, startProgram } from '../support/service-process.ts'
+import { makeCertificate } from '../support/standins/certificates.ts'
+import { type Mood, type Person, providerNames, startStandIns } from '../support/standins/providers.ts'
+import { freePort } from '../support/throwaway-postgres.ts'
 import { startChromium } from './chromium.ts'
 import { comeAndGo, continueWith, errorOf, signUp } from './provider-steps.ts'
 
@@ -38,7 +38,7 @@ const settings = {
   RATE_LIMIT: '0',
   ...providerEnv,
   NODE_EXTRA_CA_CERTS: certificate.authority,
-  NODE_OPTIONS: `--import=${pathToFileURL('tests/standins/preload.mjs').href}`,
+  NODE_OPTIONS: `--import=${pathToFileURL('tests/support/standins/preload.mjs').href}`,
   STANDIN_NAMES: providerNames.join(','),
   STANDIN_PORT: String(standIns.port),
 }

@@ -1,8 +1,8 @@
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
-import { startServiceForFile } from '../harness.ts'
-import { signUp } from '../visitor.ts'
+import { startServiceForFile } from '../support/harness.ts'
+import { signUp } from '../support/visitor.ts'
 import { startChromium } from './chromium.ts'
 import { bearerOf, choose, openUsersRequest, send } from './scalar.ts'
 

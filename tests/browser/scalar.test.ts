@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { startServiceForFile } from '../harness.ts'
+import { startServiceForFile } from '../support/harness.ts'
 import { startChromium } from './chromium.ts'
 import { openUsersRequest, send } from './scalar.ts'
 

@@ -1,9 +1,9 @@
 import type { Page } from 'playwright-core'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { password, startService, startServiceForFile } from '../harness.ts'
-import { startMailServer } from '../mail-server.ts'
-import { mailedToken } from '../mails.ts'
-import { newUser } from '../visitor.ts'
+import { password, startService, startServiceForFile } from '../support/harness.ts'
+import { startMailServer } from '../support/mail-server.ts'
+import { mailedToken } from '../support/mails.ts'
+import { newUser } from '../support/visitor.ts'
 import { startChromium, type WatchedPage } from './chromium.ts'
 
 const mailServer = await startMailServer()

@@ -1,10 +1,10 @@
 import { decodeJwt } from 'jose'
 import { sql } from 'kysely'
 import { describe, expect, test } from 'vitest'
-import { createBareClient, type Fields, tokensIn, userInfo } from '../bare-client.ts'
-import { type SignedIn, startServiceForFile } from '../harness.ts'
-import { decide, redirectUri, registerClient } from '../relying-party.ts'
-import { createVisitor, signUp } from '../visitor.ts'
+import { createBareClient, type Fields, tokensIn, userInfo } from '../support/bare-client.ts'
+import { type SignedIn, startServiceForFile } from '../support/harness.ts'
+import { decide, redirectUri, registerClient } from '../support/relying-party.ts'
+import { createVisitor, signUp } from '../support/visitor.ts'
 
 // Named after the modules of the OpenID Foundation's plan "Basic OP", which they follow. Every request has a proof key,
 // which the service demands of all clients.

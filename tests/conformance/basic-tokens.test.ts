@@ -1,10 +1,10 @@
 import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose'
 import { describe, expect, test } from 'vitest'
-import { createBareClient, type Fields, refusalOf, tokensIn, userInfo } from '../bare-client.ts'
-import { startServiceForFile } from '../harness.ts'
-import { decide, redirectUri, registerClient } from '../relying-party.ts'
-import { createVisitor } from '../visitor.ts'
-import { invalidAt, problemOf } from '../wire.ts'
+import { createBareClient, type Fields, refusalOf, tokensIn, userInfo } from '../support/bare-client.ts'
+import { startServiceForFile } from '../support/harness.ts'
+import { decide, redirectUri, registerClient } from '../support/relying-party.ts'
+import { createVisitor } from '../support/visitor.ts'
+import { invalidAt, problemOf } from '../support/wire.ts'
 
 // Named after the modules of the OpenID Foundation's plan "Basic OP", which they follow: once with the secret in the
 // header, once in the body. Every request has a proof key, which the service demands of all clients.

@@ -1,8 +1,8 @@
 import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { createBareClient } from '../bare-client.ts'
-import { startService, startServiceForFile } from '../harness.ts'
-import { registerClient } from '../relying-party.ts'
+import { createBareClient } from '../support/bare-client.ts'
+import { startService, startServiceForFile } from '../support/harness.ts'
+import { registerClient } from '../support/relying-party.ts'
 
 // Named after the module of the OpenID Foundation's plan "Config OP", and P-26 of the attacks.
 

@@ -1,9 +1,9 @@
 import { decodeJwt } from 'jose'
 import { expect, test } from 'vitest'
-import { createBareClient, type Fields } from '../bare-client.ts'
-import { type SignedIn, startServiceForFile } from '../harness.ts'
-import { registerClient } from '../relying-party.ts'
-import { createVisitor, type Sight, textOf } from '../visitor.ts'
+import { createBareClient, type Fields } from '../support/bare-client.ts'
+import { type SignedIn, startServiceForFile } from '../support/harness.ts'
+import { registerClient } from '../support/relying-party.ts'
+import { createVisitor, type Sight, textOf } from '../support/visitor.ts'
 
 // Named after the modules of the OpenID Foundation's plan "RP-Initiated Logout OP", which they follow.
 

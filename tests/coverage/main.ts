@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import coverage from 'istanbul-lib-coverage'
-import { buildInto } from '../service-process.ts'
+import { buildInto } from '../support/service-process.ts'
 import { addChildren } from './children.ts'
 import { report } from './report.ts'
 
@@ -19,7 +19,7 @@ buildInto(root)
 const map = coverage.createCoverageMap({})
 for (const [name, command] of [
   ['embedded', ['vitest', 'run']],
-  ['postgres', ['tsx', 'tests/run-on-postgres.ts']],
+  ['postgres', ['tsx', 'tests/support/run-on-postgres.ts']],
 ] as const) {
   const results = join(folder, name)
   await run([

@@ -1,0 +1,166 @@
+import { z } from 'zod'
+import { endTokens, findEmail, findSessionOwner, holdAuthority, lockRole } from '../authority.queries.ts'
+import { covers } from '../permissions.ts'
+import type { Roles } from '../roles.ts'
+import { type EndpointCall, notImpersonating, type Rule, refused, unauthorized } from './guard.ts'
+import { assertPassword, assertProfile } from './profile-hooks.ts'
+
+type TellOfAddress = (before: string, email: string) => Promise<void>
+
+const maxReasonChars = 500
+
+/**
+ * What Better-Auth's admin endpoints must not do, by the name of the endpoint: the rules of `/api/v1` on its other door.
+ * Nobody acts on, or grants, more than their own permissions; nobody acts while impersonating.
+ * @param tell mails both addresses of a user that one replaces the other, once it does
+ */
+export function createAdminRules(
+  roles: Roles,
+  tell: TellOfAddress,
+): Record<string, { rules: Rule[]; changesAuthority: boolean }> {
+  const mayActOn = ({ actor }: EndpointCall, role: string | undefined) => {
+    if (role !== undefined && !covers(roles.scopesOf(actor.role), roles.scopesOf(role))) {
+      throw refused('INSUFFICIENT_PERMISSIONS', 'This user or role has permissions that you do not have')
+    }
+  }
+  const onUser: Rule = async (call) => mayActOn(call, await lockRole(call.db, String(call.body['userId'])))
+  const onSession: Rule = async (call) => mayActOn(call, await roleOfSession(call))
+  const grantsRole: Rule = (call) => {
+    const data = (call.body['data'] ?? {}) as Record<string, unknown>
+    for (const role of [call.body['role'], data['role']]) {
+      if (role === undefined) continue
+      const [name, ...more] = [role].flat()
+      if (typeof name !== 'string' || more.length > 0)
+        throw refused('INVALID_ROLE', 'A user has one role', 'BAD_REQUEST')
+      if (roles.names.includes(name)) mayActOn(call, name)
+    }
+  }
+  const alone = (...rules: Rule[]) => ({ rules: [notImpersonating, ...rules], changesAuthority: false })
+  // Queues with every other change of authority.
+  const queued = (...rules: Rule[]) => ({ rules: [notImpersonating, ...rules], changesAuthority: true })
+  return {
+    getUser: alone(),
+    listUsers: alone(listQuery),
+    listUserSessions: alone(onUser),
+    setRole: queued(onUser, grantsRole),
+    createUser: alone(actorStays, grantsRole, knownData('role', 'image', 'emailVerified'), profile, password),
+    adminUpdateUser: queued(
+      onUser,
+      grantsRole,
+      knownData('role', 'name', 'image', 'email', 'emailVerified'),
+      profile,
+      newAddress(tell),
+    ),
+    banUser: queued(onUser, ban),
+    unbanUser: queued(onUser),
+    impersonateUser: queued(onUser),
+    revokeUserSession: queued(onSession),
+    revokeUserSessions: queued(onUser, tokensEnd),
+    removeUser: queued(onUser),
+  }
+}
+
+/** With all sessions of a user end their tokens that have none. */
+const tokensEnd: Rule = ({ db, body }) => endTokens(db, String(body['userId']))
+
+async function roleOfSession({ db, body }: EndpointCall): Promise<string | undefined> {
+  const owner = await findSessionOwner(db, String(body['sessionToken']))
+  return owner && lockRole(db, owner)
+}
+
+const kinds = {
+  id: 'text',
+  name: 'text',
+  email: 'text',
+  emailVerified: 'boolean',
+  image: 'text',
+  role: 'text',
+  banned: 'boolean',
+  createdAt: 'time',
+  updatedAt: 'time',
+} as const
+const columns = z.enum(Object.keys(kinds) as [keyof typeof kinds])
+const count = z
+  .string()
+  .regex(/^\d{1,9}$/)
+  .optional()
+const text = z.string().regex(/^\P{Cc}*$/u)
+// By the kind of a column: how it can be compared, and with what.
+const comparisons = {
+  text: { operators: /^(eq|ne|in|not_in|contains|starts_with|ends_with|lt|lte|gt|gte)$/, value: text },
+  boolean: { operators: /^(eq|ne)$/, value: z.enum(['true', 'false']) },
+  time: { operators: /^(eq|ne|lt|lte|gt|gte)$/, value: z.union([z.iso.datetime({ offset: true }), z.iso.date()]) },
+}
+const ListQuery = z
+  .looseObject({
+    sortBy: columns.optional(),
+    searchField: columns.exclude(['emailVerified', 'banned', 'createdAt', 'updatedAt']).optional(),
+    filterField: columns.default('email'),
+    filterOperator: z.string().default('eq'),
+    limit: count,
+    offset: count,
+    searchValue: text.optional(),
+    filterValue: z.union([z.string(), z.array(z.string())]).optional(),
+  })
+  .superRefine(({ filterField, filterOperator, filterValue }, context) => {
+    if (filterValue === undefined) return
+    const { operators, value } = comparisons[kinds[filterField]]
+    const refuse = (path: string) => context.addIssue({ code: 'custom', path: [path] })
+    const isList = filterOperator === 'in' || filterOperator === 'not_in'
+    if (!operators.test(filterOperator) || isList !== Array.isArray(filterValue)) refuse('filterOperator')
+    if (![filterValue].flat().every((one) => value.safeParse(one).success)) refuse('filterValue')
+  })
+
+/** Refuses what the database would refuse too, with an error that Better-Auth answers by an empty list. */
+const listQuery: Rule = ({ query }) => {
+  const { error } = ListQuery.safeParse(query)
+  if (error) throw refused('INVALID_QUERY', `"${String(error.issues[0]?.path[0])}" cannot be used`, 'BAD_REQUEST')
+}
+
+function knownData(...known: string[]): Rule {
+  return ({ body }) => {
+    const unknown = Object.keys((body['data'] ?? {}) as object).find((key) => !known.includes(key))
+    if (unknown !== undefined) throw refused('UNKNOWN_FIELD', 'A field of "data" cannot be set here', 'BAD_REQUEST')
+  }
+}
+
+const profile: Rule = ({ body }) => {
+  const data = (body['data'] ?? {}) as Record<string, unknown>
+  assertProfile({ ...data, name: data['name'] ?? body['name'] })
+  const verified = data['emailVerified']
+  if (verified !== undefined && typeof verified !== 'boolean')
+    throw refused('INVALID_FIELD', '"emailVerified" is true or false', 'BAD_REQUEST')
+}
+
+// A user is made once their password is hashed; until then whoever makes them could be banned or demoted.
+const actorStays: Rule = async ({ db, actor }) => {
+  const now = await holdAuthority(db, actor.id, actor.session_id)
+  if (!now?.session_id || now.banned || now.role !== actor.role) throw unauthorized()
+}
+
+/** A new address counts as unverified unless it is said to be verified. */
+const newAddress =
+  (tell: TellOfAddress): Rule =>
+  async ({ db, body }) => {
+    const data = body['data'] as Record<string, unknown>
+    if (typeof data['email'] !== 'string') return
+    const [before, email] = [await findEmail(db, String(body['userId'])), data['email'].toLowerCase()]
+    if (before === undefined || before === email) return
+    body['data'] = { emailVerified: false, ...data }
+    await tell(before, email)
+  }
+
+const password: Rule = ({ body }) => {
+  assertPassword(body['password'])
+}
+
+const ban: Rule = ({ body }) => {
+  const seconds = body['banExpiresIn']
+  if (seconds !== undefined && !(Number.isInteger(seconds) && Number(seconds) > 0 && Number(seconds) < 1e10)) {
+    throw refused('INVALID_BAN_EXPIRY', '"banExpiresIn" is a positive number of seconds', 'BAD_REQUEST')
+  }
+  const reason = body['banReason']
+  if (typeof reason === 'string' && reason.length > maxReasonChars) {
+    throw refused('INVALID_BAN_REASON', `The reason has at most ${maxReasonChars} characters`, 'BAD_REQUEST')
+  }
+}

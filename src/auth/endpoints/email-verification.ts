@@ -1,0 +1,114 @@
+import { APIError, createAuthEndpoint } from 'better-auth/api'
+import { verifyJWT } from 'better-auth/crypto'
+import { z } from 'zod'
+import type { Db } from '../../db/database.ts'
+import type { Messages } from '../../mail/messages.ts'
+import { inAuthTransaction, markEmailVerified, removeProviders } from '../auth-transaction.ts'
+import { lockAuthority } from '../authority.queries.ts'
+import { storePassword } from './credential.ts'
+import { documented } from './documented.ts'
+import { refused } from './guard.ts'
+import type { SendAfterCommit } from './mail-callbacks.ts'
+import { assertPassword } from './profile-hooks.ts'
+import { forgetUnconfirmed, isOfThisBrowser } from './unconfirmed-browser.ts'
+
+interface Dependencies {
+  db: Db
+  send: SendAfterCommit
+  messages: Messages
+}
+
+// What Better-Auth signs for a link to confirm an address.
+const Claims = z.object({ email: z.email(), updateTo: z.undefined().optional() })
+
+/**
+ * Confirms an address by a mailed link, in place of Better-Auth's own, which a program that only opens the link could do.
+ * The link shows who reads the mail, and not who made the account: anybody may have typed the address. So it is the
+ * account of whoever confirms only in the browser in which it was made, or with a password. Where that is not the one
+ * that the account has, it replaces it and every other way to sign in.
+ */
+export function emailVerification({ db, send, messages }: Dependencies) {
+  const verifyEmail = createAuthEndpoint(
+    '/verify-email',
+    {
+      method: 'POST',
+      body: z.object({
+        token: z.string().max(2_000),
+        password: z.string().optional(),
+        // Where a client wants to go on: refused by Better-Auth, as everywhere, unless that is trusted.
+        callbackURL: z.string().optional(),
+      }),
+      metadata: documented(
+        'verifyEmail',
+        'Confirm an e-mail address',
+        '`password`, the one of the sign-up or a new one, is needed in another browser than that of the sign-up.',
+      ),
+    },
+    async (ctx) => {
+      const { token, password } = ctx.body
+      const user = await userOf(ctx, token)
+      if (user.emailVerified) return confirmedBefore(ctx, password)
+      if (password !== undefined) assertPassword(password)
+      else if (!(await isOfThisBrowser(ctx, user.id)))
+        throw refused('PASSWORD_NEEDED', 'The account was made in another browser: give a password')
+      const weighed = password === undefined ? undefined : await weigh(ctx, user.id, password)
+      await inAuthTransaction(db, ctx.context.options, async (trx) => {
+        // In which changes of passwords queue.
+        await lockAuthority(trx)
+        const { emailVerified } = await userOf(ctx, token)
+        if (emailVerified) return void confirmedBefore(ctx, password)
+        if (weighed && (await replacePassword(ctx, user.id, weighed))) {
+          await removeProviders(user.id)
+          await send(messages.passwordChanged(user))
+        }
+        await markEmailVerified(user.id)
+      })
+      forgetUnconfirmed(ctx)
+      return ctx.json({ status: true })
+    },
+  )
+  return { verifyEmail }
+}
+
+type Context = Parameters<typeof isOfThisBrowser>[0]
+
+/** Whoever gives a password must not believe that it counts now. */
+function confirmedBefore({ json }: Context, password: string | undefined) {
+  if (password === undefined) return json({ status: true })
+  throw refused('EMAIL_ALREADY_VERIFIED', 'The address is confirmed already: the password was not used', 'BAD_REQUEST')
+}
+
+/** Whose address a mailed token is to confirm. @throws APIError for a token that is no good */
+async function userOf({ context }: Context, token: string) {
+  const claims = Claims.safeParse(await verifyJWT(token, context.secret))
+  const found = claims.success && (await context.internalAdapter.findUserByEmail(claims.data.email))
+  if (!found) throw refused('INVALID_TOKEN', 'Invalid token', 'BAD_REQUEST')
+  return found.user
+}
+
+/** What a password means to an account: the hash of the one that is stored, and of the new one unless that is the same. */
+interface Weighed {
+  stored: string | undefined
+  hash: string | undefined
+}
+
+/** Computes it, which takes a while: ahead of the transaction, so that nobody waits for that. */
+async function weigh({ context }: Context, userId: string, password: string): Promise<Weighed> {
+  const stored = (await context.internalAdapter.findCredentialAccount(userId))?.password ?? undefined
+  const isSame = stored !== undefined && (await context.password.verify({ hash: stored, password }))
+  return { stored, hash: isSame ? undefined : await context.password.hash(password) }
+}
+
+/** Gives a user a password, in the transaction under way. Returns whether they had another, or none. */
+async function replacePassword({ context }: Context, userId: string, { stored, hash }: Weighed): Promise<boolean> {
+  const account = await context.internalAdapter.findCredentialAccount(userId)
+  if ((account?.password ?? undefined) !== stored) {
+    throw new APIError('CONFLICT', {
+      code: 'PASSWORD_CHANGED',
+      message: 'The password was changed meanwhile: try again',
+    })
+  }
+  if (hash === undefined) return false
+  await storePassword(context.internalAdapter, userId, account, hash)
+  return true
+}

@@ -1,0 +1,118 @@
+import type { BetterAuthOptions } from 'better-auth'
+import { APIError, createAuthMiddleware } from 'better-auth/api'
+import { z } from 'zod'
+import type { Db } from '../../db/database.ts'
+import { inAuthTransaction } from '../auth-transaction.ts'
+import { type AuthorityRow, findAuthorityByToken, lockAuthority } from '../authority.queries.ts'
+
+/** What a rule is asked about: one call of one of Better-Auth's endpoints, within its transaction. */
+export interface EndpointCall {
+  db: Db
+  /** Whose session the call presents. */
+  actor: AuthorityRow
+  /** The body, as the endpoint's own schema reads it. */
+  body: Record<string, unknown>
+  query: Record<string, unknown>
+}
+
+/** Throws an APIError for what must not happen; may change the body. */
+export type Rule = (call: EndpointCall) => Promise<void> | void
+
+/** An endpoint of Better-Auth, as its dispatcher calls it. */
+interface Endpoint {
+  (context: EndpointContext): Promise<unknown>
+  options: { body?: z.ZodType }
+}
+
+export interface EndpointContext {
+  headers?: Headers | undefined
+  request?: Request | undefined
+  body?: unknown
+  query?: Record<string, unknown> | undefined
+  context: { options: BetterAuthOptions; adapter: unknown }
+}
+
+/** Calls an endpoint as Better-Auth made it. */
+export type CallEndpoint = (context: EndpointContext) => Promise<unknown>
+
+/** Puts `run` around the calls of an endpoint of Better-Auth; all else of it stays. */
+export function wrapEndpoint<E>(
+  endpoint: E,
+  run: (call: CallEndpoint, context: EndpointContext) => Promise<unknown>,
+): E {
+  const original = endpoint as unknown as Endpoint
+  const wrapped = (context: EndpointContext) => run((given) => original(given), context)
+  return Object.assign(wrapped, endpoint)
+}
+
+interface GuardOptions {
+  rules?: Rule[]
+  /** Whether the call may change somebody's authority, and so must queue with every other that does. */
+  changesAuthority?: boolean
+  /** Whether all that the call writes is kept or none of it. Off for a call that waits for somebody else. */
+  inTransaction?: boolean
+}
+
+/** Puts rules, and a transaction around all its writes, to an endpoint of Better-Auth that has neither. */
+export type GuardEndpoint = <E>(endpoint: E, options?: GuardOptions) => E
+
+/** Makes the guard of the endpoints of one service. */
+export function createEndpointGuard(db: Db): GuardEndpoint {
+  return (endpoint, { rules = [], changesAuthority = false, inTransaction = true } = {}) => {
+    const original = endpoint as unknown as Endpoint
+    const run = async (current: Db, context: EndpointContext) =>
+      original(rules.length === 0 ? context : await checked(current, context, original))
+    const guarded = (context: EndpointContext) => {
+      if (!inTransaction) return run(db, context)
+      return inAuthTransaction(db, context.context.options, async (trx) => {
+        if (changesAuthority) await lockAuthority(trx)
+        return run(trx, context)
+      })
+    }
+
+    async function checked(current: Db, context: EndpointContext, { options }: Endpoint) {
+      const actor = await actorOf(current, context)
+      if (!actor) throw unauthorized()
+      const body = options.body ? options.body.safeParse(context.body) : { success: true as const, data: {} }
+      // With a body it does not know the endpoint itself refuses.
+      if (!body.success) return context
+      const call: EndpointCall = {
+        db: current,
+        actor,
+        body: { ...(body.data as Record<string, unknown>) },
+        query: context.query ?? {},
+      }
+      for (const rule of rules) await rule(call)
+      return options.body ? { ...context, body: call.body } : context
+    }
+
+    return Object.assign(guarded, endpoint)
+  }
+}
+
+/** Whose session a call presents, if anybody's. */
+export async function actorOf(db: Db, context: EndpointContext): Promise<AuthorityRow | undefined> {
+  const input = { ...context, returnHeaders: false }
+  const token = await presentedToken(input as unknown as Parameters<typeof presentedToken>[0])
+  return token ? findAuthorityByToken(db, token) : undefined
+}
+
+// As the endpoint itself will read it. Another parser of cookies can be made to see another session than this one.
+const presentedToken = createAuthMiddleware(({ context, getSignedCookie }) =>
+  getSignedCookie(context.authCookies.sessionToken.name, context.secret),
+)
+
+/** Refuses whoever acts as somebody else: that is for looking, not for taking an account over. */
+export const notImpersonating: Rule = ({ actor }) => {
+  if (actor.impersonated_by !== null) throw refused('IMPERSONATING', 'You cannot do this while you impersonate a user')
+}
+
+/** What Better-Auth itself answers to who has no session. */
+export function unauthorized(): APIError {
+  return new APIError('UNAUTHORIZED', { code: 'UNAUTHORIZED', message: 'Unauthorized' })
+}
+
+/** An error in Better-Auth's shape. */
+export function refused(code: string, message: string, status: 'FORBIDDEN' | 'BAD_REQUEST' = 'FORBIDDEN'): APIError {
+  return new APIError(status, { code, message })
+}

@@ -1,0 +1,220 @@
+import type { HookEndpointContext } from '@better-auth/core'
+import type { BetterAuthPlugin } from 'better-auth'
+import {
+  APIError,
+  accountInfo,
+  changePassword,
+  createAuthMiddleware,
+  deleteUser,
+  getAccessToken,
+  linkSocialAccount,
+  refreshToken,
+  requestPasswordReset,
+  resetPassword,
+  revokeOtherSessions,
+  revokeSession,
+  revokeSessions,
+  signUpEmail,
+  unlinkAccount,
+  updateUser,
+} from 'better-auth/api'
+import { setSessionCookie } from 'better-auth/cookies'
+import type { Db } from '../../db/database.ts'
+import { clientAddressHeader } from '../../http/client-address.ts'
+import { type Log, scrub } from '../../log.ts'
+import type { Mailer } from '../../mail/mailer.ts'
+import type { Messages } from '../../mail/messages.ts'
+import { endTokens, findAuthority, slideSession } from '../authority.queries.ts'
+import { tellCaller } from '../caller.ts'
+import { providerHooks } from '../providers/hooks.ts'
+import { demandClaims } from '../providers/id-token.ts'
+import type { Provider } from '../providers/providers.ts'
+import { noteVerification, providerSignIn } from '../providers/sign-in.ts'
+import type { SessionCookies } from '../session-cookie.ts'
+import { hasPassword } from './account.queries.ts'
+import { keepsWayIn } from './account-hooks.ts'
+import type { BanNotices } from './ban-notice.ts'
+import { emailChange } from './email-change.ts'
+import { emailVerification } from './email-verification.ts'
+import { evenly } from './even-answer.ts'
+import { type GuardEndpoint, notImpersonating, type Rule, refused } from './guard.ts'
+import { hashAhead } from './hash-ahead.ts'
+import { assertMail, type SendAfterCommit } from './mail-callbacks.ts'
+import { checkPasswordReset, preparePasswordReset } from './password-reset.ts'
+import { assertPassword, assertProfile } from './profile-hooks.ts'
+import { mayEndUnconfirmed, rememberUnconfirmed } from './unconfirmed-browser.ts'
+
+interface LatchkeyDependencies {
+  db: Db
+  messages: Messages
+  baseUrl: string
+  guard: GuardEndpoint
+  sessionCookies: SessionCookies
+  mailer: Mailer
+  send: SendAfterCommit
+  providers: readonly Provider[]
+  banNotices: BanNotices
+  log: Log
+}
+
+/** What this service changes in Better-Auth's own endpoints. An endpoint here replaces the one of the same name there. */
+export function latchkeyPlugin(dependencies: LatchkeyDependencies) {
+  const { db, guard, sessionCookies, mailer, send, messages, providers, log } = dependencies
+  return {
+    id: 'latchkey',
+    init({ socialProviders }) {
+      for (const provider of socialProviders) {
+        demandClaims(provider)
+        noteVerification(provider)
+      }
+    },
+    endpoints: {
+      changePassword: guard(changePassword, { rules: [notImpersonating, endsOtherSessions] }),
+      resetPassword: preparePasswordReset(db, resetPassword),
+      checkPasswordReset,
+      requestPasswordReset: evenly(requestPasswordReset),
+      // Without mail a sign-up says itself that an address is taken.
+      signUpEmail: mailer.isReal ? evenly(signUp()) : signUp(),
+      deleteUser: guard(deleteUser, { rules: [notImpersonating, asksForPassword] }),
+      revokeSessions: guard(revokeSessions, { rules: [notImpersonating, endsTokens] }),
+      revokeOtherSessions: guard(revokeOtherSessions, { rules: [notImpersonating, endsTokens] }),
+      linkSocialAccount: guard(linkSocialAccount, asksProvider),
+      unlinkAccount: guard(unlinkAccount, { rules: [notImpersonating, keepsWayIn(providers)], changesAuthority: true }),
+      updateUser: guard(updateUser(), { rules: [notImpersonating] }),
+      revokeSession: guard(revokeSession, { rules: [notImpersonating] }),
+      getAccessToken: guard(getAccessToken, asksProvider),
+      refreshToken: guard(refreshToken, asksProvider),
+      accountInfo: guard(accountInfo, asksProvider),
+      ...emailChange(dependencies),
+      ...emailVerification(dependencies),
+      ...providerSignIn(dependencies),
+    },
+    hooks: {
+      before: [
+        ...providerHooks,
+        { matcher: takesNoRequest, handler: refuseRequest },
+        {
+          matcher: ({ path }) => path === '/sign-up/email',
+          // Before it is looked up whether the address is taken, which the answer must not tell.
+          handler: createAuthMiddleware(({ body }) => {
+            const given = (body ?? {}) as { name?: unknown; password?: unknown }
+            assertProfile(given)
+            assertPassword(given.password)
+            return Promise.resolve()
+          }),
+        },
+        {
+          matcher: ({ path }) => path === '/change-password' || path === '/reset-password',
+          handler: createAuthMiddleware(({ body }) => {
+            assertPassword(((body ?? {}) as { newPassword?: unknown }).newPassword)
+            return Promise.resolve()
+          }),
+        },
+        {
+          matcher: ({ path }) => path === '/request-password-reset' || path === '/send-verification-email',
+          // Said to everybody alike: it tells nothing of the address.
+          handler: createAuthMiddleware(() => {
+            assertMail(mailer)
+            return Promise.resolve()
+          }),
+        },
+      ],
+      after: [
+        { matcher: () => true, handler: noteCaller },
+        { matcher: ({ path }) => path === '/change-password', handler: tellOfPassword(send, messages) },
+        { matcher: ({ path }) => mayEndUnconfirmed(path), handler: rememberUnconfirmed },
+        { matcher: ({ path }) => path === '/get-session', handler: slide(db, sessionCookies) },
+        { matcher: ({ path }) => isSignIn(path), handler: logSignIn(log) },
+      ],
+    },
+  } satisfies BetterAuthPlugin
+}
+
+const signUp = () => hashAhead(signUpEmail(), ({ context }) => !context.options.emailAndPassword?.disableSignUp)
+
+// These ask Google or GitHub, who may take their time: no transaction waits for them.
+const asksProvider = { rules: [notImpersonating], inTransaction: false }
+
+// A password is changed when it may be known to somebody else: their sessions must not survive it.
+const endsOtherSessions: Rule = ({ body }) => {
+  body['revokeOtherSessions'] = true
+}
+
+// Better-Auth checks the password only where one is sent, for a session of less than a day.
+const asksForPassword: Rule = async ({ db, actor, body }) => {
+  if (!body['password'] && (await hasPassword(db, actor.id)))
+    throw refused('INVALID_PASSWORD', 'Invalid password', 'BAD_REQUEST')
+}
+
+const endsTokens: Rule = ({ db, actor }) => endTokens(db, actor.id)
+
+/** Tells people that their password was changed, once it is. */
+function tellOfPassword(send: SendAfterCommit, messages: Messages) {
+  return createAuthMiddleware(async ({ context: { returned, session } }) => {
+    if (session && !(returned instanceof APIError)) await send(messages.passwordChanged(session.user))
+  })
+}
+
+/** Prolongs a session that is used, as `/api/v1` does for a cookie. */
+function slide(db: Db, sessionCookies: SessionCookies) {
+  return createAuthMiddleware(async (ctx) => {
+    const current = ctx.context.session
+    if (!current) return
+    const { session, user } = current
+    if (!sessionCookies.isOld(session.expiresAt)) return
+    // Better-Auth does not hand out the absolute end of a session, which may forbid it.
+    const row = await findAuthority(db, user.id, session.id)
+    if (!row || !sessionCookies.isDue(row)) return
+    const expiresAt = await slideSession(db, session.id, sessionCookies.slideTo())
+    if (!expiresAt) return
+    await setSessionCookie(ctx, { ...current, session: { ...session, expiresAt } }, false)
+    const returned = ctx.context.returned as { session: object; user: object }
+    return ctx.json({ ...returned, session: { ...returned.session, expiresAt } })
+  })
+}
+
+/** Lets the log say who asked, or who signed in. */
+const noteCaller = createAuthMiddleware(({ request, context }) => {
+  const { session, newSession } = context
+  const user = newSession?.user ?? session?.user
+  if (user && request) tellCaller(request, user.id)
+  return Promise.resolve()
+})
+
+// Where the pages hand the request of an application on, and where the provider itself then goes on with it.
+const requestPaths = [
+  '/sign-in/email',
+  '/sign-in/social',
+  '/sign-up/email',
+  '/oauth2/consent',
+  '/oauth2/public-client-prelogin',
+  '/oauth2/authorize',
+]
+
+function takesNoRequest({ path, body }: HookEndpointContext): boolean {
+  const given = (body ?? {}) as { oauth_query?: unknown }
+  return given.oauth_query !== undefined && !requestPaths.includes(path ?? '')
+}
+
+// The provider takes whoever is given a session cookie, by whatever endpoint, for somebody who has just signed in.
+const refuseRequest = createAuthMiddleware(() => {
+  throw refused('UNEXPECTED_REQUEST', 'The request of an application is not answered here', 'BAD_REQUEST')
+})
+
+function isSignIn(path: string | undefined): boolean {
+  return path !== undefined && /^\/(sign-in|sign-up|callback)\//.test(path)
+}
+
+/** One line for each sign-in, done or failed: who, from where, and why not. */
+function logSignIn(log: Log) {
+  return createAuthMiddleware(async (ctx) => {
+    const address = ctx.headers?.get(clientAddressHeader) ?? null
+    const { returned, newSession } = ctx.context
+    if (newSession)
+      log.info({ event: 'sign-in', userId: newSession.user.id, sessionId: newSession.session.id, address }, 'signed in')
+    else if (returned instanceof APIError && returned.statusCode >= 400) {
+      log.warn({ event: 'sign-in-failed', code: returned.body?.code ?? null, address }, scrub(returned.message))
+    }
+    return Promise.resolve()
+  })
+}

@@ -1,0 +1,55 @@
+import type { AuthContext } from '@better-auth/core'
+import { createAuthEndpoint } from 'better-auth/api'
+import { z } from 'zod'
+import type { Db } from '../../db/database.ts'
+import { inAuthTransaction } from '../auth-transaction.ts'
+import { lockAuthority } from '../authority.queries.ts'
+import { documented } from './documented.ts'
+import { type EndpointContext, wrapEndpoint } from './guard.ts'
+import { hashFor } from './hash-ahead.ts'
+
+/**
+ * Whether a link to reset a password is good, so that nobody chooses one for nothing. Better-Auth would tell it by where
+ * its own link leads, which has the token in its path, and so in the table of its limiter.
+ */
+export const checkPasswordReset = createAuthEndpoint(
+  '/reset-password/check',
+  {
+    method: 'POST',
+    body: z.object({ token: z.string().max(100) }),
+    metadata: documented('checkPasswordReset', 'Look whether a reset link is good', '`status` tells whether it is.'),
+  },
+  async ({ body: { token }, context, json }) => {
+    return json({ status: await isGood(context, token) })
+  },
+)
+
+/**
+ * Better-Auth's endpoint to reset a password, in one transaction that queues with every other change of authority before
+ * it uses the link up, and in which nothing is hashed: that takes too long to be done while others wait.
+ */
+export function preparePasswordReset<E>(db: Db, endpoint: E): E {
+  return wrapEndpoint(endpoint, async (call, given) => {
+    const { context, token, newPassword } = asked(given)
+    if (!(await isGood(context, token))) return call(given)
+    await hashFor(given, newPassword)
+    return inAuthTransaction(db, context.options, async (trx) => {
+      await lockAuthority(trx)
+      return call(given)
+    })
+  })
+}
+
+function asked({ body, query, context }: EndpointContext) {
+  const { token, newPassword } = Asked.parse(body ?? {})
+  return { context: context as AuthContext, token: token || Asked.parse(query ?? {}).token, newPassword }
+}
+
+// What is no text the endpoint itself refuses.
+const text = z.string().catch('')
+const Asked = z.object({ token: text, newPassword: text })
+
+async function isGood({ internalAdapter }: AuthContext, token: string): Promise<boolean> {
+  const found = await internalAdapter.findVerificationValue(`reset-password:${token}`)
+  return found !== null && found.expiresAt > new Date()
+}

@@ -1,0 +1,102 @@
+import type { Jwk } from 'better-auth/plugins/jwt'
+import type { JSONWebKeySet, JWK } from 'jose'
+import type { Db } from '../../db/database.ts'
+import { inTransaction } from '../../db/transaction.ts'
+import { transactionOr } from '../auth-transaction.ts'
+import {
+  deleteRetiredKeys,
+  findKeys,
+  findPublicKeys,
+  insertKey,
+  type KeyRow,
+  lockKeys,
+  type PublicKeyRow,
+} from './signing-keys.queries.ts'
+
+export type JwtAlgorithm = 'RS256' | 'ES256' | 'EdDSA'
+
+/** Which keys there are and when. Times are in milliseconds. */
+export interface KeyPolicy {
+  algorithm: JwtAlgorithm
+  rotationMs: number
+  publishAheadMs: number
+  /** How long a key still verifies after it has stopped signing. */
+  graceMs: number
+}
+
+// Longer than any instance's key set is old, so that all know the key by then.
+const algorithmChangeMs = 60_000
+
+/** Makes a key pair, its private half encrypted. */
+export type MintKey = () => Promise<Pick<Jwk, 'publicKey' | 'privateKey' | 'alg' | 'crv'>>
+
+/** The signing keys of all instances, in the `jwks` table. */
+export interface SigningKeys {
+  /** The one key that signs now, as Better-Auth's jwt plugin wants it. */
+  current: () => Promise<Jwk[]>
+  /** What `/api/auth/jwks` publishes: keys that sign, will sign next, or signed within the grace period. */
+  published: () => Promise<JSONWebKeySet>
+  /** Makes the first key, or the next one ahead of its time, and prunes what is past its grace. Any instance may call it at any time. */
+  maintain: (mint: MintKey) => Promise<void>
+}
+
+/**
+ * Keys that are published before they sign and verify after they stopped, so that no verifier meets an unknown one.
+ */
+export function createSigningKeys(db: Db, policy: KeyPolicy): SigningKeys {
+  return {
+    async current() {
+      const active = (await findKeys(transactionOr(db))).filter((row) => row.active_at.getTime() <= Date.now())
+      // After a change of JWT_ALGORITHM the old key signs on until the new one has been published.
+      const key = active.filter(({ alg }) => alg === policy.algorithm).at(-1) ?? active.at(-1)
+      return key ? [toJwk(key)] : []
+    },
+    async published() {
+      return { keys: (await findPublicKeys(db, new Date(Date.now() - policy.graceMs))).map(toPublicJwk) }
+    },
+    async maintain(mint) {
+      await deleteRetiredKeys(db, new Date(Date.now() - policy.graceMs))
+      if (nextActivation(await findKeys(db), policy) === undefined) return
+      // Generated before the lock is taken: an RSA key takes a tenth of a second.
+      const minted = await mint()
+      await inTransaction(db, async (trx) => {
+        await lockKeys(trx)
+        const activeAt = nextActivation(await findKeys(trx), policy)
+        if (activeAt === undefined) return
+        await insertKey(trx, {
+          public_key: minted.publicKey,
+          private_key: minted.privateKey,
+          alg: minted.alg ?? policy.algorithm,
+          crv: minted.crv ?? null,
+          active_at: activeAt,
+          expires_at: new Date(activeAt.getTime() + policy.rotationMs),
+        })
+      })
+    },
+  }
+}
+
+/** When a key that is to be made now begins to sign; undefined when none is needed yet. */
+function nextActivation(rows: KeyRow[], { algorithm, publishAheadMs }: KeyPolicy): Date | undefined {
+  const now = Date.now()
+  const ends = rows.filter(({ alg }) => alg === algorithm).map(({ expires_at }) => expires_at?.getTime() ?? Infinity)
+  if (ends.length === 0) return new Date(rows.length === 0 ? now : now + algorithmChangeMs)
+  const lastEnd = Math.max(...ends)
+  return lastEnd - now <= publishAheadMs ? new Date(Math.max(lastEnd, now)) : undefined
+}
+
+function toJwk(row: KeyRow): Jwk {
+  return {
+    id: row.id,
+    publicKey: row.public_key,
+    privateKey: row.private_key,
+    createdAt: row.created_at,
+    alg: row.alg as JwtAlgorithm,
+    ...(row.crv && { crv: row.crv as 'Ed25519' | 'P-256' }),
+  }
+}
+
+function toPublicJwk(row: PublicKeyRow): JWK {
+  const { kty, n, e, crv, x, y } = JSON.parse(row.public_key) as JWK
+  return { kid: row.id, alg: row.alg ?? 'EdDSA', use: 'sig', ...JSON.parse(JSON.stringify({ kty, n, e, crv, x, y })) }
+}

@@ -1,0 +1,29 @@
+import type { Context } from 'hono'
+import { createMiddleware } from 'hono/factory'
+import { announcesBody, isForm } from '../../http/body.ts'
+import type { Env } from '../../http/exchange.ts'
+
+/** The endpoints to which clients send forms. */
+export const formPaths = ['token', 'introspect', 'revoke'].map((name) => `/api/auth/oauth2/${name}`)
+
+/**
+ * Refuses what is no form, and a form with a parameter twice, of which the provider would take the last.
+ * @see RFC 6749 sections 3.2 and 5.2
+ */
+export const assertOAuthForm = createMiddleware<Env>(async (c, next) => {
+  if (c.req.method !== 'POST') return refusal(c, 405, 'the method is POST')
+  if (!announcesBody((name) => c.req.header(name))) return next()
+  if (!isForm(c)) return refusal(c, 415, 'the body must be a form')
+  const names = [...new URLSearchParams(await c.req.text()).keys()]
+  // There may be several resources: RFC 8707 section 2.
+  const repeated = names.some((name, at) => name !== 'resource' && names.indexOf(name) !== at)
+  return repeated ? refusal(c, 400, 'a parameter is repeated') : next()
+})
+
+function refusal(c: Context, status: 400 | 405 | 415, description: string): Response {
+  return c.json({ error: 'invalid_request', error_description: description }, status, {
+    'cache-control': 'no-store',
+    pragma: 'no-cache',
+    ...(status === 405 && { allow: 'POST' }),
+  })
+}

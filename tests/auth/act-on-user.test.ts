@@ -1,0 +1,45 @@
+import { randomUUID } from 'node:crypto'
+import { expect, test } from 'vitest'
+import { assertStillAuthorized } from '../../src/auth/principal.ts'
+import { type SignedIn, startServiceForFile } from '../support/harness.ts'
+
+const service = await startServiceForFile()
+const { db, services } = service
+await service.createUser({ role: 'admin' })
+
+/** What may happen to an admin between the check of their credential and the change that they asked for. */
+const changes: [string, (admin: SignedIn) => Promise<unknown>, string][] = [
+  ['banned', ({ id }) => db.updateTable('user').set({ banned: true }).where('id', '=', id).execute(), 'banned'],
+  ['demoted', ({ id }) => db.updateTable('user').set({ role: 'user' }).where('id', '=', id).execute(), 'forbidden'],
+  ['deleted', ({ id }) => db.deleteFrom('user').where('id', '=', id).execute(), 'session-ended'],
+  ['signed out', ({ sessionId }) => db.deleteFrom('session').where('id', '=', sessionId).execute(), 'session-ended'],
+]
+
+test.each(changes)('an admin who was %s meanwhile changes nobody', async (_what, change, slug) => {
+  const [admin, user] = [await service.createSignedIn('admin'), await service.createUser()]
+  const authenticated = await services.authenticate({ kind: 'bearer', token: admin.token })
+  const ban = () =>
+    services.actOnUser(authenticated, user.id, (trx) =>
+      trx.updateTable('user').set({ banned: true }).where('id', '=', user.id).execute(),
+    )
+
+  await change(admin)
+
+  await expect(ban()).rejects.toMatchObject({ slug })
+  const row = await db.selectFrom('user').select('banned').where('id', '=', user.id).executeTakeFirst()
+  expect(row).toEqual({ banned: false })
+})
+
+test.each(changes)('an admin who was %s meanwhile makes nobody', async (_what, change, slug) => {
+  const admin = await service.createSignedIn('admin')
+  const authenticated = await services.authenticate({ kind: 'bearer', token: admin.token })
+  const email = `${randomUUID()}@example.com`
+  const user = { email, name: 'Eve', role: 'admin', emailVerified: true, password: 'correct horse battery' }
+
+  await change(admin)
+
+  await expect(
+    services.userAccounts.create(user, (trx) => assertStillAuthorized(trx, services.roles, authenticated)),
+  ).rejects.toMatchObject({ slug })
+  expect(await db.selectFrom('user').select('id').where('email', '=', email).execute()).toEqual([])
+})

@@ -1,0 +1,132 @@
+import { randomUUID } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import { createDoors } from '../support/doors.ts'
+import { password, startServiceForFile } from '../support/harness.ts'
+import { mailedToken } from '../support/mails.ts'
+
+const service = await startServiceForFile({ env: { TRUSTED_ORIGINS: 'https://app.example.com' } })
+const { request, db, baseUrl } = service
+const { auth, createMember, signInWith, rowsOf } = await createDoors(service)
+
+describe('a cookie', () => {
+  test.each([
+    ['an evil origin', { origin: 'https://evil.example' }],
+    ['the origin null', { origin: 'null' }],
+    ['an origin that only begins like ours', { origin: `${baseUrl}.evil.example` }],
+    ['no origin', { origin: '' }],
+  ])('changes nothing at Better-Auth with %s', async (_what, headers) => {
+    const ada = await service.createSignedIn()
+
+    const response = await request('/api/auth/update-user', { cookie: ada.cookie, json: { name: 'Eve' }, headers })
+
+    expect(response.status).toBe(403)
+    const row = await db.selectFrom('user').select('name').where('id', '=', ada.id).executeTakeFirst()
+    expect(row).toEqual({ name: 'Test User' })
+  })
+
+  test.each([
+    ['a form', { headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: 'name=Eve' }, 403],
+    ['a text', { headers: { 'content-type': 'text/plain' }, body: '{"name": "Eve"}' }, 403],
+    ['a page of the same site', { headers: { origin: '', 'sec-fetch-site': 'same-site' }, json: { name: 'Eve' } }, 403],
+    ['no page', { headers: { origin: '' }, json: { name: 'Eve' } }, 403],
+    ['a page of ours', { headers: { origin: baseUrl }, json: { name: 'Eve' } }, 200],
+    ['a page of a trusted origin', { headers: { origin: 'https://app.example.com' }, json: { name: 'Eve' } }, 200],
+  ])('changes a user at /api/v1 from %s or not: %o', async (_what, options, status) => {
+    const ada = await service.createSignedIn()
+
+    const response = await request('/api/v1/users/me', { method: 'PATCH', cookie: ada.cookie, ...options })
+
+    expect(response.status).toBe(status)
+  })
+
+  test('is all that a sign-in sets: no copy of the session that outlives it', async () => {
+    const ada = await createMember()
+
+    const { cookies } = await signInWith(ada.email, password)
+
+    expect(cookies.map((cookie) => cookie.split('=')[0])).toEqual([service.services.sessionCookies.name])
+  })
+})
+
+test.each(['https://evil.example/', '//evil.example', '/\\evil.example', 'javascript:alert(1)'])(
+  'nobody is sent to %s after a sign-up, a sign-in, a reset or a verification',
+  async (target) => {
+    const email = `${randomUUID()}@example.com`
+    const headers = { origin: baseUrl }
+    const asked = [
+      ['/sign-up/email', { email, name: 'Ada', password, callbackURL: target }],
+      ['/request-password-reset', { email, redirectTo: target }],
+      ['/sign-in/email', { email, password, callbackURL: target }],
+      ['/send-verification-email', { email, callbackURL: target }],
+    ] as const
+
+    for (const [path, json] of asked) {
+      expect((await request(`/api/auth${path}`, { json, headers })).status).toBe(403)
+    }
+  },
+)
+
+test.each([{}, { password: '' }, { token: 'any' }, { callbackURL: '/account' }])(
+  'who has a password deletes the account with it and not with %o',
+  async (json) => {
+    const ada = await createMember()
+    const before = await rowsOf(ada.id)
+
+    const { status, refusal } = await auth(ada, '/delete-user', json)
+
+    expect([status, refusal]).toEqual([400, 'INVALID_PASSWORD'])
+    expect(await rowsOf(ada.id)).toEqual(before)
+    expect((await auth(ada, '/delete-user', { ...json, token: undefined, password })).status).toBe(200)
+    expect((await rowsOf(ada.id)).user).toEqual([])
+  },
+)
+
+test('who has no password deletes the account without one', async () => {
+  const ada = await service.createSignedIn()
+
+  expect((await auth(ada, '/delete-user')).status).toBe(200)
+  expect((await rowsOf(ada.id)).user).toEqual([])
+})
+
+test('nothing that a stranger asks of a provider is logged as an error', async () => {
+  const since = service.logLines().length
+  const asked = ['callback/google?code=x&state=y', 'callback/google?code=x', 'callback/nobody?error=x&state=y']
+  for (const path of asked) await request(`/api/auth/${path}`)
+  await request('/api/auth/sign-in/social', { json: { provider: 'nobody' }, headers: { origin: baseUrl } })
+
+  const levels = service
+    .logLines()
+    .slice(since)
+    .map((line) => (JSON.parse(line) as { level: number }).level)
+  expect(levels.length).toBeGreaterThan(asked.length)
+  expect(Math.max(...levels)).toBe(40)
+})
+
+test('a mailed token cannot be read from the database', async () => {
+  const ada = await createMember()
+  await request('/api/auth/request-password-reset', { json: { email: ada.email }, headers: { origin: baseUrl } })
+  const token = mailedToken(service, ada.email)
+  expect(token.length).toBeGreaterThan(16)
+
+  const rows = await db.selectFrom('verification').selectAll().execute()
+
+  expect(rows).toHaveLength(1)
+  expect(JSON.stringify(rows)).not.toContain(token)
+})
+
+test.each([{ banned: true }, { emailVerified: true }, { id: 'mine' }, { valid_after: 1 }, { role: 'admin' }])(
+  'who signs up cannot choose %o',
+  async (change) => {
+    const email = `${randomUUID()}@example.com`
+    const json = { email, name: 'Ada', password, ...change }
+
+    const response = await request('/api/auth/sign-up/email', { json, headers: { origin: baseUrl } })
+
+    const rows = await db.selectFrom('user').selectAll().where('email', '=', email).execute()
+    expect(rows).toHaveLength(response.status === 200 ? 1 : 0)
+    expect(response.status).toBe('role' in change ? 400 : 200)
+    const harmless = { role: 'user', banned: false, email_verified: false, valid_after: null }
+    expect(rows).toMatchObject(rows.map(() => harmless))
+    expect(rows.map(({ id }) => id)).not.toContain('mine')
+  },
+)

@@ -1,0 +1,170 @@
+import { randomUUID } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import { holdAuthority, lockAuthority } from '../../src/auth/authority.queries.ts'
+import type { Tx } from '../../src/db/database.ts'
+import { inTransaction } from '../../src/db/transaction.ts'
+import { createBareClient } from '../support/bare-client.ts'
+import { onPostgres } from '../support/database-template.ts'
+import { createDoors } from '../support/doors.ts'
+import { password, type SignedIn, startServiceForFile } from '../support/harness.ts'
+import { mailedToken } from '../support/mails.ts'
+import { isAnyoneWaiting, overlap, watchDeadlocks } from '../support/overlap.ts'
+import { registerClient } from '../support/relying-party.ts'
+
+describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one connection)', async () => {
+  if (!onPostgres) return
+  const service = await startServiceForFile()
+  const { db } = service
+  const { auth, createMember } = await createDoors(service)
+  const client = createBareClient(service, await registerClient(service))
+  const newPassword = 'a better horse battery'
+  const countDeadlocks = watchDeadlocks()
+
+  /** Who has signed in twice, uses an application, and has asked for a link to reset their password. */
+  async function createBusy() {
+    const user = await createMember()
+    const { refresh_token } = await client.tokensFor(await service.signIn(user))
+    const { email } = user
+    await service.request('/api/auth/request-password-reset', { headers: { origin: service.baseUrl }, json: { email } })
+    return { ...user, refresh_token, resetToken: mailedToken(service, email) }
+  }
+  type Busy = Awaited<ReturnType<typeof createBusy>>
+
+  // The order in which the routes of /api/v1 lock.
+  const lockUser = async (trx: Tx, { id }: SignedIn) => {
+    await lockAuthority(trx)
+    await trx.selectFrom('user').select('id').where('id', '=', id).forUpdate().execute()
+  }
+  const ban = (trx: Tx, { id }: SignedIn): Promise<unknown> =>
+    trx.updateTable('user').set({ banned: true }).where('id', '=', id).execute()
+  const replacePassword = (trx: Tx, { id }: SignedIn): Promise<unknown> =>
+    trx.updateTable('account').set({ password: 'another' }).where('user_id', '=', id).execute()
+  const remove = (trx: Tx, { id }: SignedIn): Promise<unknown> => trx.deleteFrom('user').where('id', '=', id).execute()
+
+  const changePassword = (user: SignedIn) => auth(user, '/change-password', { currentPassword: password, newPassword })
+  const setPassword = async ({ id }: SignedIn) => {
+    await db.updateTable('account').set({ password: newPassword }).where('user_id', '=', id).execute()
+    return { status: 200 }
+  }
+  const deleteSelf = (user: SignedIn) => auth(user, '/delete-user', { password })
+  const resetPassword = async ({ resetToken: token }: Busy) =>
+    service.request('/api/auth/reset-password', { headers: { origin: service.baseUrl }, json: { token, newPassword } })
+  const unlink = (user: SignedIn) => auth(user, '/unlink-account', { providerId: 'google' })
+  const refresh = ({ refresh_token }: Busy) => client.refresh(refresh_token)
+
+  test('a deadlock would be counted', async () => {
+    const [ada, eve] = [await createMember(), await createMember()]
+    const lock = (trx: Tx, { id }: SignedIn) =>
+      trx.selectFrom('user').select('id').where('id', '=', id).forUpdate().execute()
+    const before = countDeadlocks()
+
+    await overlap(
+      db,
+      (trx) => lock(trx, ada),
+      () => inTransaction(db, async (trx) => [await lock(trx, eve), await lock(trx, ada)]),
+      (trx) => lock(trx, eve),
+      // Either may be the one that is given up.
+    ).catch(() => {})
+
+    expect(countDeadlocks() - before).toBe(1)
+  })
+
+  test.each<[string, string, (user: Busy) => Promise<{ status: number }>, typeof ban, number]>([
+    ['deletes themselves', 'banned', deleteSelf, ban, 401],
+    ['deletes themselves', 'removed', deleteSelf, remove, 401],
+    ['changes their password', 'banned', changePassword, ban, 401],
+    ['changes their password', 'given another', changePassword, replacePassword, 401],
+    ['resets their password', 'banned', resetPassword, ban, 200],
+    ['resets their password', 'removed', resetPassword, remove, 400],
+    ['resets their password', 'given another', resetPassword, replacePassword, 400],
+    ['removes a way to sign in', 'given another password', unlink, replacePassword, 401],
+    ['changes their password', 'removed', changePassword, remove, 401],
+    ['is given a password in SQL', 'banned', setPassword, ban, 200],
+    ['is given a password in SQL', 'removed', setPassword, remove, 200],
+    ['has their tokens refreshed', 'banned', refresh, ban, 400],
+    ['has their tokens refreshed', 'removed', refresh, remove, 400],
+  ])('who %s while they are %s waits, and nobody for them', async (_what, _end, attempt, end, expected) => {
+    const user = await createBusy()
+    const before = countDeadlocks()
+
+    const { status } = await overlap(
+      db,
+      (trx) => lockUser(trx, user),
+      () => attempt(user),
+      (trx) => end(trx, user),
+    )
+
+    expect([status, countDeadlocks() - before]).toEqual([expected, 0])
+  })
+
+  test('who signs out while their tokens are refreshed is not waited for by both', async () => {
+    const user = await createMember()
+    const { refresh_token } = await client.tokensFor(user)
+    const before = countDeadlocks()
+
+    const { status } = await overlap(
+      db,
+      (trx) => trx.selectFrom('session').select('id').where('id', '=', user.sessionId).forUpdate().execute(),
+      () => client.refresh(refresh_token),
+      (trx) => trx.deleteFrom('session').where('id', '=', user.sessionId).execute(),
+    )
+
+    expect([status, countDeadlocks() - before]).toEqual([200, 0])
+  })
+
+  test('who makes somebody while their own password is replaced makes nobody', async () => {
+    const admin = await createMember('admin')
+    const email = `${randomUUID()}@example.com`
+
+    const { cookie } = admin
+    const headers = { origin: service.baseUrl }
+    const { status } = await overlap(
+      db,
+      (trx) => replacePassword(trx, admin),
+      () => service.request('/api/v1/users', { cookie, headers, json: { email, name: 'Eve' } }),
+    )
+
+    expect(status).toBe(401)
+    expect(await db.selectFrom('user').select('id').where('email', '=', email).execute()).toEqual([])
+  })
+
+  test('two who act as one user take turns, or whoever bans that user would wait for ever', async () => {
+    const { id } = await createMember()
+
+    const second = await overlap(
+      db,
+      (trx) => holdAuthority(trx, id, null),
+      () => db.transaction().execute((trx) => holdAuthority(trx, id, null)),
+      async () => expect(await isAnyoneWaiting(db)).toBe(true),
+    )
+
+    expect(second?.id).toBe(id)
+  })
+
+  test('who ends all sessions of theirs while one of them signs out is not waited for by both', async () => {
+    const user = await createMember()
+    const other = await service.signIn(user)
+    // An opaque token has a row, which goes with the session.
+    await client.tokensFor(other, { scope: 'openid' })
+    const before = countDeadlocks()
+
+    const { status } = await overlap(
+      db,
+      (trx) => trx.selectFrom('session').select('id').where('id', '=', other.sessionId).forUpdate().execute(),
+      () => auth(user, '/revoke-sessions'),
+      (trx) => trx.deleteFrom('session').where('id', '=', other.sessionId).execute(),
+    )
+
+    expect([status, countDeadlocks() - before]).toEqual([200, 0])
+  })
+
+  test('nobody waits for the check of a password', async () => {
+    const user = await createMember()
+    const statuses = await db.transaction().execute(async (trx) => {
+      await lockAuthority(trx)
+      const wrong = await auth(user, '/delete-user', { password: 'not this one' })
+      return [wrong.status, wrong.refusal]
+    })
+    expect(statuses).toEqual([400, 'INVALID_PASSWORD'])
+  })
+})

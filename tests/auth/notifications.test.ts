@@ -1,0 +1,213 @@
+import { randomUUID } from 'node:crypto'
+import { PGlite } from '@electric-sql/pglite'
+import pg from 'pg'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { readMigrations } from '../../src/db/migrate.ts'
+import { onPostgres } from '../support/database-template.ts'
+import { createTestDatabase } from '../support/harness.ts'
+
+interface Database {
+  query: (text: string, values?: unknown[]) => Promise<unknown>
+  close: () => Promise<void>
+}
+
+let database: Database
+let heard: string[] = []
+
+beforeAll(async () => {
+  database = onPostgres ? await listenOnPostgres() : await listenOnEmbedded()
+  // Each test begins without anybody, an admin neither.
+  await database.query(`alter table "user" disable trigger user_keep_from_truncate`)
+})
+afterAll(() => database.close())
+beforeEach(() => database.query(`truncate "user", session, account, verification, jwks cascade`))
+
+async function listenOnPostgres(): Promise<Database> {
+  const { env, remove } = await createTestDatabase()
+  const [listener, writer] = [new pg.Client(env['DATABASE_URL']), new pg.Client(env['DATABASE_URL'])]
+  await Promise.all([listener.connect(), writer.connect()])
+  listener.on('notification', ({ payload }) => heard.push(payload ?? ''))
+  await listener.query('listen authority')
+  return {
+    query: (text, values) => writer.query(text, values),
+    async close() {
+      await Promise.all([listener.end(), writer.end()])
+      await remove()
+    },
+  }
+}
+
+async function listenOnEmbedded(): Promise<Database> {
+  const pglite = await PGlite.create()
+  for (const { text } of readMigrations()) await pglite.exec(text)
+  await pglite.listen('authority', (payload) => heard.push(payload))
+  return { query: (text, values) => pglite.query(text, values), close: () => pglite.close() }
+}
+
+/** What instances are told while `work` runs. Notifications come in order, so nothing follows the end mark. */
+async function told(work: () => Promise<unknown>): Promise<string[]> {
+  const [start, end] = [randomUUID(), randomUUID()]
+  await database.query(`select pg_notify('authority', $1)`, [start])
+  await work()
+  await database.query(`select pg_notify('authority', $1)`, [end])
+  await expect.poll(() => heard, { timeout: 5_000, interval: 10 }).toContain(end)
+  const all = heard
+  heard = []
+  return all.slice(all.indexOf(start) + 1, all.indexOf(end))
+}
+
+async function createUser(id: string = randomUUID(), role = 'user'): Promise<string> {
+  await database.query(`insert into "user" (id, name, email, role) values ($1, 'Ada', $1 || '@example.com', $2)`, [
+    id,
+    role,
+  ])
+  return id
+}
+
+/** A session that ends in so many minutes; one that ended has lived before. */
+async function createSession(userId: string, minutes = 60, impersonatedBy: string | null = null): Promise<string> {
+  const id = randomUUID()
+  await database.query(
+    `insert into session (id, token, user_id, impersonated_by, created_at, updated_at, expires_at)
+      values ($1, $1, $2, $3, now() + least($4, 0) * interval '1 hour', now(), now() + $4 * interval '1 minute')`,
+    [id, userId, impersonatedBy, minutes],
+  )
+  return id
+}
+
+test.each([
+  ['role', `'admin'`],
+  ['banned', 'true'],
+  ['ban_expires', `now() + interval '1 hour'`],
+  ['valid_after', 'now()'],
+])('a change of a user’s %s is told', async (column, value) => {
+  const id = await createUser()
+  expect(await told(() => database.query(`update "user" set ${column} = ${value} where id = $1`, [id]))).toEqual([
+    `user:${id}`,
+  ])
+})
+
+test.each([
+  ['name', `'Bob'`],
+  ['email', `'bob@example.com'`],
+  ['image', `'https://example.com/a.png'`],
+  ['ban_reason', `'Spam'`],
+  ['updated_at', 'now()'],
+  ['role', `'user'`],
+])('a user’s %s that changes no authority is not told', async (column, value) => {
+  const id = await createUser()
+  expect(await told(() => database.query(`update "user" set ${column} = ${value} where id = $1`, [id]))).toEqual([])
+})
+
+test('a new user is not told, for nobody can have heard of them', async () => {
+  expect(await told(() => createUser())).toEqual([])
+})
+
+test('the deletion of a user is told', async () => {
+  const id = await createUser()
+  await createSession(id)
+  const notices = await told(() => database.query(`delete from "user" where id = $1`, [id]))
+  expect([...new Set(notices)]).toEqual([`user:${id}`])
+})
+
+test('a ban and the end of the sessions with it are told once', async () => {
+  const id = await createUser()
+  await createSession(id)
+  expect(await told(() => database.query(`update "user" set banned = true where id = $1`, [id]))).toEqual([
+    `user:${id}`,
+  ])
+})
+
+test('a demotion tells of those whose impersonation it ends', async () => {
+  const [admin, other, ada] = [await createUser('a', 'admin'), await createUser('o', 'admin'), await createUser()]
+  await createSession(ada, 30, admin)
+  const notices = await told(() => database.query(`update "user" set role = 'user' where id = $1`, [admin]))
+  expect(notices.sort()).toEqual([`user:${admin}`, `user:${ada}`].sort())
+  expect(notices).not.toContain(`user:${other}`)
+})
+
+test('a new session is told', async () => {
+  const id = await createUser()
+  expect(await told(() => createSession(id))).toEqual([`user:${id}`])
+})
+
+test('the end of several sessions of a user in one statement is told once', async () => {
+  const id = await createUser()
+  await createSession(id)
+  await createSession(id)
+  expect(await told(() => database.query('delete from session where user_id = $1', [id]))).toEqual([`user:${id}`])
+})
+
+test('a session that ends sooner is told; one that ends later is not', async () => {
+  const id = await createUser()
+  const session = await createSession(id)
+  const move = (to: string) =>
+    told(() => database.query(`update session set expires_at = ${to} where id = $1`, [session]))
+  expect(await move(`expires_at - interval '1 minute'`)).toEqual([`user:${id}`])
+  expect(await move(`expires_at + interval '1 minute'`)).toEqual([])
+})
+
+test('the sweeping of sessions that had expired is not told', async () => {
+  const [ada, bob] = [await createUser(), await createUser()]
+  await createSession(ada, -1)
+  await createSession(bob, -1)
+  expect(await told(() => database.query('delete from session where expires_at < now()'))).toEqual([])
+})
+
+test('a new password is told', async () => {
+  const id = await createUser()
+  await database.query(
+    `insert into account (id, account_id, provider_id, user_id, password, updated_at) values ($1, $1, 'credential', $1, 'old', now())`,
+    [id],
+  )
+  expect(await told(() => database.query(`update account set password = 'new' where user_id = $1`, [id]))).toEqual([
+    `user:${id}`,
+  ])
+})
+
+test('up to a hundred users are told one by one, more than that as everybody', async () => {
+  for (let i = 0; i < 101; i++) await createUser(`u${i}`)
+  const touch = (n: number) =>
+    told(() => database.query(`update "user" set valid_after = clock_timestamp() where substr(id, 2)::int < $1`, [n]))
+  expect(new Set(await touch(100))).toEqual(new Set(Array.from({ length: 100 }, (_, i) => `user:u${i}`)))
+  expect(await touch(101)).toEqual(['*'])
+})
+
+test('more than a hundred sessions that end at once are told as everybody', async () => {
+  for (let i = 0; i < 101; i++) await createSession(await createUser(`u${i}`))
+  expect(await told(() => database.query('delete from session'))).toEqual(['*'])
+})
+
+test('a signing key that is made, changed or removed is told', async () => {
+  const change = (statement: string) => told(() => database.query(statement))
+  expect(
+    await change(`insert into jwks (id, public_key, private_key, created_at) values ('k', '{}', '', now())`),
+  ).toEqual(['jwks'])
+  expect(await change(`update jwks set expires_at = now()`)).toEqual(['jwks'])
+  expect(await change('delete from jwks')).toEqual(['jwks'])
+})
+
+test('what tokens of a client hang on is told, and nothing else of it', async () => {
+  const user = await createUser()
+  await database.query(`insert into oauth_client (id, client_id, redirect_uris) values ('1', 'app', '[]')`)
+  const change = (set: string) => told(() => database.query(`update ${set}`))
+  await database.query(`insert into oauth_grant (user_id, client_id, scopes) values ($1, 'app', '[]')`, [user])
+
+  expect(await change(`oauth_grant set scopes = '["openid"]'`)).toEqual([])
+  expect(await change('oauth_grant set ended_at = now()')).toEqual([`user:${user}`])
+  expect(await change(`oauth_client set name = 'App'`)).toEqual([])
+  expect(await change(`oauth_client set scopes = '["openid"]'`)).toEqual(['client:app'])
+  expect(await change(`oauth_client set client_credentials_scopes = '["users:read"]'`)).toEqual(['client:app'])
+  expect(await change('oauth_client set disabled = true')).toEqual(['client:app'])
+  expect((await told(() => database.query('delete from oauth_client'))).sort()).toEqual(['client:app', `user:${user}`])
+})
+
+test('what was rolled back is not told', async () => {
+  const id = await createUser()
+  const notices = await told(async () => {
+    await database.query('begin')
+    await database.query(`update "user" set banned = true where id = $1`, [id])
+    await database.query('rollback')
+  })
+  expect(notices).toEqual([])
+})

@@ -1,0 +1,127 @@
+import { randomBytes } from 'node:crypto'
+import { expect, test } from 'vitest'
+import { type SignedIn, startServiceForFile, type TestService } from '../support/harness.ts'
+import { hs256, type Members, nowSeconds, rs256, sessionClaims, signingKeyOf } from '../support/tokens.ts'
+
+const shared = { secret: randomBytes(32).toString('base64url'), issuer: 'https://front-end.example' }
+const service = await startServiceForFile({
+  env: { JWT_SHARED_SECRET: shared.secret, JWT_SHARED_ISSUER: shared.issuer },
+})
+const without = await startServiceForFile()
+
+function sharedToken(of: TestService, user: SignedIn, changes: Members = {}, header: Members = {}): string {
+  const claims = sessionClaims(of, user, { iss: shared.issuer, sid: undefined, ...changes })
+  return hs256(shared.secret, claims, header)
+}
+
+async function me({ request }: TestService, token: string) {
+  const response = await request('/api/v1/auth/me', { token })
+  const { id, type } = (await response.json()) as { id?: string; type?: string }
+  return id ?? type
+}
+
+test('a token of the trusted front end opens the account of its user', async () => {
+  const user = await service.createSignedIn()
+
+  expect(await me(service, sharedToken(service, user))).toBe(user.id)
+  expect(await me(service, sharedToken(service, user, {}, { typ: 'JWT' }))).toBe(user.id)
+})
+
+test('it has the permissions of the role in the database, and no session', async () => {
+  const [admin, user] = [await service.createSignedIn('admin'), await service.createSignedIn()]
+  const list = (token: string) => service.request('/api/v1/users', { token })
+
+  expect((await list(sharedToken(service, admin))).status).toBe(200)
+  expect((await list(sharedToken(service, user, { role: 'admin' }))).status).toBe(403)
+  const session = await service.request('/api/v1/auth/session', { token: sharedToken(service, admin) })
+  expect(session.status).toBe(404)
+})
+
+test('it opens nothing where no secret is configured', async () => {
+  const user = await without.createSignedIn()
+
+  expect(await me(without, sharedToken(without, user))).toBe('/problems/invalid-token')
+})
+
+test.each<[string, Members, Members?]>([
+  ['a kid', {}, { kid: 'any' }],
+  ['a session', { sid: 'any' }],
+  ['a type of its own', {}, { typ: 'at+jwt' }],
+  ['our own issuer', { iss: `${service.baseUrl}/api/auth` }],
+  ['another audience', { aud: 'https://front-end.example' }],
+  ['no iat', { iat: undefined }],
+  ['no exp', { exp: undefined }],
+  ['no sub', { sub: undefined }],
+  ['an iat in the future', { iat: nowSeconds() + 600, exp: nowSeconds() + 900 }],
+])('it is refused with %s', async (_name, changes, header) => {
+  const user = await service.createSignedIn()
+
+  expect(await me(service, sharedToken(service, user, changes, header))).toBe('/problems/invalid-token')
+})
+
+test('the secret does not sign for one of our keys, nor one of our keys for the front end', async () => {
+  const user = await service.createSignedIn()
+  const key = await signingKeyOf(service)
+  const withKid = hs256(shared.secret, sessionClaims(service, user), { kid: key.kid })
+  const claims = sessionClaims(service, user, { iss: shared.issuer, sid: undefined })
+
+  expect(await me(service, withKid)).toBe('/problems/invalid-token')
+  expect(await me(service, rs256(key, claims))).toBe('/problems/invalid-token')
+  expect(await me(service, rs256(key, claims, { kid: undefined }))).toBe('/problems/invalid-token')
+})
+
+test('it is good in the very second in which its user was made, with a password', async () => {
+  const admin = await service.createSignedIn('admin')
+  const json = {
+    email: `${randomBytes(8).toString('hex')}@example.com`,
+    name: 'Ada',
+    password: 'correct horse battery',
+  }
+  const response = await service.request('/api/v1/users', { json, token: admin.token })
+  const user = (await response.json()) as SignedIn
+
+  expect(await me(service, sharedToken(service, user))).toBe(user.id)
+})
+
+test('it is judged by valid_after in whole seconds', async () => {
+  const user = await service.createSignedIn()
+  const second = nowSeconds() - 100
+  const valid_after = new Date(second * 1_000 + 900)
+  await service.db.updateTable('user').set({ valid_after }).where('id', '=', user.id).execute()
+
+  expect(await me(service, sharedToken(service, user, { iat: second - 1 }))).toBe('/problems/session-ended')
+  expect(await me(service, sharedToken(service, user, { iat: second }))).toBe('/problems/session-ended')
+  expect(await me(service, sharedToken(service, user, { iat: second + 1 }))).toBe(user.id)
+})
+
+test.each<[string, (user: SignedIn) => Promise<unknown>, string]>([
+  [
+    'the user is banned',
+    ({ id }) => service.db.updateTable('user').set({ banned: true }).where('id', '=', id).execute(),
+    'banned',
+  ],
+  ['the user is deleted', ({ id }) => service.db.deleteFrom('user').where('id', '=', id).execute(), 'session-ended'],
+  [
+    'all sessions of the user are revoked through /api/v1',
+    ({ token }) => service.request('/api/v1/users/me/sessions', { method: 'DELETE', token }),
+    'session-ended',
+  ],
+  [
+    'the other sessions of the user are revoked through Better-Auth',
+    ({ cookie }) => service.request('/api/auth/revoke-other-sessions', { method: 'POST', cookie, json: {} }),
+    'session-ended',
+  ],
+  [
+    'all sessions of the user are revoked through Better-Auth',
+    ({ cookie }) => service.request('/api/auth/revoke-sessions', { method: 'POST', cookie, json: {} }),
+    'session-ended',
+  ],
+])('it ends when %s', async (_name, change, problem) => {
+  const user = await service.createSignedIn()
+  const token = sharedToken(service, user, { iat: nowSeconds() - 1 })
+  expect(await me(service, token)).toBe(user.id)
+
+  await change(user)
+
+  expect(await me(service, token)).toBe(`/problems/${problem}`)
+})

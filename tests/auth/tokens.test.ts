@@ -1,0 +1,117 @@
+import { z } from '@hono/zod-openapi'
+import { expect, test } from 'vitest'
+import { type RequestOptions, secret, startServiceForFile } from '../support/harness.ts'
+import { forgedTokens, hs256, nowSeconds, sessionClaims, signingKeyOf } from '../support/tokens.ts'
+import { bodyOf, invalidAt, problemOf } from '../support/wire.ts'
+
+const shared = { secret: [...secret].reverse().join(''), issuer: 'https://front-end.example' }
+const service = await startServiceForFile({
+  env: { JWT_SHARED_SECRET: shared.secret, JWT_SHARED_ISSUER: shared.issuer },
+})
+const { db, request } = service
+
+const Active = z.strictObject({
+  active: z.literal(true),
+  sub: z.string(),
+  sid: z.string().nullable(),
+  role: z.string().nullable(),
+  scope: z.string(),
+  clientId: z.string().nullable(),
+  act: z.strictObject({ sub: z.string() }).nullable(),
+  iss: z.string().nullable(),
+  aud: z.string().nullable(),
+  iat: z.int(),
+  exp: z.int(),
+})
+const Inactive = z.strictObject({ active: z.literal(false) })
+
+const verify = (options: RequestOptions) => request('/api/v1/auth/verify', { method: 'POST', ...options })
+const ada = await service.createSignedIn()
+const admin = await service.createSignedIn('admin')
+
+test('tells of the presented JWT whose it is, and what it may', async () => {
+  const answer = await bodyOf(await verify({ token: ada.token }), Active)
+
+  expect(answer).toMatchObject({ sub: ada.id, sid: ada.sessionId, role: 'user', clientId: null })
+  expect(answer).toMatchObject({ iss: `${service.baseUrl}/api/auth`, aud: `${service.baseUrl}/api/v1` })
+  expect(answer.scope.split(' ').sort()).toEqual(['account:read', 'account:write'])
+  expect(answer.exp - answer.iat).toBe(900)
+  expect(Math.abs(answer.iat - nowSeconds())).toBeLessThan(30)
+})
+
+test('tells of the presented cookie when its session began and ends', async () => {
+  const { iat, exp, ...answer } = await bodyOf(await verify({ cookie: ada.cookie }), Active)
+
+  expect(answer).toMatchObject({ sub: ada.id, sid: ada.sessionId, iss: null, aud: null, clientId: null })
+  expect(exp - iat).toBe(7 * 86_400)
+})
+
+test('an empty object asks about the presented credential too', async () => {
+  expect(await bodyOf(await verify({ token: ada.token, json: {} }), Active)).toMatchObject({ sub: ada.id })
+})
+
+test('tells of another good token, with the role that its user has now', async () => {
+  const bob = await service.createSignedIn()
+  await db.updateTable('user').set({ role: 'moderator' }).where('id', '=', bob.id).execute()
+
+  const answer = await bodyOf(await verify({ token: ada.token, json: { token: bob.token } }), Active)
+
+  expect(answer).toMatchObject({ sub: bob.id, sid: bob.sessionId, role: 'moderator' })
+  expect(answer.scope.split(' ')).toContain('users:ban')
+})
+
+test('tells of a token without a session that it has none', async () => {
+  const token = hs256(shared.secret, sessionClaims(service, ada, { iss: shared.issuer, sid: undefined }))
+
+  expect(await bodyOf(await verify({ token }), Active)).toMatchObject({ sub: ada.id, sid: null, iss: shared.issuer })
+  expect(await problemOf(await request('/api/v1/auth/session', { token }))).toMatchObject({
+    status: 404,
+    slug: 'not-found',
+  })
+})
+
+test.each(forgedTokens(service, ada, await signingKeyOf(service)))('tells nothing of %s', async (_, token) => {
+  expect(await bodyOf(await verify({ token: admin.token, json: { token } }), Inactive)).toEqual({ active: false })
+})
+
+test('tells nothing of a token whose user is banned or gone, or whose session ended', async () => {
+  const [banned, gone, out] = [
+    await service.createSignedIn(),
+    await service.createSignedIn(),
+    await service.createSignedIn(),
+  ]
+  await db.updateTable('user').set({ banned: true }).where('id', '=', banned.id).execute()
+  await db.deleteFrom('user').where('id', '=', gone.id).execute()
+  await db.deleteFrom('session').where('id', '=', out.sessionId).execute()
+
+  for (const { token } of [banned, gone, out]) {
+    expect(await bodyOf(await verify({ token: admin.token, json: { token } }), Inactive)).toEqual({ active: false })
+  }
+})
+
+test('tells nothing of what is another kind of credential', async () => {
+  for (const token of [
+    ada.cookie,
+    decodeURIComponent(ada.cookie.split('=')[1] ?? ''),
+    ` ${ada.token}`,
+    `${ada.token}=`,
+  ]) {
+    expect(await bodyOf(await verify({ token: ada.token, json: { token } }), Inactive)).toEqual({ active: false })
+  }
+})
+
+test.each<[object, string]>([
+  [{ token: '' }, '/token'],
+  [{ token: 7 }, '/token'],
+  [{ token: null }, '/token'],
+  [{ jwt: 'x' }, '/jwt'],
+])('refuses the body %j', async (json, pointer) => {
+  expect(await problemOf(await verify({ token: ada.token, json }))).toEqual(invalidAt(pointer))
+})
+
+test('asks for a good credential itself, even about a good token', async () => {
+  expect(await problemOf(await verify({ json: { token: ada.token } }))).toMatchObject({ slug: 'unauthenticated' })
+  expect(await problemOf(await verify({ token: 'x', json: { token: ada.token } }))).toMatchObject({
+    slug: 'invalid-token',
+  })
+})

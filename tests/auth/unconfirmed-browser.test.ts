@@ -1,0 +1,85 @@
+import { expect, onTestFinished, test } from 'vitest'
+import { startService, startServiceForFile, type TestService } from '../support/harness.ts'
+import { startMailServer } from '../support/mail-server.ts'
+import { newUser } from '../support/visitor.ts'
+
+// What lets a click confirm an address: the browser in which the account was made, or a session of its owner.
+
+const { mails, url } = await startMailServer()
+const env = { SMTP_URL: url, MAIL_FROM: 'auth@example.com' }
+const service = await startServiceForFile({ env })
+
+const ask = (of: TestService, path: string, json: object, cookie = '') =>
+  of.request(`/api/auth${path}`, { json, headers: { origin: of.baseUrl, cookie } })
+
+/** The token of the link that was mailed to an address. */
+async function tokenFor(email: string): Promise<string> {
+  const token = () =>
+    mails
+      .filter(({ to }) => to.includes(email))
+      .map(({ content }) => /\/verify-email\?token=([\w.-]+)/.exec(content)?.[1])
+      .at(0)
+  await expect.poll(token, { timeout: 5_000 }).toBeDefined()
+  return token() ?? ''
+}
+
+/** The cookie that a browser is given, without its value: its name, and its attributes in order. */
+function cookieOf(response: Response): string[] {
+  const [cookie = ''] = response.headers.getSetCookie().filter((text) => text.includes('unconfirmed='))
+  const [pair = '', ...attributes] = cookie.split('; ')
+  return [pair.split('=')[0] ?? '', ...attributes.sort()]
+}
+
+const attributes = (maxAge: number) => ['HttpOnly', `Max-Age=${maxAge}`, 'Path=/', 'SameSite=Lax']
+
+test('a browser keeps it for a day, shows it to this service only, and drops it once it has served', async () => {
+  const user = newUser()
+
+  const signedUp = await ask(service, '/sign-up/email', user)
+  expect(cookieOf(signedUp)).toEqual(['better-auth.unconfirmed', ...attributes(86_400)])
+  expect(cookieOf(await ask(service, '/sign-in/email', user))).toEqual(cookieOf(signedUp))
+
+  const cookie = signedUp.headers.getSetCookie()[0]?.split(';')[0]
+  const confirmed = await ask(service, '/verify-email', { token: await tokenFor(user.email) }, cookie)
+  expect(confirmed.status).toBe(200)
+  expect(cookieOf(confirmed)).toEqual(['better-auth.unconfirmed', ...attributes(0)])
+})
+
+test('over https it goes nowhere else', async () => {
+  const secure = await startService({ env: { ...env, BETTER_AUTH_URL: 'https://auth.example.com' } })
+  onTestFinished(secure.stop)
+
+  const cookie = cookieOf(await ask(secure, '/sign-up/email', newUser()))
+
+  expect(cookie).toEqual(['__Secure-better-auth.unconfirmed', ...attributes(86_400), 'Secure'])
+})
+
+test.each<[string, (cookie: string) => string]>([
+  ['of somebody else', (cookie) => cookie],
+  ['that is made up', (cookie) => cookie.replace(/(=\w{4})./, '$1x')],
+  ['without a signature', (cookie) => cookie.replace(/\..*/, '')],
+])('one %s confirms nothing', async (_what, change) => {
+  const [ada, eve] = [newUser(), newUser()]
+  const ofAda = (await ask(service, '/sign-up/email', ada)).headers.getSetCookie()[0]?.split(';')[0] ?? ''
+  await ask(service, '/sign-up/email', eve)
+  const given = change(ofAda)
+  const email = given === ofAda ? eve.email : ada.email
+
+  const response = await ask(service, '/verify-email', { token: await tokenFor(email) }, given)
+
+  expect([response.status, await response.json()]).toMatchObject([403, { code: 'PASSWORD_NEEDED' }])
+})
+
+test('in a session of their owner, and of nobody else, an address is confirmed by a click', async () => {
+  const user = await service.createUser({ emailVerified: false })
+  await ask(service, '/send-verification-email', { email: user.email })
+  const token = await tokenFor(user.email)
+  const [owner, other] = [await service.signIn(user), await service.createSignedIn()]
+  const confirm = async ({ cookie }: { cookie: string }) =>
+    (await ask(service, '/verify-email', { token }, cookie)).status
+
+  expect([await confirm(other), await confirm(owner)]).toEqual([403, 200])
+
+  const found = service.db.selectFrom('user').select('email_verified').where('id', '=', user.id)
+  expect(await found.executeTakeFirst()).toEqual({ email_verified: true })
+})

@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, describe, expect, test } from 'vitest'
+import { countLetter } from '../../src/mail/letters.queries.ts'
+import { onPostgres } from '../support/database-template.ts'
+import { createDoors } from '../support/doors.ts'
+import { createTestDatabase, password, startService, type TestService } from '../support/harness.ts'
+import { startMailServer } from '../support/mail-server.ts'
+import { newUser } from '../support/visitor.ts'
+
+// A stranger who knows an address must not be able to fill its inbox, from however many places they ask.
+const { mails, url } = await startMailServer()
+const database = await createTestDatabase()
+const start = () => startService({ env: { SMTP_URL: url, MAIL_FROM: 'auth@example.com' }, database })
+const service = await start()
+// The embedded database is of one process.
+const instances = onPostgres ? [service, await start()] : [service]
+afterAll(async () => {
+  for (const instance of instances) await instance.stop()
+  await database.remove()
+})
+const { createMember } = await createDoors(service)
+
+const maxLetters = 5
+const lettersTo = (email: string) => mails.filter(({ to }) => to.includes(email))
+const unsent = () =>
+  instances.flatMap((instance) => instance.logLines().filter((line) => line.includes('has had enough of these'))).length
+
+const ask = (of: TestService, path: string, json: object, cookie = '') =>
+  of.request(`/api/auth${path}`, { json, headers: { origin: of.baseUrl, cookie } })
+
+type Way = (of: TestService) => Promise<Response>
+
+const ways: [string, boolean, (email: string) => Way | Promise<Way>][] = [
+  [
+    'a sign-up with an address that is taken',
+    true,
+    (email) => (of) => ask(of, '/sign-up/email', { ...newUser(), email }),
+  ],
+  [
+    'a sign-up with an address that is not confirmed',
+    false,
+    (email) => (of) => ask(of, '/sign-up/email', { ...newUser(), email }),
+  ],
+  ['a reset', true, (email) => (of) => ask(of, '/request-password-reset', { email })],
+  ['a new link to confirm', false, (email) => (of) => ask(of, '/send-verification-email', { email })],
+]
+
+/** Asks a few times more than letters are sent, at each instance by turns and at once; returns what was answered. */
+async function askOften(email: string, way: Way): Promise<string[]> {
+  const [before, more] = [unsent(), 3]
+  const answers = await Promise.all(
+    Array.from({ length: maxLetters + more }, async (_, i) => {
+      const response = await way(instances[i % instances.length] ?? service)
+      const text = await response.text()
+      return `${response.status} ${text.replaceAll(/"(id|name|createdAt|updatedAt)":"[^"]*"/g, '$1')}`
+    }),
+  )
+  await expect.poll(() => [lettersTo(email).length, unsent() - before], { timeout: 5_000 }).toEqual([maxLetters, more])
+  return [...new Set(answers)]
+}
+
+describe.each(ways)('%s', (_what, emailVerified, wayTo) => {
+  test('mails its owner five times an hour, and answers the same ever after', async () => {
+    const { email } = await service.createUser({ emailVerified })
+    const way = await wayTo(email)
+
+    expect(await askOften(email, way)).toHaveLength(1)
+
+    const other = await service.createUser({ emailVerified })
+    await (await wayTo(other.email))(service)
+    await expect.poll(() => lettersTo(other.email).length).toBe(1)
+  })
+})
+
+test('a change of address mails the new one five times an hour, whoever asks', async () => {
+  const email = `${randomUUID()}@example.com`
+  const members = [await createMember(), await createMember()]
+
+  const answers = await askOften(email, (of) => {
+    members.push(...members.splice(0, 1))
+    return ask(of, '/change-email', { newEmail: email, password }, members[0]?.cookie)
+  })
+
+  expect(answers).toEqual(['200 {"status":true}'])
+})
+
+test('after the hour there are letters again, and what was counted is gone', async () => {
+  const { db } = service
+  const letter = { to: 'ada@example.com', subject: 'Any' }
+  for (let i = 0; i < maxLetters; i++) expect(await countLetter(db, letter)).toBe(true)
+  expect(await countLetter(db, { ...letter, to: 'Ada@Example.com' })).toBe(false)
+  expect(await countLetter(db, { ...letter, subject: 'Another' })).toBe(true)
+
+  const counted = db.selectFrom('rate_limit').select('key').where('key', 'like', 'letter|%')
+  await db.updateTable('rate_limit').set({ last_request: Date.now() }).where('key', 'like', 'letter|%').execute()
+
+  expect(await countLetter(db, letter)).toBe(true)
+  expect(await counted.execute()).toHaveLength(1)
+})

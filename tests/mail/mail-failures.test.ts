@@ -1,0 +1,58 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { expect, onTestFinished, test } from 'vitest'
+import { startService } from '../support/harness.ts'
+import { startMailServer } from '../support/mail-server.ts'
+import { freePort } from '../support/throwaway-postgres.ts'
+import { newUser } from '../support/visitor.ts'
+
+/** A server that takes connections and never says anything. */
+async function startSilent(): Promise<string> {
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => sockets.add(socket.on('error', () => {})))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(async () => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+    await once(server, 'close')
+  })
+  return `smtp://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+const refusing = async (code: number) =>
+  (await startMailServer({ refuse: Array.from({ length: 10 }, () => code), whenDone: onTestFinished })).url
+
+// Whoever waited for one of these would wait longer than a test may take.
+test.each<[string, () => Promise<string>]>([
+  ['is down', async () => `smtp://127.0.0.1:${await freePort()}`],
+  ['says nothing', startSilent],
+  ['takes no mail yet', () => refusing(451)],
+  ['refuses mail for good', () => refusing(550)],
+])('with a mail server that %s every request is answered as ever', async (_what, start) => {
+  const service = await startService({ env: { SMTP_URL: await start(), MAIL_FROM: 'auth@example.com' } })
+  onTestFinished(service.stop)
+  const ask = async (path: string, json: object) => {
+    const response = await service.request(`/api/auth${path}`, { json, headers: { origin: service.baseUrl } })
+    return [response.status, await response.json()]
+  }
+  const ada = newUser()
+  const { email } = ada
+
+  expect(await ask('/sign-up/email', ada)).toMatchObject([200, { token: null, user: { email } }])
+  expect(await ask('/request-password-reset', { email })).toMatchObject([200, { status: true }])
+  expect(await ask('/send-verification-email', { email })).toEqual([200, { status: true }])
+  expect(await ask('/sign-in/email', ada)).toMatchObject([403, { code: 'EMAIL_NOT_VERIFIED' }])
+})
+
+test('that a mail server is down is logged, without who the mail was for', async () => {
+  const env = { SMTP_URL: `smtp://127.0.0.1:${await freePort()}`, MAIL_FROM: 'auth@example.com' }
+  const down = await startService({ env })
+  onTestFinished(down.stop)
+  const ada = newUser()
+  await down.request('/api/auth/sign-up/email', { json: ada, headers: { origin: down.baseUrl } })
+
+  const failures = () => down.logLines().filter((line) => line.includes('mail could not be sent'))
+  await expect.poll(failures, { timeout: 5_000 }).not.toEqual([])
+  for (const line of failures()) expect(line).not.toContain(ada.email)
+})

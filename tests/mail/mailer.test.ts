@@ -1,0 +1,134 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { Writable } from 'node:stream'
+import { setTimeout as pause } from 'node:timers/promises'
+import { expect, onTestFinished, test } from 'vitest'
+import { createLog } from '../../src/log.ts'
+import { createMailer, type Message } from '../../src/mail/mailer.ts'
+import { createMessages } from '../../src/mail/messages.ts'
+import { startMailServer } from '../support/mail-server.ts'
+import { freePort } from '../support/throwaway-postgres.ts'
+
+const brand = { name: 'Acme ID', color: { light: '#7a1f5c', dark: '#f0a6d6' } }
+const messages = createMessages(brand, 'https://auth.example.com')
+const ada = { name: 'Ada <b>Lovelace</b>', email: 'ada@example.com' }
+
+/** A mailer on a server, and what it logs. */
+function start(url: string) {
+  const lines: { msg: string; level: number; messages?: number }[] = []
+  const destination = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      lines.push(JSON.parse(chunk.toString()) as (typeof lines)[number])
+      done()
+    },
+  })
+  const log = createLog('info', destination)
+  const count = () => Promise.resolve(true)
+  const mailer = createMailer({ smtp: { url, from: 'auth@example.com' }, logLinks: false, count, log })
+  onTestFinished(mailer.close)
+  return { mailer, lines }
+}
+
+test.each<[string, Message, string | undefined]>([
+  ['verification', messages.verification(ada, 'https://auth.example.com/v?token=x'), '/v?token=x'],
+  ['alreadySignedUp', messages.alreadySignedUp(ada), '/sign-in'],
+  ['reset', messages.reset(ada, 'https://auth.example.com/r?token=x'), '/r?token=x'],
+  ['invitation', messages.invitation(ada, 'https://auth.example.com/i?token=x'), '/i?token=x'],
+  ['emailChange', messages.emailChange(ada, 'https://auth.example.com/c?a=1&b=2'), '/c?a=1&b=2'],
+  ['emailChangeAsked', messages.emailChangeAsked(ada, 'new@example.com'), undefined],
+  ['emailChanged', messages.emailChanged(ada.email, 'new@example.com')[0], undefined],
+  ['passwordChanged', messages.passwordChanged(ada), '/account'],
+  ['methodLinked', messages.methodLinked(ada, 'Google'), '/account'],
+])('the letter %s says the same as text and as HTML, and loads nothing', (_name, message, path) => {
+  const { to, text, html } = message
+  const link = path && `https://auth.example.com${path}`
+
+  expect(to).toBe(ada.email)
+  // What somebody calls themselves goes to no address that may be of somebody else.
+  expect(text).toMatch(/^Hello,\n/)
+  expect(html).toContain('<p>Hello,</p>')
+  expect(`${text}${html}`).not.toContain('Lovelace')
+  expect(html).not.toMatch(/<(img|script|link|iframe)|src=|url\(/i)
+  expect(html).toContain('Acme ID')
+  expect(/https:\S+/.exec(text)?.[0]).toBe(link)
+  const links = link === undefined ? [] : [link.replace('&', '&amp;')]
+  expect([...html.matchAll(/href="([^"]+)"/g)].map(([, href]) => href)).toEqual(links)
+})
+
+test('a message that the server does not take yet is sent again', async () => {
+  const { url, mails } = await startMailServer({ refuse: [451] })
+  const { mailer, lines } = start(url)
+
+  mailer.send(messages.passwordChanged(ada))
+
+  await expect.poll(() => mails.length, { timeout: 10_000 }).toBe(1)
+  expect(mails[0]).toMatchObject({ to: [ada.email], content: expect.stringContaining('Your password was changed') })
+  expect(lines.map(({ msg, level }) => [msg, level])).toEqual([['mail could not be sent, trying again', 40]])
+})
+
+test('a message that the server refuses for good is given up', async () => {
+  const { url, mails } = await startMailServer({ refuse: [550] })
+  const { mailer, lines } = start(url)
+
+  mailer.send(messages.passwordChanged(ada))
+
+  await expect.poll(() => lines.map(({ msg, level }) => [msg, level])).toEqual([['mail could not be sent', 50]])
+  expect(mails).toEqual([])
+})
+
+test('a password goes to no server in clear, but on this machine', async () => {
+  const { port, mails, passwords } = await startMailServer()
+  // The same server under a name that is not known to be of this machine.
+  for (const who of ['ada:secret', ':secret', 'ada']) {
+    const { mailer, lines } = start(`smtp://${who}@0.0.0.0:${port}`)
+    mailer.send(messages.passwordChanged(ada))
+    await expect.poll(() => lines.map(({ msg }) => msg)).toEqual(['mail could not be sent'])
+    expect(lines[0]).toMatchObject({ err: { code: 'ETLS', message: expect.stringContaining('STARTTLS') } })
+  }
+  expect([mails, passwords]).toEqual([[], []])
+
+  start(`smtp://0.0.0.0:${port}`).mailer.send(messages.passwordChanged(ada))
+  await expect.poll(() => mails.length).toBe(1)
+  expect(passwords).toEqual([])
+  start(`smtp://ada:secret@127.0.0.1:${port}`).mailer.send(messages.passwordChanged(ada))
+  await expect.poll(() => mails.length).toBe(2)
+  expect(passwords).toEqual(['secret'])
+})
+
+test('a burst of messages goes over few connections, each marked as written by a program', async () => {
+  const { url, mails, connections } = await startMailServer()
+  const { mailer } = start(url)
+
+  for (let i = 0; i < 20; i++) mailer.send(messages.passwordChanged(ada))
+
+  await expect.poll(() => mails.length, { timeout: 20_000 }).toBe(20)
+  // The server may learn of the end of one after the beginning of the next.
+  expect(connections.most).toBeLessThan(10)
+  for (const { content } of mails) expect(content).toMatch(/^Auto-Submitted: auto-generated\r$/m)
+})
+
+test('what a server left waiting at the end is told of once', async () => {
+  const silent = createServer().listen(0, '127.0.0.1')
+  onTestFinished(() => void silent.close())
+  const { port } = await once(silent, 'listening').then(() => silent.address() as AddressInfo)
+  const { mailer, lines } = start(`smtp://127.0.0.1:${port}`)
+  const connected = once(silent, 'connection')
+  mailer.send(messages.passwordChanged(ada))
+  const [socket] = (await connected) as [Socket]
+
+  await Promise.all([mailer.close(), once(socket.resume(), 'close')])
+  // nodemailer says 50 ms after the end of a connection that its message failed.
+  await pause(200)
+
+  expect(lines).toMatchObject([{ msg: expect.stringContaining('mail was not sent') as string, messages: 1 }])
+})
+
+test('so many messages wait for a server that is down, and no more', async () => {
+  const { mailer, lines } = start(`smtp://127.0.0.1:${await freePort()}`)
+
+  for (let i = 0; i < 1_001; i++) mailer.send(messages.passwordChanged(ada))
+
+  expect(lines.filter(({ msg }) => msg === 'mail was not sent: too many wait already')).toHaveLength(1)
+  await mailer.close()
+  expect(lines).toContainEqual(expect.objectContaining({ messages: 1_000 }))
+})

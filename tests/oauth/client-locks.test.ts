@@ -1,0 +1,117 @@
+import { sql } from 'kysely'
+import { describe, expect, test } from 'vitest'
+import { authConfig } from '../../auth.config.ts'
+import { lockAuthority } from '../../src/auth/authority.queries.ts'
+import { syncOAuth } from '../../src/auth/oauth/first-party-clients.queries.ts'
+import { firstPartyClients } from '../../src/auth/oauth/first-party-clients.ts'
+import { excludeClient, holdClient } from '../../src/auth/oauth/oauth.queries.ts'
+import { type BareClient, createBareClient } from '../support/bare-client.ts'
+import { onPostgres } from '../support/database-template.ts'
+import { createDoors } from '../support/doors.ts'
+import { type SignedIn, startServiceForFile } from '../support/harness.ts'
+import { overlap, watchDeadlocks } from '../support/overlap.ts'
+import { registerClient } from '../support/relying-party.ts'
+
+describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one connection)', async () => {
+  if (!onPostgres) return
+  const service = await startServiceForFile()
+  const { db } = service
+  const { v1, createMember } = await createDoors(service)
+  const client = createBareClient(service, await registerClient(service))
+  const countDeadlocks = watchDeadlocks()
+
+  /** Who uses an application. */
+  async function createUserOf(application: BareClient) {
+    const user = await createMember()
+    const { refresh_token } = await application.tokensFor(user)
+    return { ...user, refresh_token }
+  }
+  type UserOfClient = SignedIn & { refresh_token: string }
+
+  test.each<[string, (own: BareClient, user: UserOfClient) => Promise<{ status: number }>]>([
+    ['refreshed', (own, { refresh_token }) => own.refresh(refresh_token)],
+    ['presented by another', (_own, { refresh_token }) => client.refresh(refresh_token)],
+    ['given back', (own, { refresh_token }) => own.revoke(refresh_token)],
+    ['ended by their user', (own, user) => v1(user, 'DELETE', `/users/me/grants/${own.id}`)],
+  ])('tokens that are %s while their client is deleted wait, and it does not', async (_what, attempt) => {
+    const own = createBareClient(service, await registerClient(service))
+    const user = await createUserOf(own)
+    const before = countDeadlocks()
+
+    const { status } = await overlap(
+      db,
+      async (trx) => {
+        await lockAuthority(trx)
+        await excludeClient(trx, own.id)
+        await trx.deleteFrom('oauth_refresh_token').where('client_id', '=', own.id).execute()
+      },
+      () => attempt(own, user),
+      (trx) => trx.deleteFrom('oauth_client').where('client_id', '=', own.id).execute(),
+    )
+
+    expect([Math.floor(status / 100), countDeadlocks() - before]).toEqual([4, 0])
+  })
+
+  /** What a start does with the clients of auth.config.ts. */
+  const start = () => syncOAuth(db, `${service.baseUrl}/api/v1`, firstPartyClients(authConfig, service.baseUrl))
+
+  /** A client that was in auth.config.ts, with a token. */
+  async function createFormer() {
+    const own = createBareClient(service, await registerClient(service))
+    await createUserOf(own)
+    await db.updateTable('oauth_client').set({ is_configured: true }).where('client_id', '=', own.id).execute()
+    return own
+  }
+
+  test('a client that is left out of auth.config.ts keeps no token that was being made', async () => {
+    const { id } = await createFormer()
+
+    await overlap(
+      db,
+      async (trx) => {
+        await holdClient(trx, id)
+        await sql`insert into oauth_refresh_token
+          select (jsonb_populate_record(t, '{"id": "another", "token": "another"}')).* from oauth_refresh_token as t
+          where client_id = ${id}`.execute(trx)
+      },
+      start,
+    )
+
+    const tokens = db.selectFrom('oauth_refresh_token').select('id').where('client_id', '=', id)
+    expect(await tokens.execute()).toEqual([])
+  })
+
+  test('a client that is left out of auth.config.ts while it is changed waits, and the change does not', async () => {
+    const { id } = await createFormer()
+    const before = countDeadlocks()
+
+    await overlap(
+      db,
+      async (trx) => {
+        await lockAuthority(trx)
+        await excludeClient(trx, id)
+      },
+      start,
+      (trx) => trx.selectFrom('oauth_client').select('id').where('client_id', '=', id).forUpdate().execute(),
+    )
+
+    expect(countDeadlocks()).toBe(before)
+    const disabled = db.selectFrom('oauth_client').select('disabled').where('client_id', '=', id)
+    expect(await disabled.execute()).toEqual([{ disabled: true }])
+  })
+
+  test('who changes something by an application waits for a change of it with nothing locked', async () => {
+    const own = createBareClient(service, await registerClient(service))
+    const user = await createMember()
+    const { access_token } = await own.tokensFor(user, { scope: 'openid account:write' })
+
+    const { status, refusal } = await overlap(
+      db,
+      (trx) => excludeClient(trx, own.id),
+      () => v1({ token: access_token }, 'PATCH', '/users/me', { name: 'Eve' }),
+      (trx) => trx.selectFrom('user').select('id').where('id', '=', user.id).forUpdate().noWait().execute(),
+    )
+
+    expect([status, refusal]).toEqual([200, undefined])
+  })
+})

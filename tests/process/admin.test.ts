@@ -1,0 +1,192 @@
+import { randomUUID } from 'node:crypto'
+import { mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { AdminCommand, AdminCommandError, runAdminCommand } from '../../src/admin/commands.ts'
+import { askRunning } from '../../src/admin/socket.ts'
+import { onPostgres } from '../support/database-template.ts'
+import {
+  createTestDatabase,
+  password,
+  startService,
+  startServiceForFile,
+  type TestService,
+} from '../support/harness.ts'
+import { mailsTo } from '../support/mails.ts'
+
+const service = await startServiceForFile()
+const run = (command: AdminCommand) => runAdminCommand(service.services, command)
+const newEmail = () => `${randomUUID()}@example.com`
+
+async function signIn(of: TestService, email: string, secret: string): Promise<number> {
+  const json = { email, password: secret }
+  return (await of.request('/api/auth/sign-in/email', { json, headers: { origin: of.baseUrl } })).status
+}
+
+const admins = ({ db }: TestService) =>
+  db.selectFrom('user').select(['email', 'role']).where('role', '=', 'admin').execute()
+
+describe('ADMIN_EMAIL and ADMIN_PASSWORD', () => {
+  const env = { ADMIN_EMAIL: 'Root@Example.com', ADMIN_PASSWORD: password }
+
+  test('make the first admin, once', async () => {
+    const database = await createTestDatabase()
+    onTestFinished(database.remove)
+    const first = await startService({ env, database })
+    onTestFinished(() => first.stop())
+
+    expect(await admins(first)).toEqual([{ email: 'root@example.com', role: 'admin' }])
+    expect(await signIn(first, 'root@example.com', password)).toBe(200)
+    expect(first.logLines().join('\n')).not.toContain(password)
+    await first.stop()
+
+    const changed = { ADMIN_EMAIL: 'other@example.com', ADMIN_PASSWORD: 'another password' }
+    const second = await startService({ env: changed, database })
+    onTestFinished(() => second.stop())
+    expect(await admins(second)).toEqual([{ email: 'root@example.com', role: 'admin' }])
+    expect(await signIn(second, 'root@example.com', password)).toBe(200)
+  })
+
+  test('never promote a user who has the address already, and say so once', async () => {
+    const database = await createTestDatabase()
+    onTestFinished(database.remove)
+    const before = await startService({ database })
+    await before.createUser({ email: 'root@example.com' })
+    await before.stop()
+
+    const after = await startService({ env, database })
+    onTestFinished(() => after.stop())
+
+    expect(await admins(after)).toEqual([])
+    expect(await signIn(after, 'root@example.com', password)).toBe(401)
+    const warnings = after.logLines().filter((line) => line.includes('ADMIN_EMAIL'))
+    expect(warnings).toEqual([expect.stringMatching(/"level":40.*nobody was promoted.*npm run admin -- grant/)])
+  })
+})
+
+describe('the command', () => {
+  test('create makes an admin who can sign in', async () => {
+    const email = newEmail()
+
+    expect(await run({ command: 'create', email, password })).toBe(`${email} is an admin now.`)
+    expect(await admins(service)).toContainEqual({ email, role: 'admin' })
+    expect(await signIn(service, email, password)).toBe(200)
+  })
+
+  test('create refuses an address that is registered, and says what to do', async () => {
+    const { email } = await service.createUser()
+
+    const refusal = run({ command: 'create', email, password })
+    await expect(refusal).rejects.toThrow(AdminCommandError)
+    await expect(refusal).rejects.toThrow(`grant ${email} admin`)
+    expect(await admins(service)).not.toContainEqual({ email, role: 'admin' })
+  })
+
+  test('grant gives a role that there is to a user that there is', async () => {
+    const { email } = await service.createUser()
+
+    expect(await run({ command: 'grant', email, role: 'admin' })).toBe(`${email} has the role admin now.`)
+    expect(await admins(service)).toContainEqual({ email, role: 'admin' })
+    await expect(run({ command: 'grant', email, role: 'owner' })).rejects.toThrow(/"owner": user, moderator, admin/)
+    await expect(run({ command: 'grant', email: newEmail(), role: 'user' })).rejects.toThrow(/There is no user/)
+  })
+
+  test('grant leaves the last admin', async () => {
+    const alone = await startService()
+    onTestFinished(() => alone.stop())
+    const { email } = await alone.createUser({ role: 'admin' })
+
+    const refusal = runAdminCommand(alone.services, { command: 'grant', email, role: 'user' })
+    await expect(refusal).rejects.toMatchObject({ constraint: 'last_admin' })
+    expect(await admins(alone)).toEqual([{ email, role: 'admin' }])
+  })
+
+  test('reset-password sets a password, ends the sessions, and tells whose it is', async () => {
+    const ada = await service.createSignedIn()
+
+    await run({ command: 'reset-password', email: ada.email, password })
+    expect(await signIn(service, ada.email, password)).toBe(200)
+    const { token } = await service.signIn(ada)
+    await run({ command: 'reset-password', email: ada.email, password: 'a second password' })
+
+    for (const old of [ada.token, token]) {
+      expect((await service.request('/api/v1/auth/me', { token: old })).status).toBe(401)
+    }
+    expect(await signIn(service, ada.email, password)).toBe(401)
+    expect(await signIn(service, ada.email, 'a second password')).toBe(200)
+    const told = 'Your password was changed'
+    expect(mailsTo(service, ada.email).map(({ subject }) => subject)).toEqual([told, told])
+    await expect(run({ command: 'reset-password', email: newEmail(), password })).rejects.toThrow(/There is no user/)
+  })
+
+  test('list shows the admins, and who of them is banned', async () => {
+    const [ada, bob] = [await service.createUser({ role: 'admin' }), await service.createUser({ role: 'admin' })]
+    const user = await service.createUser()
+    await service.db.updateTable('user').set({ banned: true }).where('id', '=', bob.id).execute()
+
+    const lines = (await run({ command: 'list' })).split('\n')
+
+    expect(lines).toContain(`${ada.email}  Test User  ${ada.id}`)
+    expect(lines).toContain(`${bob.email}  Test User  ${bob.id}  (banned)`)
+    expect(lines.join('\n')).not.toContain(user.email)
+  })
+
+  test.each<object>([
+    { command: 'create', email: 'nobody', password },
+    { command: 'create', email: 'a@example.com', password: 'short' },
+    { command: 'create', email: 'a@example.com', password: 'p'.repeat(129) },
+    { command: 'create', email: 'a@example.com' },
+    { command: 'drop' },
+    { command: 'list', all: true },
+  ])('is checked before it is run: %j', (command) => {
+    expect(AdminCommand.safeParse(command).success).toBe(false)
+  })
+})
+
+// With DATABASE_URL the command line opens the database itself: there is no socket.
+describe.skipIf(onPostgres)('the socket beside an embedded database (there is none with PostgreSQL)', () => {
+  test('carries out the commands of its owner', async () => {
+    const dataDir = service.env['DATA_DIR'] ?? ''
+    const email = newEmail()
+
+    expect(await askRunning(dataDir, { command: 'create', email, password })).toEqual({
+      ok: true,
+      output: `${email} is an admin now.`,
+    })
+    expect(await askRunning(dataDir, { command: 'list' })).toMatchObject({ ok: true })
+    expect(await askRunning(dataDir, { command: 'create', email, password })).toMatchObject({ ok: false })
+    const unknown = await askRunning(dataDir, { command: 'drop' } as unknown as AdminCommand)
+    expect(unknown).toMatchObject({ ok: false })
+    expect(await signIn(service, email, password)).toBe(200)
+  })
+
+  test('is for its owner only', () => {
+    const { mode } = statSync(join(service.env['DATA_DIR'] ?? '', 'admin.sock'))
+    expect(mode & 0o777).toBe(0o600)
+  })
+
+  test('works in a folder whose path is too long for a socket, and is gone afterwards', async () => {
+    const parent = mkdtempSync(join(tmpdir(), 'latchkey-long-'))
+    onTestFinished(() => rmSync(parent, { recursive: true, force: true }))
+    const database = await createTestDatabase()
+    const dataDir = join(parent, 'a'.repeat(100), 'b'.repeat(100))
+    mkdirSync(join(dataDir, '..'), { recursive: true })
+    renameSync(database.env['DATA_DIR'] ?? '', dataDir)
+
+    const far = await startService({ database: { env: { DATA_DIR: dataDir }, remove: database.remove } })
+    onTestFinished(() => far.stop())
+
+    expect(await askRunning(dataDir, { command: 'list' })).toEqual({ ok: true, output: 'There is no admin yet.' })
+    expect(statSync(join(dataDir, 'admin.sock')).mode & 0o777).toBe(0o600)
+    await far.stop()
+    expect(await askRunning(dataDir, { command: 'list' })).toBeUndefined()
+  })
+
+  test('that nobody listens on is as good as none', async () => {
+    const empty = mkdtempSync(join(tmpdir(), 'latchkey-empty-'))
+    onTestFinished(() => rmSync(empty, { recursive: true, force: true }))
+
+    expect(await askRunning(empty, { command: 'list' })).toBeUndefined()
+  })
+})

@@ -1,0 +1,242 @@
+import { describe, expect, test } from 'vitest'
+import { parseConfig } from '../../src/config.ts'
+import { faultsOf, postgres } from '../support/config-faults.ts'
+import { secret } from '../support/harness.ts'
+
+test('without any variable it runs embedded, on this machine only', () => {
+  expect(parseConfig({})).toMatchObject({
+    port: 3000,
+    portIsFixed: false,
+    host: '127.0.0.1',
+    baseUrl: 'http://localhost:3000',
+    isLoopback: true,
+    secret: undefined,
+    dataDir: '.data',
+    database: undefined,
+    trustedOrigins: ['http://localhost:3000'],
+    jwt: { algorithm: 'RS256', ttlSeconds: 900, shared: undefined },
+    google: undefined,
+    oidc: undefined,
+    smtp: undefined,
+    signUpOpen: true,
+    rateLimit: 6_000,
+  })
+})
+
+test('with a database it listens for others too', () => {
+  expect(parseConfig(postgres)).toMatchObject({
+    host: '0.0.0.0',
+    portIsFixed: true,
+    baseUrl: 'https://auth.example.com',
+    database: { url: postgres.DATABASE_URL, directUrl: undefined },
+  })
+})
+
+test('trusted origins are collected once each', () => {
+  const { trustedOrigins } = parseConfig({
+    TRUSTED_ORIGINS: 'https://a.example.com, https://b.example.com,',
+    FRONTEND_URL: 'https://a.example.com/',
+  })
+
+  expect(trustedOrigins).toEqual(['http://localhost:3000', 'https://a.example.com', 'https://b.example.com'])
+})
+
+test('a front end is given neither our own secret nor our own name', () => {
+  const env = {
+    ...postgres,
+    JWT_SHARED_SECRET: postgres.BETTER_AUTH_SECRET,
+    JWT_SHARED_ISSUER: 'https://auth.example.com/api/auth',
+  }
+
+  expect(() => parseConfig(env)).toThrow(/JWT_SHARED_SECRET: must be another than BETTER_AUTH_SECRET/)
+  expect(() => parseConfig(env)).toThrow(/JWT_SHARED_ISSUER: must not be this service itself/)
+})
+
+test('an empty value counts as absent', () => {
+  expect(parseConfig({ PORT: '', DATABASE_URL: '' })).toMatchObject({ port: 3000, database: undefined })
+})
+
+test.each([
+  'http://localhost',
+  'http://127.0.0.1:3000',
+  'http://127.8.8.8',
+  'http://[::1]:3000',
+  'https://auth.example.com:8443',
+])('the public URL may be %s', (url) => {
+  expect(parseConfig({ BETTER_AUTH_URL: url })).toMatchObject({ baseUrl: url, isLoopback: url.startsWith('http:') })
+})
+
+const openId = { OIDC_ISSUER: 'https://login.example.com/', OIDC_CLIENT_ID: 'id', OIDC_CLIENT_SECRET: 'key' }
+
+test('an OpenID provider without a name is called after its host', () => {
+  expect(parseConfig(openId).oidc?.name).toBe('login.example.com')
+})
+
+test.each(['http://127.0.0.1:9000', 'https://login.example.com/realms/main'])('the issuer may be %s', (issuer) => {
+  expect(parseConfig({ ...openId, OIDC_ISSUER: issuer }).oidc?.issuer).toBe(issuer)
+})
+
+test('each setting has its effect', () => {
+  const config = parseConfig({
+    ...postgres,
+    PORT: '8080',
+    DIRECT_URL: 'postgresql://direct/latchkey',
+    TRUSTED_PROXIES: '10.0.0.0/8, ::1',
+    JWT_ALGORITHM: 'EdDSA',
+    JWT_TTL: '60m',
+    SMTP_URL: 'smtps://user:pass@mail.example.com',
+    MAIL_FROM: 'Latchkey <auth@example.com>',
+    ADMIN_EMAIL: 'Root@Example.com',
+    ADMIN_PASSWORD: 'correct horse',
+    GITHUB_CLIENT_ID: 'id',
+    GITHUB_CLIENT_SECRET: 'key',
+    ...openId,
+    OIDC_NAME: 'Example',
+    SIGN_UP: 'closed',
+    RATE_LIMIT: '0',
+    LOG_LEVEL: 'silent',
+  })
+
+  expect(config).toMatchObject({
+    port: 8080,
+    isLoopback: false,
+    secret,
+    database: { url: postgres.DATABASE_URL, directUrl: 'postgresql://direct/latchkey' },
+    jwt: { algorithm: 'EdDSA', ttlSeconds: 3_600 },
+    smtp: { url: 'smtps://user:pass@mail.example.com', from: 'Latchkey <auth@example.com>' },
+    admin: { email: 'root@example.com' },
+    github: { clientId: 'id', clientSecret: 'key' },
+    oidc: { issuer: 'https://login.example.com/', clientId: 'id', clientSecret: 'key', name: 'Example' },
+    google: undefined,
+    signUpOpen: false,
+    rateLimit: 0,
+    logLevel: 'silent',
+  })
+  expect(config.trustedProxies).toHaveLength(2)
+})
+
+const bad: [name: string, value: string][] = [
+  ['PORT', '0'],
+  ['PORT', '65536'],
+  ['PORT', '3e3'],
+  ['HOST', 'canary host'],
+  ['BETTER_AUTH_URL', 'auth.example.com'],
+  ['BETTER_AUTH_URL', 'http://auth.example.com'],
+  ['BETTER_AUTH_URL', 'http://localhost.example.com'],
+  ['BETTER_AUTH_URL', 'https://auth.example.com/path'],
+  ['BETTER_AUTH_URL', 'https://user:canary@auth.example.com'],
+  ['BETTER_AUTH_URL', 'ftp://auth.example.com'],
+  ['BETTER_AUTH_SECRET', 'short-canary'],
+  ['BETTER_AUTH_SECRET', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'],
+  ['BETTER_AUTH_SECRET', 'better-auth-secret-12345678901234567890'],
+  ['BETTER_AUTH_SECRET', 'abcabcabcabcabcabcabcabcabcabcabcabc'],
+  ['DATABASE_URL', 'mysql://localhost/x'],
+  ['DATABASE_URL', 'canary'],
+  ['TRUSTED_ORIGINS', 'https://a.example.com,canary'],
+  ['TRUSTED_ORIGINS', '*'],
+  ['TRUSTED_ORIGINS', 'https://*.example.com'],
+  ['TRUSTED_ORIGINS', 'http://192.168.*'],
+  ['TRUSTED_ORIGINS', 'https://a?.example.com'],
+  ['TRUSTED_ORIGINS', 'null'],
+  ['WEB_CONCURRENCY', '4'],
+  ['ADMIN_PASSWORD', 'passwo\u0000rd1'],
+  ['FRONTEND_URL', 'https://a.example.com/app'],
+  ['TRUSTED_PROXIES', '999.1.1.1'],
+  ['TRUSTED_PROXIES', '10.0.0.0/33'],
+  ['TRUSTED_PROXIES', 'localhost'],
+  ['JWT_ALGORITHM', 'HS256'],
+  ['JWT_ALGORITHM', 'none'],
+  ['JWT_TTL', '15'],
+  ['JWT_TTL', '10s'],
+  ['JWT_TTL', '61m'],
+  ['JWT_SHARED_SECRET', 'canary'],
+  ['OIDC_ISSUER', 'login.canary.example'],
+  ['OIDC_ISSUER', 'http://login.canary.example'],
+  ['OIDC_ISSUER', 'ftp://login.canary.example'],
+  ['OIDC_ISSUER', 'https://user:canary@login.example.com'],
+  ['OIDC_ISSUER', 'https://login.example.com/?canary'],
+  ['OIDC_ISSUER', 'https://login.example.com/#canary'],
+  ['OIDC_NAME', 'x'.repeat(51)],
+  ['OIDC_NAME', 'canary\r\nbcc'],
+  ['SMTP_URL', 'https://mail.example.com'],
+  ['MAIL_FROM', 'nobody'],
+  ['ADMIN_EMAIL', 'canary'],
+  ['ADMIN_PASSWORD', 'canary'],
+  ['SIGN_UP', 'yes'],
+  ['RATE_LIMIT', '-1'],
+  ['RATE_LIMIT', 'many'],
+  ['LOG_LEVEL', 'verbose'],
+  ['PORT', ' 80'],
+  ['PORT', '0x50'],
+  ['HOST', 'http://localhost'],
+  ['BETTER_AUTH_URL', 'http://10.0.0.1'],
+  ['BETTER_AUTH_URL', 'http://127.0.0.1.example.com'],
+  ['BETTER_AUTH_URL', 'http://0.0.0.0:3000'],
+  ['BETTER_AUTH_URL', 'https://auth.example.com?x'],
+  ['DIRECT_URL', 'mysql://localhost/x'],
+  ['TRUSTED_ORIGINS', 'https://a.example.com/path'],
+  ['TRUSTED_PROXIES', '*'],
+  ['TRUSTED_PROXIES', '10.1'],
+  ['TRUSTED_PROXIES', '::1/129'],
+  ['JWT_TTL', '0m'],
+  ['JWT_TTL', '1h'],
+  ['JWT_SHARED_ISSUER', 'x'.repeat(201)],
+  ['MAIL_FROM', 'a@example.com\r\nbcc: b@example.com'],
+  ['ADMIN_PASSWORD', 'p'.repeat(129)],
+  ['RATE_LIMIT', '1.5'],
+]
+
+test.each(bad)('%s may not be "%s"', (name, value) => {
+  const faults = faultsOf({ [name]: value })
+
+  expect(faults.filter((fault) => fault.startsWith(`${name}: `))).toHaveLength(1)
+  expect(faults.join()).not.toContain('canary')
+})
+
+test('every fault is told at once, and no value', () => {
+  const env = Object.fromEntries(bad.map(([name, value]) => [name, value]))
+
+  const faults = faultsOf(env)
+
+  for (const name of Object.keys(env)) expect(faults.some((fault) => fault.startsWith(`${name}: `))).toBe(true)
+  for (const value of Object.values(env).filter((text) => text.length > 4))
+    expect(faults.join('\n')).not.toContain(value)
+})
+
+describe('what only makes sense together', () => {
+  test.each([
+    [{ DATABASE_URL: postgres.DATABASE_URL }, ['BETTER_AUTH_SECRET', 'BETTER_AUTH_URL']],
+    [{ DIRECT_URL: postgres.DATABASE_URL }, ['DATABASE_URL']],
+    [{ JWT_SHARED_SECRET: secret }, ['JWT_SHARED_ISSUER']],
+    [{ JWT_SHARED_ISSUER: 'app' }, ['JWT_SHARED_SECRET']],
+    [{ GOOGLE_CLIENT_ID: 'id' }, ['GOOGLE_CLIENT_SECRET']],
+    [{ GOOGLE_CLIENT_SECRET: 'secret' }, ['GOOGLE_CLIENT_ID']],
+    [{ GITHUB_CLIENT_ID: 'id' }, ['GITHUB_CLIENT_SECRET']],
+    [{ GITHUB_CLIENT_SECRET: 'secret' }, ['GITHUB_CLIENT_ID']],
+    [{ OIDC_ISSUER: 'https://login.example.com' }, ['OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET']],
+    [{ OIDC_CLIENT_ID: 'id' }, ['OIDC_CLIENT_SECRET', 'OIDC_ISSUER']],
+    [{ OIDC_CLIENT_SECRET: 'secret' }, ['OIDC_CLIENT_ID', 'OIDC_ISSUER']],
+    [{ OIDC_NAME: 'Example' }, ['OIDC_ISSUER']],
+    [{ SMTP_URL: 'smtp://localhost' }, ['MAIL_FROM']],
+    [{ ADMIN_EMAIL: 'ada@example.com' }, ['ADMIN_PASSWORD']],
+    [{ ADMIN_PASSWORD: 'correct horse' }, ['ADMIN_EMAIL']],
+  ])('%o lacks %j', (env, missing) => {
+    expect(
+      faultsOf(env as Record<string, string>)
+        .map((fault) => fault.split(':')[0])
+        .sort(),
+    ).toEqual(missing)
+  })
+})
+
+test.each(['BETTER_AUTH_SECRETS', 'AUTH_SECRET', 'BETTER_AUTH_TRUSTED_ORIGINS', 'BASE_URL'])(
+  '%s, which Better-Auth would read by itself, is refused',
+  (name) => {
+    expect(faultsOf({ [name]: 'https://canary.example.com' })).toEqual([expect.stringContaining(`${name}: `)])
+  },
+)
+
+test.each(['development', 'test', 'production', ''])('NODE_ENV=%s makes no difference', (environment) => {
+  expect(faultsOf({ NODE_ENV: environment, BETTER_AUTH_SECRET: 'short' })).toHaveLength(1)
+  expect(parseConfig({ NODE_ENV: environment })).toEqual(parseConfig({}))
+})

@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { base64url, type CryptoKey, generateKeyPair, SignJWT } from 'jose'
+import { afterAll, describe, expect, test } from 'vitest'
+import { createTestDatabase, secret } from '../support/harness.ts'
+import { startMailServer } from '../support/mail-server.ts'
+import { providerEnv } from '../support/provider-env.ts'
+import { buildService, startProgram } from '../support/service-process.ts'
+import { makeCertificate } from '../support/standins/certificates.ts'
+import { providerNames, startStandIns } from '../support/standins/providers.ts'
+import { freePort } from '../support/throwaway-postgres.ts'
+import { newUser } from '../support/visitor.ts'
+
+const root = buildService()
+const folder = mkdtempSync(join(tmpdir(), 'latchkey-id-token-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+const certificate = makeCertificate(folder, providerNames)
+const standIns = await startStandIns(certificate)
+afterAll(standIns.close)
+const { env: database, remove } = await createTestDatabase()
+afterAll(remove)
+const { url: mailUrl } = await startMailServer()
+const port = await freePort()
+const origin = `http://localhost:${port}`
+
+// A process of its own: only at its start can it be told to trust the certificate of the stand-in.
+test('the service starts', async () => {
+  const settings = {
+    ...database,
+    ...providerEnv,
+    PORT: String(port),
+    BETTER_AUTH_URL: origin,
+    BETTER_AUTH_SECRET: secret,
+    RATE_LIMIT: '0',
+    SMTP_URL: mailUrl,
+    MAIL_FROM: 'auth@example.com',
+    NODE_EXTRA_CA_CERTS: certificate.authority,
+    NODE_OPTIONS: `--import=${pathToFileURL('tests/support/standins/preload.mjs').href}`,
+    STANDIN_NAMES: providerNames.join(','),
+    STANDIN_PORT: String(standIns.port),
+  }
+  const service = startProgram([process.execPath, join(root, 'dist/src/main.js')], settings, folder, afterAll)
+
+  expect(await service.ready()).toBe(origin)
+})
+
+const now = () => Math.floor(Date.now() / 1_000)
+
+/** What Google states of somebody who signs in to this service; what is undefined is left out. */
+const claims = (change: Record<string, unknown> = {}) => ({
+  iss: 'https://accounts.google.com',
+  aud: providerEnv.GOOGLE_CLIENT_ID,
+  sub: randomUUID(),
+  iat: now(),
+  exp: now() + 300,
+  email: `${randomUUID()}@example.com`,
+  email_verified: true,
+  ...change,
+})
+
+const header = { alg: 'RS256', kid: 'standin' }
+const signed = (given: object, head = header, key: CryptoKey | Uint8Array = standIns.googleKey) =>
+  new SignJWT({ ...given }).setProtectedHeader(head).sign(key)
+const segment = (value: object) => base64url.encode(JSON.stringify(value))
+
+function post(path: string, json: object): Promise<Response> {
+  return fetch(`${origin}/api/auth${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', origin },
+    body: JSON.stringify(json),
+  })
+}
+
+async function signInWith(token: string, path = '/sign-in/social') {
+  const response = await post(path, { provider: 'google', idToken: { token } })
+  return { status: response.status, cookies: response.headers.getSetCookie().join(), body: await response.json() }
+}
+
+describe('X-05 an ID token that a client brings', () => {
+  test('is taken when Google has issued it for this service', async () => {
+    const { status, cookies } = await signInWith(await signed(claims()))
+
+    expect(status).toBe(200)
+    expect(cookies).toContain('session_token=')
+  })
+
+  test.each<[string, () => Promise<string> | string]>([
+    ['that nobody has signed', () => `${segment({ alg: 'none' })}.${segment(claims())}.`],
+    [
+      'signed with the secret of the client',
+      () => signed(claims(), { ...header, alg: 'HS256' }, new TextEncoder().encode(providerEnv.GOOGLE_CLIENT_SECRET)),
+    ],
+    ['signed by another', async () => signed(claims(), header, (await generateKeyPair('RS256')).privateKey)],
+    ['signed with a key that is not known', () => signed(claims(), { ...header, kid: 'another' })],
+    ['of another issuer', () => signed(claims({ iss: 'https://accounts.google.com.evil.example' }))],
+    ['for another client', () => signed(claims({ aud: 'another-client' }))],
+    ['for others too', () => signed(claims({ aud: [providerEnv.GOOGLE_CLIENT_ID, 'another-client'] }))],
+    ['without an end', () => signed(claims({ exp: undefined }))],
+    ['that has ended', () => signed(claims({ exp: now() - 60 }))],
+    ['without a time of issue', () => signed(claims({ iat: undefined }))],
+    ['of two hours ago', () => signed(claims({ iat: now() - 7_200, exp: now() + 7_200 }))],
+    ['without a subject', () => signed(claims({ sub: undefined }))],
+  ])('is refused %s', async (_what, make) => {
+    const { status, cookies } = await signInWith(await make())
+
+    expect(status).toBe(401)
+    expect(cookies).not.toContain('session_token=')
+  })
+
+  test('does not tell whether anybody has the address, unless Google has verified it', async () => {
+    const { email, ...user } = newUser()
+    expect((await post('/sign-up/email', { email, ...user })).status).toBe(200)
+
+    const [known, unknown] = [
+      await signInWith(await signed(claims({ email, email_verified: false }))),
+      await signInWith(await signed(claims({ email_verified: false }))),
+    ]
+
+    expect(known).toEqual({ status: 403, cookies: '', body: expect.objectContaining({ code: 'EMAIL_NOT_VERIFIED' }) })
+    expect(unknown).toEqual(known)
+  })
+
+  test('adds nothing to an account in a session of nobody', async () => {
+    expect((await signInWith(await signed(claims()), '/link-social')).status).toBe(401)
+  })
+})
