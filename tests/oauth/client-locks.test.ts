@@ -14,11 +14,11 @@ import { registerClient } from '../support/relying-party.ts'
 
 describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one connection)', async () => {
   if (!onPostgres) return
+  const countDeadlocks = watchDeadlocks()
   const service = await startServiceForFile()
   const { db } = service
   const { v1, createMember } = await createDoors(service)
   const client = createBareClient(service, await registerClient(service))
-  const countDeadlocks = watchDeadlocks()
 
   /** Who uses an application. */
   async function createUserOf(application: BareClient) {

@@ -31,8 +31,9 @@ export async function isAnyoneWaiting(db: Db): Promise<boolean> {
 }
 
 /**
- * Counts the deadlocks that PostgreSQL resolves against a connection of this process from now on: the service tries
- * again, so that its callers see none. The database's own count comes late, and can be asked for only since version 15.
+ * Counts the deadlocks that PostgreSQL resolves against a connection that this process opens from now on: the service
+ * tries again, so that its callers see none. The database's own count comes late, and can be asked for only since
+ * version 15.
  * @returns how many there were so far
  */
 export function watchDeadlocks(): () => number {
