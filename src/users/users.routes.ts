@@ -143,7 +143,8 @@ export function usersRoutes({ db, requires, roles, cursors, actOnUser, userAccou
             const before = change.email === undefined ? undefined : await findEmail(trx, id)
             return [before, await updateUser(trx, id, change)] as const
           },
-          { changesAuthority: false },
+          // Another address ends what was mailed to the old one, as a reset does.
+          { changesAuthority: change.email !== undefined },
         )
         if (before !== undefined && before !== user.email) {
           for (const message of messages.emailChanged(before, user.email)) mailer.send(message)

@@ -13,12 +13,12 @@ import { registerClient } from '../support/relying-party.ts'
 
 describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one connection)', async () => {
   if (!onPostgres) return
+  const countDeadlocks = watchDeadlocks()
   const service = await startServiceForFile()
   const { db } = service
-  const { auth, createMember } = await createDoors(service)
+  const { v1, auth, createMember } = await createDoors(service)
   const client = createBareClient(service, await registerClient(service))
   const newPassword = 'a better horse battery'
-  const countDeadlocks = watchDeadlocks()
 
   /** Who has signed in twice, uses an application, and has asked for a link to reset their password. */
   async function createBusy() {
@@ -28,6 +28,7 @@ describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one conne
     await service.request('/api/auth/request-password-reset', { headers: { origin: service.baseUrl }, json: { email } })
     return { ...user, refresh_token, resetToken: mailedToken(service, email) }
   }
+  type Attempt = () => Promise<{ status: number }>
   type Busy = Awaited<ReturnType<typeof createBusy>>
 
   // The order in which the routes of /api/v1 lock.
@@ -107,6 +108,41 @@ describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one conne
       (trx) => trx.selectFrom('session').select('id').where('id', '=', user.sessionId).forUpdate().execute(),
       () => client.refresh(refresh_token),
       (trx) => trx.deleteFrom('session').where('id', '=', user.sessionId).execute(),
+    )
+
+    expect([status, countDeadlocks() - before]).toEqual([200, 0])
+  })
+
+  async function confirmEmail(user: SignedIn) {
+    const newEmail = `${randomUUID()}@example.com`
+    await auth(user, '/change-email', { newEmail, password })
+    const token = mailedToken(service, newEmail)
+    return () => auth(user, '/change-email/confirm', { newEmail, token })
+  }
+  const patchEmail = (user: SignedIn) => () => v1(user, 'PATCH', '/users/me', { email: `${randomUUID()}@example.com` })
+
+  test.each<[string, string, (user: SignedIn) => Attempt | Promise<Attempt>]>([
+    ['confirms another address', 'user', confirmEmail],
+    ['changes their own address', 'admin', patchEmail],
+  ])('who %s while their password is reset waits, and nobody for them', async (_what, role, prepare) => {
+    const user = await createMember(role)
+    const attempt = await prepare(user)
+    const { email } = user
+    await service.request('/api/auth/request-password-reset', { headers: { origin: service.baseUrl }, json: { email } })
+    const before = countDeadlocks()
+
+    // The order in which a reset locks: its link, then its user.
+    const { status } = await overlap(
+      db,
+      async (trx) => {
+        await lockAuthority(trx)
+        console.log(
+          'V',
+          await trx.selectFrom('verification').select('id').where('value', '=', user.id).forUpdate().execute(),
+        )
+      },
+      attempt,
+      (trx) => trx.selectFrom('user').select('id').where('id', '=', user.id).forUpdate().execute(),
     )
 
     expect([status, countDeadlocks() - before]).toEqual([200, 0])

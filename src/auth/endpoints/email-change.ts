@@ -7,6 +7,7 @@ import type { Messages } from '../../mail/messages.ts'
 import { Email } from '../../resources/profile.ts'
 import { documented } from './documented.ts'
 import { type GuardEndpoint, notImpersonating, refused } from './guard.ts'
+import { checksOwn } from './hash-ahead.ts'
 import { assertMail, type SendAfterCommit } from './mail-callbacks.ts'
 
 interface Dependencies {
@@ -82,8 +83,9 @@ export function emailChange({ guard, mailer, send, messages, baseUrl }: Dependen
     },
   )
   return {
-    changeEmail: guard(ask, { rules: [notImpersonating] }),
-    confirmEmailChange: guard(confirm, { rules: [notImpersonating] }),
+    changeEmail: guard(ask, { rules: [notImpersonating], prepare: checksOwn('password') }),
+    // It ends what was mailed to the old address, which a reset locks ahead of the user.
+    confirmEmailChange: guard(confirm, { rules: [notImpersonating], changesAuthority: true }),
   }
 }
 
@@ -92,7 +94,7 @@ async function assertOwner(context: OwnedContext, password = ''): Promise<void> 
   const { session, user } = context.session
   const account = await context.internalAdapter.findCredentialAccount(user.id)
   if (account?.password) {
-    if (await context.password.verify({ hash: account.password, password })) return
+    if (password !== '' && (await context.password.verify({ hash: account.password, password }))) return
     throw refused('INVALID_PASSWORD', 'Invalid password', 'BAD_REQUEST')
   }
   if (Date.now() - session.createdAt.getTime() < context.sessionConfig.freshAge * 1_000) return
