@@ -8,8 +8,7 @@ import type { Messages } from '../mail/messages.ts'
 import { adminSchema, jwtSchema } from './columns.ts'
 import { createAdminRules } from './endpoints/admin-rules.ts'
 import type { BanNotices } from './endpoints/ban-notice.ts'
-import { actorOf, createEndpointGuard, type EndpointContext, type GuardEndpoint } from './endpoints/guard.ts'
-import { hashAhead } from './endpoints/hash-ahead.ts'
+import { createEndpointGuard, type GuardEndpoint } from './endpoints/guard.ts'
 import { latchkeyPlugin } from './endpoints/latchkey-plugin.ts'
 import type { SendAfterCommit } from './endpoints/mail-callbacks.ts'
 import { keyPairConfig } from './keys/mint-key.ts'
@@ -43,7 +42,7 @@ export function authPlugins({ config, db, roles, keys, authenticate, ...rest }: 
   return [
     tokens({ config, keys }),
     visitorPlugin,
-    guardedAdmin(roles, guard, { ...rest, db }),
+    guardedAdmin(roles, guard, rest),
     bearer({ requireSignature: true }),
     oauthPlugin({ config, db, authenticate, guard }),
     openAPI({ disableDefaultReference: true }),
@@ -104,7 +103,7 @@ function sessionClaims(
 function guardedAdmin(
   roles: Roles,
   guard: GuardEndpoint,
-  { db, send, messages }: Pick<PluginDependencies, 'db' | 'send' | 'messages'>,
+  { send, messages }: Pick<PluginDependencies, 'send' | 'messages'>,
 ) {
   const plugin = admin({
     defaultRole: 'user',
@@ -116,11 +115,9 @@ function guardedAdmin(
   const rules = createAdminRules(roles, async (before, email) => {
     for (const message of messages.emailChanged(before, email)) await send(message)
   })
-  const isSignedIn = async (context: EndpointContext) => (await actorOf(db, context)) !== undefined
   const endpoints = Object.entries(plugin.endpoints).map(([name, endpoint]) => {
     const options = rules[name]
-    const guarded = options ? guard(endpoint, options) : endpoint
-    return [name, name === 'createUser' ? hashAhead(guarded, isSignedIn) : guarded]
+    return [name, options ? guard(endpoint, options) : endpoint]
   })
   return { ...plugin, endpoints: Object.fromEntries(endpoints) as typeof plugin.endpoints }
 }

@@ -136,10 +136,7 @@ describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one conne
       db,
       async (trx) => {
         await lockAuthority(trx)
-        console.log(
-          'V',
-          await trx.selectFrom('verification').select('id').where('value', '=', user.id).forUpdate().execute(),
-        )
+        await trx.selectFrom('verification').select('id').where('value', '=', user.id).forUpdate().execute()
       },
       attempt,
       (trx) => trx.selectFrom('user').select('id').where('id', '=', user.id).forUpdate().execute(),

@@ -13,15 +13,15 @@ export function findOwnerOfSeveral(db: Db, userId: string): Promise<{ email: str
     .executeTakeFirst()
 }
 
-/** Whether a user signs in with a password, beside whatever else. */
-export async function hasPassword(db: Db, userId: string): Promise<boolean> {
+/** The hash of a user's password; undefined for who signs in without one. */
+export async function findPasswordHash(db: Db, userId: string): Promise<string | undefined> {
   const account = await db
     .selectFrom('account')
-    .select('id')
+    .select('password')
     .where('user_id', '=', userId)
     .where('password', 'is not', null)
     .executeTakeFirst()
-  return account !== undefined
+  return account?.password ?? undefined
 }
 
 /** The accounts with which a user can sign in: that of a password, and those of these providers. */

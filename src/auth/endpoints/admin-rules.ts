@@ -2,7 +2,8 @@ import { z } from 'zod'
 import { endTokens, findEmail, findSessionOwner, holdAuthority, lockRole } from '../authority.queries.ts'
 import { covers } from '../permissions.ts'
 import type { Roles } from '../roles.ts'
-import { type EndpointCall, notImpersonating, type Rule, refused, unauthorized } from './guard.ts'
+import { type EndpointCall, type GuardOptions, notImpersonating, type Rule, refused, unauthorized } from './guard.ts'
+import { hashesFor } from './hash-ahead.ts'
 import { assertPassword, assertProfile } from './profile-hooks.ts'
 
 type TellOfAddress = (before: string, email: string) => Promise<void>
@@ -14,10 +15,7 @@ const maxReasonChars = 500
  * Nobody acts on, or grants, more than their own permissions; nobody acts while impersonating.
  * @param tell mails both addresses of a user that one replaces the other, once it does
  */
-export function createAdminRules(
-  roles: Roles,
-  tell: TellOfAddress,
-): Record<string, { rules: Rule[]; changesAuthority: boolean }> {
+export function createAdminRules(roles: Roles, tell: TellOfAddress): Record<string, GuardOptions> {
   const mayActOn = ({ actor }: EndpointCall, role: string | undefined) => {
     if (role !== undefined && !covers(roles.scopesOf(actor.role), roles.scopesOf(role))) {
       throw refused('INSUFFICIENT_PERMISSIONS', 'This user or role has permissions that you do not have')
@@ -43,7 +41,10 @@ export function createAdminRules(
     listUsers: alone(listQuery),
     listUserSessions: alone(onUser),
     setRole: queued(onUser, grantsRole),
-    createUser: alone(actorStays, grantsRole, knownData('role', 'image', 'emailVerified'), profile, password),
+    createUser: {
+      ...alone(actorStays, grantsRole, knownData('role', 'image', 'emailVerified'), profile, password),
+      prepare: hashesFor((role) => roles.scopesOf(role).has('users:write')),
+    },
     adminUpdateUser: queued(
       onUser,
       grantsRole,

@@ -45,8 +45,13 @@ export function wrapEndpoint<E>(
   return Object.assign(wrapped, endpoint)
 }
 
-interface GuardOptions {
+/** What takes long and must not be waited for in a transaction, done before it for whoever may ask; may refuse. */
+export type Preparation = (call: { db: Db; actor: AuthorityRow; context: EndpointContext }) => Promise<void>
+
+export interface GuardOptions {
   rules?: Rule[]
+  /** Done for whose session it is, unless somebody acts as them. The rules are asked afterwards. */
+  prepare?: Preparation
   /** Whether the call may change somebody's authority, and so must queue with every other that does. */
   changesAuthority?: boolean
   /** Whether all that the call writes is kept or none of it. Off for a call that waits for somebody else. */
@@ -58,11 +63,13 @@ export type GuardEndpoint = <E>(endpoint: E, options?: GuardOptions) => E
 
 /** Makes the guard of the endpoints of one service. */
 export function createEndpointGuard(db: Db): GuardEndpoint {
-  return (endpoint, { rules = [], changesAuthority = false, inTransaction = true } = {}) => {
+  return (endpoint, { rules = [], prepare, changesAuthority = false, inTransaction = true } = {}) => {
     const original = endpoint as unknown as Endpoint
     const run = async (current: Db, context: EndpointContext) =>
       original(rules.length === 0 ? context : await checked(current, context, original))
-    const guarded = (context: EndpointContext) => {
+    const guarded = async (context: EndpointContext) => {
+      const actor = prepare && (await actorOf(db, context))
+      if (actor?.impersonated_by === null) await prepare?.({ db, actor, context })
       if (!inTransaction) return run(db, context)
       return inAuthTransaction(db, context.context.options, async (trx) => {
         if (changesAuthority) await lockAuthority(trx)

@@ -1,5 +1,7 @@
 import type { AuthContext } from '@better-auth/core'
-import { type EndpointContext, wrapEndpoint } from './guard.ts'
+import { passwordFault } from '../../resources/profile.ts'
+import { findPasswordHash } from './account.queries.ts'
+import { type EndpointContext, type Preparation, refused, wrapEndpoint } from './guard.ts'
 
 /** Hashes a password now: the endpoint of the call, which may hold a connection and locks then, is given the outcome. */
 export async function hashFor({ context }: EndpointContext, password: string): Promise<void> {
@@ -8,14 +10,51 @@ export async function hashFor({ context }: EndpointContext, password: string): P
   call.password = { ...call.password, hash: () => Promise.resolve(hash) }
 }
 
-/**
- * Lets an endpoint of Better-Auth that writes in a transaction hash the `password` of its body before that begins.
- * @param isOpen whether it may be done at all for who asks: hashing costs too much to be had by anybody
- */
-export function hashAhead<E>(endpoint: E, isOpen: (context: EndpointContext) => boolean | Promise<boolean>): E {
-  return wrapEndpoint(endpoint, async (call, context) => {
-    const { password } = (context.body ?? {}) as { password?: unknown }
-    if (typeof password === 'string' && (await isOpen(context))) await hashFor(context, password)
-    return call(context)
+/** Lets a sign-up hash its password before its transaction begins; closed, it computes nothing for strangers. */
+export function hashAhead<E>(endpoint: E): E {
+  return wrapEndpoint(endpoint, async (call, given) => {
+    const password = usable(given, 'password')
+    if (password !== undefined && !given.context.options.emailAndPassword?.disableSignUp) await hashFor(given, password)
+    return call(given)
   })
+}
+
+/** Hashes the password of somebody who is made, by who may make somebody. */
+export function hashesFor(mayCreate: (role: string) => boolean): Preparation {
+  return async ({ actor, context }) => {
+    const password = usable(context, 'password')
+    if (password !== undefined && mayCreate(actor.role)) await hashFor(context, password)
+  }
+}
+
+/**
+ * Checks the password of whoever asks, and hashes the new one if there is one. The endpoint is given the outcome if the
+ * account has the same password then, or has to check it itself.
+ * @param member of the body in which the password is
+ * @throws APIError `INVALID_PASSWORD`, as the endpoint would
+ */
+export function checksOwn(member: 'password' | 'currentPassword'): Preparation {
+  return async ({ db, actor, context }) => {
+    const password = textOf(context, member)
+    const hash = password === undefined ? undefined : await findPasswordHash(db, actor.id)
+    if (password === undefined || hash === undefined) return
+    const call = context.context as AuthContext
+    const { verify } = call.password
+    if (!(await verify({ hash, password }))) throw refused('INVALID_PASSWORD', 'Invalid password', 'BAD_REQUEST')
+    const isKnown = (asked: { hash: string; password: string }) => asked.hash === hash && asked.password === password
+    call.password = { ...call.password, verify: async (asked) => isKnown(asked) || verify(asked) }
+    const newPassword = usable(context, 'newPassword')
+    if (newPassword !== undefined) await hashFor(context, newPassword)
+  }
+}
+
+// What cannot be a password the endpoint refuses without hashing it.
+function usable(context: EndpointContext, member: string): string | undefined {
+  const text = textOf(context, member)
+  return text !== undefined && !passwordFault(text) ? text : undefined
+}
+
+function textOf({ body }: EndpointContext, member: string): string | undefined {
+  const value = ((body ?? {}) as Record<string, unknown>)[member]
+  return typeof value === 'string' ? value : undefined
 }

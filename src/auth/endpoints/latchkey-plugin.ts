@@ -31,14 +31,14 @@ import { demandClaims } from '../providers/id-token.ts'
 import type { Provider } from '../providers/providers.ts'
 import { noteVerification, providerSignIn } from '../providers/sign-in.ts'
 import type { SessionCookies } from '../session-cookie.ts'
-import { hasPassword } from './account.queries.ts'
+import { findPasswordHash } from './account.queries.ts'
 import { keepsWayIn } from './account-hooks.ts'
 import type { BanNotices } from './ban-notice.ts'
 import { emailChange } from './email-change.ts'
 import { emailVerification } from './email-verification.ts'
 import { evenly } from './even-answer.ts'
 import { type GuardEndpoint, notImpersonating, type Rule, refused } from './guard.ts'
-import { hashAhead } from './hash-ahead.ts'
+import { checksOwn, hashAhead } from './hash-ahead.ts'
 import { assertMail, type SendAfterCommit } from './mail-callbacks.ts'
 import { checkPasswordReset, preparePasswordReset } from './password-reset.ts'
 import { assertPassword, assertProfile } from './profile-hooks.ts'
@@ -69,13 +69,16 @@ export function latchkeyPlugin(dependencies: LatchkeyDependencies) {
       }
     },
     endpoints: {
-      changePassword: guard(changePassword, { rules: [notImpersonating, endsOtherSessions] }),
+      changePassword: guard(changePassword, {
+        rules: [notImpersonating, endsOtherSessions],
+        prepare: checksOwn('currentPassword'),
+      }),
       resetPassword: preparePasswordReset(db, resetPassword),
       checkPasswordReset,
       requestPasswordReset: evenly(requestPasswordReset),
       // Without mail a sign-up says itself that an address is taken.
-      signUpEmail: mailer.isReal ? evenly(signUp()) : signUp(),
-      deleteUser: guard(deleteUser, { rules: [notImpersonating, asksForPassword] }),
+      signUpEmail: mailer.isReal ? evenly(hashAhead(signUpEmail())) : hashAhead(signUpEmail()),
+      deleteUser: guard(deleteUser, { rules: [notImpersonating, asksForPassword], prepare: checksOwn('password') }),
       revokeSessions: guard(revokeSessions, { rules: [notImpersonating, endsTokens] }),
       revokeOtherSessions: guard(revokeOtherSessions, { rules: [notImpersonating, endsTokens] }),
       linkSocialAccount: guard(linkSocialAccount, asksProvider),
@@ -130,8 +133,6 @@ export function latchkeyPlugin(dependencies: LatchkeyDependencies) {
   } satisfies BetterAuthPlugin
 }
 
-const signUp = () => hashAhead(signUpEmail(), ({ context }) => !context.options.emailAndPassword?.disableSignUp)
-
 // These ask Google or GitHub, who may take their time: no transaction waits for them.
 const asksProvider = { rules: [notImpersonating], inTransaction: false }
 
@@ -142,7 +143,7 @@ const endsOtherSessions: Rule = ({ body }) => {
 
 // Better-Auth checks the password only where one is sent, for a session of less than a day.
 const asksForPassword: Rule = async ({ db, actor, body }) => {
-  if (!body['password'] && (await hasPassword(db, actor.id)))
+  if (!body['password'] && (await findPasswordHash(db, actor.id)) !== undefined)
     throw refused('INVALID_PASSWORD', 'Invalid password', 'BAD_REQUEST')
 }
 

@@ -5,7 +5,7 @@ import type { Db } from '../../db/database.ts'
 import { inAuthTransaction } from '../auth-transaction.ts'
 import { lockAuthority } from '../authority.queries.ts'
 import { documented } from './documented.ts'
-import { type EndpointContext, wrapEndpoint } from './guard.ts'
+import { type EndpointContext, refused, wrapEndpoint } from './guard.ts'
 import { hashFor } from './hash-ahead.ts'
 
 /**
@@ -31,7 +31,8 @@ export const checkPasswordReset = createAuthEndpoint(
 export function preparePasswordReset<E>(db: Db, endpoint: E): E {
   return wrapEndpoint(endpoint, async (call, given) => {
     const { context, token, newPassword } = asked(given)
-    if (!(await isGood(context, token))) return call(given)
+    // In a transaction or not at all: Better-Auth lets one at a time use a link up, and who waits may hold the connection.
+    if (!(await isGood(context, token))) throw refused('INVALID_TOKEN', 'Invalid token', 'BAD_REQUEST')
     await hashFor(given, newPassword)
     return inAuthTransaction(db, context.options, async (trx) => {
       await lockAuthority(trx)
