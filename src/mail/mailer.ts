@@ -11,8 +11,10 @@ export interface Message {
   subject: string
   text: string
   html: string
-  /** Whether a stranger can have it sent: an address is sent only so many. */
-  isCapped: boolean
+  /** Whether a stranger can have it sent, so that an address is sent only so many: in all, or for each user who asks. */
+  cap: 'none' | 'address' | 'asker'
+  /** The id of the user who asks for it, where that counts. */
+  asker?: string | undefined
 }
 
 /** Sends mail, or says that it cannot. */
@@ -56,7 +58,7 @@ export function createMailer({ smtp, logLinks, count, log }: MailerOptions): Mai
 
   async function dispatch(message: Message): Promise<void> {
     // The log annoys nobody.
-    const mayGo = !smtp || !message.isCapped || (await count(message))
+    const mayGo = !smtp || message.cap === 'none' || (await count(message))
     if (mayGo) await persistently(() => deliver(message), message, log, closing.signal)
     else log.info({ subject: message.subject }, 'mail was not sent: its address has had enough of these')
   }

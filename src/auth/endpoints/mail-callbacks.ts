@@ -10,11 +10,13 @@ import { noteUnconfirmed } from './unconfirmed-browser.ts'
 export type SendAfterCommit = (message: Message) => Promise<void>
 
 export function createSendAfterCommit(mailer: Mailer): SendAfterCommit {
-  return (message) =>
-    queueAfterTransactionHook(() => {
-      mailer.send(message)
+  return (message) => {
+    const asker = message.cap === 'asker' ? getCurrentAuthEndpointContext().context.session?.user.id : undefined
+    return queueAfterTransactionHook(() => {
+      mailer.send({ ...message, asker })
       return Promise.resolve()
     })
+  }
 }
 
 /** @throws APIError `MAIL_NOT_CONFIGURED` where mail reaches nobody */
