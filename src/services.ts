@@ -25,7 +25,7 @@ import { type Cursors, createCursors } from './http/cursor.ts'
 import { keptSecret } from './kept-secret.ts'
 import type { Log } from './log.ts'
 import { countLetter } from './mail/letters.queries.ts'
-import { createMailer, type Mailer, type Message } from './mail/mailer.ts'
+import { type CountMessage, createMailer, type Mailer } from './mail/mailer.ts'
 import { createMessages, type Messages } from './mail/messages.ts'
 
 /** Every object that lives as long as the process. */
@@ -68,7 +68,7 @@ export async function createServices(config: Config, authConfig: AuthConfig, log
     const policy = keyPolicy(config, authConfig)
     const keys = createSigningKeys(db, policy)
     const stopUpkeep = await maintain(keys, policy, secret, log)
-    const count = (message: Message) => countLetter(db, message)
+    const count: CountMessage = (message) => countLetter(db, message)
     const mailer = createMailer({ smtp: config.smtp, logLinks: config.isLoopback, count, log })
     const messages = createMessages(authConfig.brand, config.baseUrl)
     const sessionCookies = createSessionCookies({

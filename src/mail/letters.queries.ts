@@ -9,27 +9,33 @@ const maxOfAllAskers = 20
 const windowMs = 3_600_000
 
 /**
- * Counts a letter to an address, for all instances. It stands in the table of Better-Auth's limiter, which leaves it alone
- * until the time in `last_request`: here the end of the hour that began with the first letter.
- * @returns whether the address may have it: within that hour five of a kind, or five for each who asks and 20 in all
+ * Counts a letter to an address, for all instances: five of a kind an hour, or five for each who asks and 20 in all. It
+ * stands in the table of Better-Auth's limiter, which leaves it alone until the time in `last_request`: here the end of the
+ * hour that began with the first letter.
+ * @returns what takes it back, should the letter not leave; undefined for a letter that the address may not have
  */
 export async function countLetter(
   db: Db,
   { to, subject, asker }: Pick<Message, 'to' | 'subject' | 'asker'>,
-): Promise<boolean> {
+): Promise<(() => Promise<void>) | undefined> {
   await db.deleteFrom('rate_limit').where('key', 'like', 'letter|%').where('last_request', '<=', Date.now()).execute()
-  const ofAll = keyOf(subject, to.toLowerCase())
-  if (asker === undefined) return countUp(db, ofAll, maxLetters)
+  const kind = [subject, to.toLowerCase()]
+  if (asker === undefined) return countUp(db, keyOf(kind), maxLetters)
   // Theirs first: what is over it takes nothing from others.
-  return (await countUp(db, keyOf(subject, to.toLowerCase(), asker), maxLetters)) && countUp(db, ofAll, maxOfAllAskers)
+  const takeBackTheirs = await countUp(db, keyOf([...kind, asker]), maxLetters)
+  if (!takeBackTheirs) return undefined
+  const takeBackOfAll = await countUp(db, keyOf(kind), maxOfAllAskers)
+  if (takeBackOfAll) return async () => void (await Promise.all([takeBackTheirs(), takeBackOfAll()]))
+  await takeBackTheirs()
+  return undefined
 }
 
-function keyOf(...parts: string[]): string {
+function keyOf(parts: string[]): string {
   return `letter|${createHash('sha256').update(JSON.stringify(parts)).digest('base64url')}`
 }
 
-/** Counts one more, unless that would be more than `most`. Returns whether it did. */
-async function countUp(db: Db, key: string, most: number): Promise<boolean> {
+/** Counts one more, unless that would be more than `most`. Returns what takes it back if it did. */
+async function countUp(db: Db, key: string, most: number): Promise<(() => Promise<void>) | undefined> {
   const counted = await db
     .insertInto('rate_limit')
     .values({ id: randomUUID(), key, count: 1, last_request: Date.now() + windowMs })
@@ -41,5 +47,11 @@ async function countUp(db: Db, key: string, most: number): Promise<boolean> {
     )
     .returning('id')
     .executeTakeFirst()
-  return counted !== undefined
+  // By its id: in the next hour it is another row.
+  return counted && (() => countDown(db, counted.id))
+}
+
+async function countDown(db: Db, id: string): Promise<void> {
+  const less = db.updateTable('rate_limit').set((eb) => ({ count: eb('count', '-', 1) }))
+  await less.where('id', '=', id).execute()
 }

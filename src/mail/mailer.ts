@@ -29,12 +29,15 @@ export interface Mailer {
   close: () => Promise<void>
 }
 
+/** Counts a message. Returns what takes that back, or undefined for one that may not go. */
+export type CountMessage = (message: Message) => Promise<(() => Promise<void>) | undefined>
+
 interface MailerOptions {
   smtp: { url: string; from: string } | undefined
   /** Whether links may be written to the log. */
   logLinks: boolean
-  /** Counts a message of which an address is sent only so many; returns whether this one may go. */
-  count: (message: Message) => Promise<boolean>
+  /** Counts a message of which an address is sent only so many. */
+  count: CountMessage
   log: Log
 }
 
@@ -48,6 +51,8 @@ const maxPending = 1_000
 // A process that drains for eight seconds must end within ten.
 const closeMs = 1_000
 
+const notCounted = () => Promise.resolve()
+
 /** Mail over SMTP; without it, in the log where only the person at this machine reads it. */
 export function createMailer({ smtp, logLinks, count, log }: MailerOptions): Mailer {
   const pending = new Set<Promise<void>>()
@@ -57,10 +62,26 @@ export function createMailer({ smtp, logLinks, count, log }: MailerOptions): Mai
   const { deliver, close } = smtp ? overSmtp(smtp) : intoLog(log)
 
   async function dispatch(message: Message): Promise<void> {
+    const { subject } = message
     // The log annoys nobody.
-    const mayGo = !smtp || message.cap === 'none' || (await count(message))
-    if (mayGo) await persistently(() => deliver(message), message, log, closing.signal)
-    else log.info({ subject: message.subject }, 'mail was not sent: its address has had enough of these')
+    const takeBack = smtp && message.cap !== 'none' ? await counted(message) : notCounted
+    if (!takeBack) return log.info({ subject }, 'mail was not sent: its address has had enough of these')
+    try {
+      await persistently(() => deliver(message), message, log, closing.signal)
+    } catch (error) {
+      // The database is closed next.
+      if (!closing.signal.aborted)
+        await takeBack().catch((err: unknown) => log.error({ err, subject }, 'mail that was not sent stays counted'))
+      throw error
+    }
+  }
+
+  /** Counts a message; one that cannot be counted may go, as mail is what somebody waits for. */
+  function counted(message: Message): ReturnType<CountMessage> {
+    return count(message).catch((err: unknown) => {
+      log.error({ err, subject: message.subject }, 'mail could not be counted, and is sent all the same')
+      return notCounted
+    })
   }
 
   return {

@@ -4,7 +4,7 @@ import { Writable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { createLog } from '../../src/log.ts'
-import { createMailer, type Message } from '../../src/mail/mailer.ts'
+import { type CountMessage, createMailer, type Message } from '../../src/mail/mailer.ts'
 import { createMessages } from '../../src/mail/messages.ts'
 import { startMailServer } from '../support/mail-server.ts'
 import { freePort } from '../support/throwaway-postgres.ts'
@@ -14,7 +14,7 @@ const messages = createMessages(brand, 'https://auth.example.com')
 const ada = { name: 'Ada <b>Lovelace</b>', email: 'ada@example.com' }
 
 /** A mailer on a server, and what it logs. */
-function start(url: string) {
+function start(url: string, count: CountMessage = () => Promise.resolve(() => Promise.resolve())) {
   const lines: { msg: string; level: number; messages?: number }[] = []
   const destination = new Writable({
     write(chunk: Buffer, _encoding, done) {
@@ -23,7 +23,6 @@ function start(url: string) {
     },
   })
   const log = createLog('info', destination)
-  const count = () => Promise.resolve(true)
   const mailer = createMailer({ smtp: { url, from: 'auth@example.com' }, logLinks: false, count, log })
   onTestFinished(mailer.close)
   return { mailer, lines }
@@ -74,6 +73,26 @@ test('a message that the server refuses for good is given up', async () => {
 
   await expect.poll(() => lines.map(({ msg, level }) => [msg, level])).toEqual([['mail could not be sent', 50]])
   expect(mails).toEqual([])
+})
+
+test('a message that cannot be counted is sent all the same', async () => {
+  const { url, mails } = await startMailServer()
+  const { mailer, lines } = start(url, () => Promise.reject(new Error('the database is down')))
+
+  mailer.send(messages.reset(ada, 'https://auth.example.com/r?token=x'))
+
+  await expect.poll(() => mails.length).toBe(1)
+  expect(lines).toMatchObject([{ level: 50, msg: 'mail could not be counted, and is sent all the same' }])
+})
+
+test('a message that is refused, and stays counted, is told of', async () => {
+  const { url } = await startMailServer({ refuse: [550] })
+  const { mailer, lines } = start(url, () => Promise.resolve(() => Promise.reject(new Error('the database is down'))))
+
+  mailer.send(messages.reset(ada, 'https://auth.example.com/r?token=x'))
+
+  const told = ['mail that was not sent stays counted', 'mail could not be sent']
+  await expect.poll(() => lines.map(({ msg }) => msg)).toEqual(told)
 })
 
 test('a password goes to no server in clear, but on this machine', async () => {
