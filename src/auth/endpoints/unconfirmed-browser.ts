@@ -1,5 +1,6 @@
 import { generateId } from '@better-auth/core/utils/id'
 import { createAuthMiddleware, getSessionFromCtx, isAPIError } from 'better-auth/api'
+import { symmetricDecrypt, symmetricEncrypt } from 'better-auth/crypto'
 
 type Context = Parameters<typeof getSessionFromCtx>[0]
 
@@ -23,12 +24,16 @@ export const rememberUnconfirmed = createAuthMiddleware(async (ctx) => {
   const userId = await unconfirmedUser(ctx)
   if (userId === undefined) return
   const { name, attributes } = browserCookie(ctx)
-  await ctx.setSignedCookie(name, userId, ctx.context.secret, attributes)
+  // Read in two visits, the id would tell whether it was made up, and so whether somebody has the address.
+  ctx.setCookie(name, await symmetricEncrypt({ key: ctx.context.secret, data: contentOf(userId) }), attributes)
 })
 
 /** Whether a browser has shown that the account of a user is theirs. */
 export async function isOfThisBrowser(ctx: Context, userId: string): Promise<boolean> {
-  if ((await ctx.getSignedCookie(browserCookie(ctx).name, ctx.context.secret)) === userId) return true
+  const data = ctx.getCookie(browserCookie(ctx).name) ?? ''
+  // What cannot be decrypted is not ours.
+  const content = await symmetricDecrypt({ key: ctx.context.secret, data }).catch(() => undefined)
+  if (content === contentOf(userId)) return true
   return (await getSessionFromCtx(ctx))?.user.id === userId
 }
 
@@ -54,6 +59,9 @@ async function unconfirmedUser({ path, body, request, context }: Context): Promi
   const { email } = body as { email: string }
   return (await context.internalAdapter.findUserByEmail(email))?.user.id
 }
+
+// Named, as other things are encrypted with that secret, and of one length, whatever that of the id is.
+const contentOf = (userId: string) => `unconfirmed ${userId}`.padEnd(64)
 
 function isUnverified(returned: unknown): boolean {
   if (!isAPIError(returned)) return false
