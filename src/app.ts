@@ -68,6 +68,7 @@ export async function createApp(services: Services, isReady: () => boolean) {
       cookieName,
       signUpOpen: config.signUpOpen,
       canSendMail: services.mailer.canSend,
+      confirmsAddresses: services.mailer.isReal,
     }),
   )
   app.notFound((c) => {

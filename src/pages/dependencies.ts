@@ -22,4 +22,6 @@ export interface PageDependencies {
   providers: readonly Provider[]
   signUpOpen: boolean
   canSendMail: boolean
+  /** Whether nobody signs in before their address is confirmed. */
+  confirmsAddresses: boolean
 }

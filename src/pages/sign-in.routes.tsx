@@ -1,6 +1,7 @@
 import { type Context, Hono } from 'hono'
 import { getCookie } from 'hono/cookie'
 import type { Env } from '../http/exchange.ts'
+import type { Answer } from './calls.ts'
 import type { PageDependencies } from './dependencies.ts'
 import { EmailField, Form, type FormState, Notice, PasswordField } from './fields.tsx'
 import { fieldsOf, safeNext, withQuery } from './forms.ts'
@@ -21,9 +22,13 @@ const notices = new Map(
   }),
 )
 
+// One text for both: two would tell whether somebody has the address.
+const wrongOrUnconfirmed =
+  'This e-mail address and password do not belong together, or the address is not confirmed yet: then open the newest link that we have mailed you.'
+
 /** `/sign-in`, with a password or a provider. */
 export function signInRoutes(dependencies: PageDependencies) {
-  const { brand, call, db, guards, ownForm, cookieName } = dependencies
+  const { brand, call, db, guards, ownForm, cookieName, confirmsAddresses } = dependencies
   const { optionalAuthenticate } = guards
 
   async function show(c: Context, state: FormState, { next, query }: Onward, notice?: string) {
@@ -31,6 +36,12 @@ export function signInRoutes(dependencies: PageDependencies) {
     const values = { email: request?.loginHint ?? '', remember: 'on', ...state.values }
     const props = { ...dependencies, state: { ...state, values }, next, request, notice }
     return view(c, <SignInPage {...props} />, { formTargets: request?.formTargets ?? [] })
+  }
+
+  /** What only this page can say of a refusal. */
+  async function refusal({ code }: Answer, email: string): Promise<string | undefined> {
+    if (code === 'BANNED_USER') return banned(await findBan(db, email))
+    return code === 'INVALID_EMAIL_OR_PASSWORD' && confirmsAddresses ? wrongOrUnconfirmed : undefined
   }
 
   return new Hono<Env>()
@@ -53,10 +64,8 @@ export function signInRoutes(dependencies: PageDependencies) {
         callbackURL: mailedOnward(next, oauth_query),
       })
       if (answer.isOk) return leadTo(c, brand, onwardUrl(answer, oauth_query) ?? safeNext(next))
-      const state =
-        answer.code === 'BANNED_USER'
-          ? { problem: banned(await findBan(db, email)) }
-          : explain(answer, ['email', 'password'])
+      const problem = await refusal(answer, email)
+      const state = problem === undefined ? explain(answer, ['email', 'password']) : { problem }
       return show(c, { ...state, values: { email, remember } }, { next: safeNext(next), query: oauth_query ?? '' })
     })
     .post('/sign-in/social', ownForm, async (c) => {

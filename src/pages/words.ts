@@ -16,9 +16,6 @@ const gone = 'This is not there any more, so there is nothing to do.'
 // By the codes of Better-Auth and the problem types of `/api/v1`.
 const faults: Record<string, Fault> = {
   INVALID_EMAIL_OR_PASSWORD: { text: 'This e-mail address and password do not belong together.' },
-  EMAIL_NOT_VERIFIED: {
-    text: 'Your e-mail address is not confirmed yet. Please open the link that we have sent you first.',
-  },
   USER_ALREADY_EXISTS: { text: 'This did not work. If you have an account already, sign in, or reset your password.' },
   USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL: {
     text: 'This did not work. If you have an account already, sign in, or reset your password.',

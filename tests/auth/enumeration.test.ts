@@ -68,3 +68,32 @@ test.each([true, false])(
     expect(await path(nobody())).toEqual(known)
   },
 )
+
+test('a sign-in with what one has just signed up with does not tell whether the address was taken', async () => {
+  const [confirmed, unconfirmed, mine] = [newUser(), newUser(), newUser()]
+  for (const user of [confirmed, unconfirmed]) expect((await ask('/sign-up/email', user)).status).toBe(200)
+  await service.db.updateTable('user').set({ email_verified: true }).where('email', '=', confirmed.email).execute()
+
+  const answers = []
+  for (const { email } of [mine, confirmed, unconfirmed]) {
+    const user = { ...newUser(), email, password: 'chosen by Eve' }
+    expect((await ask('/sign-up/email', user)).status).toBe(200)
+    query.mockClear()
+    const response = await ask('/sign-in/email', user)
+    const { status, headers } = response
+    const statements = query.mock.calls.map(([text]) => String(text)).filter((text) => !text.includes('"rate_limit"'))
+    const body = await response.json()
+    const known = [...headers].filter(([name]) => !['date', 'x-request-id'].includes(name))
+    answers.push({
+      status,
+      body,
+      statements,
+      known: known.map(([name, value]) => [name, value.replace(/=[\da-f]+;/, ({ length }) => `${length};`)]),
+    })
+  }
+
+  expect(answers[0]).toMatchObject({ status: 401, body: { code: 'INVALID_EMAIL_OR_PASSWORD' } })
+  expect(answers[0]?.known.flat().join()).toContain('unconfirmed')
+  expect(answers[1]).toEqual(answers[0])
+  expect(answers[2]).toEqual(answers[0])
+})

@@ -2,7 +2,7 @@ import { symmetricEncrypt } from 'better-auth/crypto'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { startService, startServiceForFile, type TestService } from '../support/harness.ts'
 import { startMailServer } from '../support/mail-server.ts'
-import { newUser } from '../support/visitor.ts'
+import { createVisitor, newUser } from '../support/visitor.ts'
 
 // What lets a click confirm an address: the browser in which the account was made, or a session of its owner.
 
@@ -93,6 +93,17 @@ describe('nothing is confirmed by a cookie', () => {
 
     expect([response.status, await response.json()]).toMatchObject([403, { code: 'PASSWORD_NEEDED' }])
   })
+})
+
+test('a wrong password does not make a browser forget', async () => {
+  const [ada, eve] = [createVisitor(service), createVisitor(service)]
+  const user = newUser()
+  await ada.submit('/sign-up', user)
+  const token = await tokenFor(user.email)
+  for (const visitor of [ada, eve]) await visitor.submit('/sign-in', { ...user, password: 'a wrong password' })
+
+  expect((await eve.submit('/verify-email', { token })).html).toContain('id="password"')
+  expect((await ada.submit('/verify-email', { token })).at).toBe('/sign-in?notice=verified')
 })
 
 test('in a session of their owner, and of nobody else, an address is confirmed by a click', async () => {

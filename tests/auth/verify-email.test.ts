@@ -93,7 +93,7 @@ describe('in another browser than that of the sign-up', () => {
     const { user } = await signUp()
     const phone = createVisitor(service)
 
-    expect(textOf(await phone.submit('/sign-in', user))).toContain('Your e-mail address is not confirmed yet.')
+    expect(textOf(await phone.submit('/sign-in', user))).toContain('or the address is not confirmed yet: then open')
     const [, link = { token: '' }] = await linksFor(user.email, 2)
 
     expect((await phone.submit('/verify-email', link)).at).toBe(confirmed)

@@ -42,7 +42,7 @@ test.each<[string, () => Promise<string>]>([
   expect(await ask('/sign-up/email', ada)).toMatchObject([200, { token: null, user: { email } }])
   expect(await ask('/request-password-reset', { email })).toMatchObject([200, { status: true }])
   expect(await ask('/send-verification-email', { email })).toEqual([200, { status: true }])
-  expect(await ask('/sign-in/email', ada)).toMatchObject([403, { code: 'EMAIL_NOT_VERIFIED' }])
+  expect(await ask('/sign-in/email', ada)).toMatchObject([401, { code: 'INVALID_EMAIL_OR_PASSWORD' }])
 })
 
 test('that a mail server is down is logged, without who the mail was for', async () => {

@@ -27,7 +27,7 @@ describe('with SMTP_URL', () => {
 
     expect(await signedUp.json()).toMatchObject({ token: null, user: { email: ada.email, emailVerified: false } })
     expect(signedUp.headers.getSetCookie().join()).not.toContain('session_token')
-    expect((await ask(service, '/sign-in/email', ada)).status).toBe(403)
+    expect((await ask(service, '/sign-in/email', ada)).status).toBe(401)
 
     const content = await mailTo(ada.email, 2)
     expect(content).toContain('From: Latchkey <auth@example.com>')

@@ -1,4 +1,4 @@
-import { APIError, createAuthEndpoint } from 'better-auth/api'
+import { APIError, createAuthEndpoint, signInEmail } from 'better-auth/api'
 import { verifyJWT } from 'better-auth/crypto'
 import { z } from 'zod'
 import type { Db } from '../../db/database.ts'
@@ -10,7 +10,7 @@ import { documented } from './documented.ts'
 import { refused } from './guard.ts'
 import type { SendAfterCommit } from './mail-callbacks.ts'
 import { assertPassword } from './profile-hooks.ts'
-import { forgetUnconfirmed, isOfThisBrowser } from './unconfirmed-browser.ts'
+import { forgetUnconfirmed, isOfThisBrowser, quietSignIn } from './unconfirmed-browser.ts'
 
 interface Dependencies {
   db: Db
@@ -67,7 +67,7 @@ export function emailVerification({ db, send, messages }: Dependencies) {
       return ctx.json({ status: true })
     },
   )
-  return { verifyEmail }
+  return { verifyEmail, signInEmail: quietSignIn(signInEmail()) }
 }
 
 type Context = Parameters<typeof isOfThisBrowser>[0]
