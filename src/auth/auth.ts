@@ -8,9 +8,10 @@ import { accountFields, rateLimitFields, sessionFields, userFields, verification
 import { accountHooks } from './endpoints/account-hooks.ts'
 import { holdActor } from './endpoints/hold-actor.ts'
 import { createSendAfterCommit, mailCallbacks } from './endpoints/mail-callbacks.ts'
-import { profileHooks, socialProviders } from './endpoints/profile-hooks.ts'
+import { profileHooks } from './endpoints/profile-hooks.ts'
 import { closedOAuthPaths } from './oauth/provider.ts'
 import { authPlugins, type PluginDependencies } from './plugins.ts'
+import { socialProviders } from './providers/profiles.ts'
 import { providersOf } from './providers/providers.ts'
 
 interface AuthDependencies extends Omit<PluginDependencies, 'send'> {

@@ -1,4 +1,4 @@
-import type { EndpointContext } from './endpoints/guard.ts'
+import { type EndpointContext } from './endpoint.ts'
 
 /** A call as the address bar of a browser makes it: to a script the provider answers with JSON, and mostly errors. */
 export function navigated({ request, ...context }: EndpointContext): EndpointContext {

@@ -1,5 +1,5 @@
 import type { Brand } from '../auth/auth-config.ts'
-import type { Ban } from '../auth/endpoints/ban-notice.ts'
+import type { Ban } from '../auth/ban-notice.ts'
 import { Page } from './layout.tsx'
 import { banned } from './words.ts'
 

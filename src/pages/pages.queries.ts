@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Ban } from '../auth/endpoints/ban-notice.ts'
+import type { Ban } from '../auth/ban-notice.ts'
 import type { Db } from '../db/database.ts'
 
 /** Why and until when the user with an address is banned. For who has shown that they are that user. */

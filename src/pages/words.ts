@@ -1,5 +1,5 @@
 import type { z } from '@hono/zod-openapi'
-import type { Ban } from '../auth/endpoints/ban-notice.ts'
+import type { Ban } from '../auth/ban-notice.ts'
 import type { Problem } from '../http/problem.ts'
 import type { Answer } from './calls.ts'
 import type { FormState } from './fields.tsx'

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { SignJWT } from 'jose'
 import { expect, test } from 'vitest'
-import { createBanNotices } from '../../src/auth/endpoints/ban-notice.ts'
+import { createBanNotices } from '../../src/auth/ban-notice.ts'
 
 const key = randomBytes(32)
 const valueIn = (cookie: string) => cookie.slice(cookie.indexOf('=') + 1, cookie.indexOf(';'))

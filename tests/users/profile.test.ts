@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { socialProviders } from '../../src/auth/endpoints/profile-hooks.ts'
+import { socialProviders } from '../../src/auth/providers/profiles.ts'
 import { parseConfig } from '../../src/config.ts'
 import { imageFrom, nameFrom } from '../../src/resources/profile.ts'
 import { providerEnv } from '../support/provider-env.ts'

@@ -1,9 +1,10 @@
 import type { BetterAuthOptions } from 'better-auth'
 import type { Db } from '../../db/database.ts'
 import type { Messages } from '../../mail/messages.ts'
+import { refused } from '../endpoint.ts'
 import type { Provider } from '../providers/providers.ts'
 import { findOwnerOfSeveral, findWaysIn } from './account.queries.ts'
-import { type Rule, refused } from './guard.ts'
+import { type Rule } from './guard.ts'
 import { holdActor } from './hold-actor.ts'
 import type { SendAfterCommit } from './mail-callbacks.ts'
 

@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { endTokens, findEmail, findSessionOwner, holdAuthority, lockRole } from '../authority.queries.ts'
+import { refused, unauthorized } from '../endpoint.ts'
 import { covers } from '../permissions.ts'
 import type { Roles } from '../roles.ts'
-import { type EndpointCall, type GuardOptions, notImpersonating, type Rule, refused, unauthorized } from './guard.ts'
+import { type EndpointCall, type GuardOptions, notImpersonating, type Rule } from './guard.ts'
 import { hashesFor } from './hash-ahead.ts'
 import { assertPassword, assertProfile } from './profile-hooks.ts'
 

@@ -1,4 +1,4 @@
-import { wrapEndpoint } from './guard.ts'
+import { wrapEndpoint } from '../endpoint.ts'
 
 /** What an endpoint needs if nothing holds it up, and a little more. */
 export const evenAnswerMs = 500

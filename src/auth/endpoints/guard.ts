@@ -1,9 +1,8 @@
-import type { BetterAuthOptions } from 'better-auth'
-import { APIError, createAuthMiddleware } from 'better-auth/api'
-import { z } from 'zod'
+import { createAuthMiddleware } from 'better-auth/api'
 import type { Db } from '../../db/database.ts'
 import { inAuthTransaction } from '../auth-transaction.ts'
 import { type AuthorityRow, findAuthorityByToken, lockAuthority } from '../authority.queries.ts'
+import { type Endpoint, type EndpointContext, refused, unauthorized } from '../endpoint.ts'
 
 /** What a rule is asked about: one call of one of Better-Auth's endpoints, within its transaction. */
 export interface EndpointCall {
@@ -17,33 +16,6 @@ export interface EndpointCall {
 
 /** Throws an APIError for what must not happen; may change the body. */
 export type Rule = (call: EndpointCall) => Promise<void> | void
-
-/** An endpoint of Better-Auth, as its dispatcher calls it. */
-interface Endpoint {
-  (context: EndpointContext): Promise<unknown>
-  options: { body?: z.ZodType }
-}
-
-export interface EndpointContext {
-  headers?: Headers | undefined
-  request?: Request | undefined
-  body?: unknown
-  query?: Record<string, unknown> | undefined
-  context: { options: BetterAuthOptions; adapter: unknown }
-}
-
-/** Calls an endpoint as Better-Auth made it. */
-export type CallEndpoint = (context: EndpointContext) => Promise<unknown>
-
-/** Puts `run` around the calls of an endpoint of Better-Auth; all else of it stays. */
-export function wrapEndpoint<E>(
-  endpoint: E,
-  run: (call: CallEndpoint, context: EndpointContext) => Promise<unknown>,
-): E {
-  const original = endpoint as unknown as Endpoint
-  const wrapped = (context: EndpointContext) => run((given) => original(given), context)
-  return Object.assign(wrapped, endpoint)
-}
 
 /** What takes long and must not be waited for in a transaction, done before it for whoever may ask; may refuse. */
 export type Preparation = (call: { db: Db; actor: AuthorityRow; context: EndpointContext }) => Promise<void>
@@ -112,14 +84,4 @@ const presentedToken = createAuthMiddleware(({ context, getSignedCookie }) =>
 /** Refuses whoever acts as somebody else: that is for looking, not for taking an account over. */
 export const notImpersonating: Rule = ({ actor }) => {
   if (actor.impersonated_by !== null) throw refused('IMPERSONATING', 'You cannot do this while you impersonate a user')
-}
-
-/** What Better-Auth itself answers to who has no session. */
-export function unauthorized(): APIError {
-  return new APIError('UNAUTHORIZED', { code: 'UNAUTHORIZED', message: 'Unauthorized' })
-}
-
-/** An error in Better-Auth's shape. */
-export function refused(code: string, message: string, status: 'FORBIDDEN' | 'BAD_REQUEST' = 'FORBIDDEN'): APIError {
-  return new APIError(status, { code, message })
 }

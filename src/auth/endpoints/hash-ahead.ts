@@ -1,7 +1,8 @@
 import type { AuthContext } from '@better-auth/core'
 import { passwordFault } from '../../resources/profile.ts'
+import { type EndpointContext, refused, wrapEndpoint } from '../endpoint.ts'
 import { findPasswordHash } from './account.queries.ts'
-import { type EndpointContext, type Preparation, refused, wrapEndpoint } from './guard.ts'
+import { type Preparation } from './guard.ts'
 
 /** Hashes a password now: the endpoint of the call, which may hold a connection and locks then, is given the outcome. */
 export async function hashFor({ context }: EndpointContext, password: string): Promise<void> {

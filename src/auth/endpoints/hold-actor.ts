@@ -1,7 +1,7 @@
 import { getCurrentAuthEndpointContext } from '@better-auth/core/context'
 import { currentTransaction } from '../auth-transaction.ts'
 import { holdAuthority, lockAuthority } from '../authority.queries.ts'
-import { unauthorized } from './guard.ts'
+import { unauthorized } from '../endpoint.ts'
 
 /**
  * Lets whoever deletes their own account, or changes its password, queue with every other change of authority. Called

@@ -4,8 +4,8 @@ import { z } from 'zod'
 import type { Db } from '../../db/database.ts'
 import { inAuthTransaction } from '../auth-transaction.ts'
 import { lockAuthority } from '../authority.queries.ts'
+import { type EndpointContext, refused, wrapEndpoint } from '../endpoint.ts'
 import { documented } from './documented.ts'
-import { type EndpointContext, refused, wrapEndpoint } from './guard.ts'
 import { hashFor } from './hash-ahead.ts'
 
 /**

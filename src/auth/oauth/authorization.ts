@@ -1,6 +1,7 @@
 import { type APIError, isAPIError } from 'better-auth/api'
 import type { Db } from '../../db/database.ts'
-import { actorOf, type EndpointContext, wrapEndpoint } from '../endpoints/guard.ts'
+import { type EndpointContext, wrapEndpoint } from '../endpoint.ts'
+import { actorOf } from '../endpoints/guard.ts'
 import { decodeJwt } from '../jwt.ts'
 import { navigated } from '../navigation.ts'
 import { findRedirection } from './client.queries.ts'

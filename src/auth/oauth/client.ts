@@ -2,7 +2,7 @@ import { decodeBasicCredentials } from '@better-auth/core/oauth2'
 import { APIError } from 'better-auth/api'
 import type { Db } from '../../db/database.ts'
 import { isSameText } from '../../http/constant-time.ts'
-import type { EndpointContext } from '../endpoints/guard.ts'
+import { type EndpointContext } from '../endpoint.ts'
 import { type ClientProof, findProof } from './client.queries.ts'
 import { hashSecret } from './secret.ts'
 

@@ -1,7 +1,7 @@
 import { APIError, isAPIError } from 'better-auth/api'
 import type { Db, Tx } from '../../db/database.ts'
 import { ProblemError } from '../../http/problem.ts'
-import { type CallEndpoint, type EndpointContext, wrapEndpoint } from '../endpoints/guard.ts'
+import { type CallEndpoint, type EndpointContext, wrapEndpoint } from '../endpoint.ts'
 import { decodeJwt } from '../jwt.ts'
 import type { Authenticate, Principal } from '../principal.ts'
 import { clientOf } from './client.ts'

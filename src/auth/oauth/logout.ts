@@ -1,5 +1,5 @@
 import { isAPIError } from 'better-auth/api'
-import { wrapEndpoint } from '../endpoints/guard.ts'
+import { wrapEndpoint } from '../endpoint.ts'
 import { navigated } from '../navigation.ts'
 
 interface Answer {

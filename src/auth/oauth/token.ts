@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { APIError, isAPIError } from 'better-auth/api'
 import type { Db, Tx } from '../../db/database.ts'
 import { databaseFailure } from '../../db/failure.ts'
-import { type EndpointContext, wrapEndpoint } from '../endpoints/guard.ts'
+import { type EndpointContext, wrapEndpoint } from '../endpoint.ts'
 import { subjectOf } from './authorization.ts'
 import { authenticateClient } from './client.ts'
 import {

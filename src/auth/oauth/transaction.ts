@@ -1,7 +1,7 @@
 import { APIError, isAPIError } from 'better-auth/api'
 import type { Db, Tx } from '../../db/database.ts'
 import { inAuthTransaction } from '../auth-transaction.ts'
-import type { EndpointContext } from '../endpoints/guard.ts'
+import { type EndpointContext } from '../endpoint.ts'
 import { assertUsable } from './oauth.queries.ts'
 
 /**

@@ -6,10 +6,10 @@ import { genericOAuth } from 'better-auth/plugins'
 import type { Config } from '../../config.ts'
 import { isPrivate } from '../../http/loopback.ts'
 import type { Log } from '../../log.ts'
-import { mapOpenIdProfile, signUpRules } from '../endpoints/profile-hooks.ts'
-import { createDiscovery } from '../oauth/discovery.ts'
+import { createDiscovery } from './discovery.ts'
 import { demandClaims, isIssuedWith } from './id-token.ts'
 import { limitOutbound } from './outbound.ts'
+import { mapOpenIdProfile, signUpRules } from './profiles.ts'
 
 type Settings = NonNullable<Config['oidc']>
 

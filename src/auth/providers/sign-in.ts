@@ -5,8 +5,8 @@ import type { BetterAuthPlugin } from 'better-auth'
 import { type APIError, callbackOAuth, isAPIError, signInSocial } from 'better-auth/api'
 import type { Db } from '../../db/database.ts'
 import { findAuthority } from '../authority.queries.ts'
-import type { BanNotices } from '../endpoints/ban-notice.ts'
-import { refused, wrapEndpoint } from '../endpoints/guard.ts'
+import type { BanNotices } from '../ban-notice.ts'
+import { refused, wrapEndpoint } from '../endpoint.ts'
 
 /** What is known of somebody who comes from a provider, during one call. */
 interface Visit {

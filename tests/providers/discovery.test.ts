@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { createDiscovery } from '../../src/auth/oauth/discovery.ts'
+import { createDiscovery } from '../../src/auth/providers/discovery.ts'
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'] }))
 afterEach(() => void vi.useRealTimers())
