@@ -28,7 +28,8 @@ export function verifyEmailRoutes({ brand, call, ownForm, providers }: PageDepen
       return c.req.query('sent') === undefined ? show(c, {}) : view(c, <SentPage brand={brand} />)
     })
     .post('/verify-email', ownForm, async (c) => {
-      const { token = '', password, next } = await fieldsOf(c)
+      const { token = '', password, next: asked } = await fieldsOf(c)
+      const next = asked || undefined
       const answer = await call(c, 'POST', '/api/auth/verify-email', { token, password, callbackURL: next })
       if (answer.isOk) return leadTo(c, brand, onwardTo(next))
       if (answer.code === 'EMAIL_ALREADY_VERIFIED')
@@ -65,7 +66,7 @@ export function verifyEmailRoutes({ brand, call, ownForm, providers }: PageDepen
 
 /** Where people go on once their address is confirmed: to sign in, or back to the trusted front end that they come from. */
 function onwardTo(next: string | undefined): string {
-  if (next !== undefined && !next.startsWith('/')) return next
+  if (next && !next.startsWith('/')) return next
   return withQuery('/sign-in', { notice: 'verified', next })
 }
 

@@ -172,6 +172,14 @@ describe('after the address is confirmed', () => {
     expect((await confirmAnywhere(link, user.password)).at).toBe(at)
   })
 
+  test.each([undefined, ''])('who is to go nowhere (%j) is led to the sign-in', async (next) => {
+    const { visitor, link } = await signUp()
+
+    const page = await visitor.submit('/verify-email', { ...link, ...(next !== undefined && { next }) })
+
+    expect(page.at).toBe(confirmed)
+  })
+
   test.each(['https://evil.example/', '//evil.example/'])('nobody is led to %s', async (next) => {
     const { user, link } = await signUp()
 
