@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { chmod, link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { chmod, link, mkdir, open, readFile, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { ConfigError } from './config.ts'
 import { hasEmbedded } from './db/embedded.ts'
 import { secretWeakness } from './secret.ts'
@@ -39,6 +39,14 @@ async function make(path: string): Promise<void> {
     if (error.code !== 'EEXIST') throw error
   })
   await rm(draft, { force: true })
+  await syncNames(dirname(path))
+}
+
+/** Puts on disk which files a directory holds, where the platform can. */
+async function syncNames(directory: string): Promise<void> {
+  const handle = await open(directory).catch(() => undefined)
+  await handle?.sync().catch(() => {})
+  await handle?.close()
 }
 
 function unusable(fault: string): ConfigError {

@@ -1,7 +1,8 @@
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, onTestFinished, test, vi } from 'vitest'
 import { ConfigError } from '../../src/config.ts'
 import { keptSecret } from '../../src/kept-secret.ts'
 import { secretWeakness } from '../../src/secret.ts'
@@ -25,6 +26,24 @@ test('a secret is made once, whoever asks at the same time', async () => {
   expect(await keptSecret(directory)).toBe(secrets[0])
   expect(secretWeakness(secrets[0] ?? '')).toBeUndefined()
   expect(readdirSync(directory)).toEqual(['secret'])
+})
+
+test('its name is on disk before it is used', async () => {
+  const directory = join(folder, 'flushed')
+  const handle = await open(folder)
+  const prototype = Object.getPrototypeOf(handle) as FileHandle
+  await handle.close()
+  const { sync } = prototype
+  const synced: [isDirectory: boolean, names: string[]][] = []
+  const spy = vi.spyOn(prototype, 'sync').mockImplementation(async function (this: FileHandle) {
+    synced.push([(await this.stat()).isDirectory(), readdirSync(directory)])
+    return sync.call(this)
+  })
+  onTestFinished(() => spy.mockRestore())
+
+  await keptSecret(directory)
+
+  expect(synced.at(-1)).toEqual([true, ['secret']])
 })
 
 test('only its owner may read it', async () => {
