@@ -63,8 +63,11 @@ function SentPage({ brand }: Branded) {
   return (
     <Page brand={brand} title="Look into your mail">
       <h1>Look into your mail</h1>
-      <Notice kind="good">If there is an account with this address, a link is on its way to it.</Notice>
-      <p>The link works once, within one hour. If nothing arrives, look among the unwanted mail.</p>
+      <Notice kind="good">If there is an account with this address, open the newest link in its mail.</Notice>
+      <p>
+        A link works once, within one hour, in which five at most are sent. If nothing arrives, look among the unwanted
+        mail.
+      </p>
       <nav class="more">
         <a href="/forgot-password">Try another address</a>
         <a href="/sign-in">Back to sign-in</a>

@@ -152,13 +152,13 @@ function SentPage({ brand }: Branded) {
   return (
     <Page brand={brand} title="Look into your mail">
       <h1>Look into your mail</h1>
-      <Notice kind="good">A link is on its way to you. Open it to confirm your e-mail address.</Notice>
+      <Notice kind="good">Open the newest link in your mail to confirm your e-mail address.</Notice>
       <p>
-        The link works for one hour. If nothing arrives, look among the unwanted mail. If you have an account already,
-        sign in, or reset your password.
+        Five links at most are sent within an hour, and each works for one hour. If nothing arrives, look among the
+        unwanted mail. If you have an account already, sign in, or reset your password.
       </p>
       <nav class="more">
-        <a href="/verify-email">Send the link again</a>
+        <a href="/verify-email">Ask for another link</a>
         <a href="/sign-in">Sign in</a>
       </nav>
     </Page>
@@ -169,7 +169,7 @@ function AskPage({ brand, state }: Branded & { state: FormState }) {
   return (
     <Page brand={brand} title="Confirm your e-mail address">
       <h1>Confirm your address</h1>
-      <p>Give your address, and you are sent a new link.</p>
+      <p>Give your address to get a new link. Five at most are sent within an hour; the newest that you have works.</p>
       <Form action="/verify-email/resend" state={state}>
         <EmailField state={state} autofocus />
         <button type="submit">Send the link</button>

@@ -24,7 +24,7 @@ const Claims = z.object({ email: z.email(), updateTo: z.undefined().optional() }
 /**
  * Confirms an address by a mailed link, in place of Better-Auth's own, which a program that only opens the link could do.
  * The link shows who reads the mail, and not who made the account: anybody may have typed the address. So it is the
- * account of whoever confirms only in the browser in which it was made, or with a password. Where that is not the one
+ * account of whoever confirms only in a browser that has shown it, in a session of the user, or with a password. Where that is not the one
  * that the account has, it replaces it and every other way to sign in.
  */
 export function emailVerification({ db, send, messages }: Dependencies) {
@@ -41,7 +41,7 @@ export function emailVerification({ db, send, messages }: Dependencies) {
       metadata: documented(
         'verifyEmail',
         'Confirm an e-mail address',
-        '`password`, the one of the sign-up or a new one, is needed in another browser than that of the sign-up.',
+        '`password`, the one of the sign-up or a new one, is needed where there is no session of the user, in another browser than that of the sign-up or of a sign-in.',
       ),
     },
     async (ctx) => {
