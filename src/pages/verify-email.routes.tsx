@@ -2,7 +2,7 @@ import { type Context, Hono } from 'hono'
 import type { Env } from '../http/exchange.ts'
 import type { Answer } from './calls.ts'
 import type { PageDependencies } from './dependencies.ts'
-import { EmailField, Form, type FormState, NewPasswordField, Notice } from './fields.tsx'
+import { EmailField, Field, Form, type FormState, Notice } from './fields.tsx'
 import { fieldsOf, withQuery } from './forms.ts'
 import { Page, view } from './layout.tsx'
 import { leadTo } from './leaving.tsx'
@@ -98,25 +98,45 @@ function ConfirmPage({ brand, action, hidden, state = {} }: LinkProps & { action
 function PasswordPage({ brand, state = {}, hidden, providers }: LinkProps & Pick<PageDependencies, 'providers'>) {
   const [provider] = providers
   const example = provider ? `, such as ${provider.name},` : ''
+  const names = providers.map(({ name }) => name).join(' or ')
   return (
     <Page brand={brand} title="Confirm your e-mail address">
       <h1>Your password</h1>
-      <p>The account was made in another browser. With the password that was chosen there, all of it stays as it is.</p>
+      <p>
+        The account was made in another browser. With the password that was chosen there, if one was, all of it stays as
+        it is.
+      </p>
+      {provider && (
+        <p>
+          If you came with {names}, <a href="/sign-in">sign in</a> with that in this browser first, and then open the
+          link again: you need no password, and nothing is removed.
+        </p>
+      )}
       <p>
         Any other becomes the password of the account. The one it had stops working, and every other way to sign in that
         was added to it{example} is removed.
       </p>
       <Form action="/verify-email" state={state} hidden={hidden}>
-        <NewPasswordField
-          state={state}
-          name="password"
-          label="Password"
-          hint="The one that you chose when you signed up, or a new one."
-          autofocus
-        />
+        <EitherPasswordField state={state} />
         <button type="submit">Confirm the address</button>
       </Form>
     </Page>
+  )
+}
+
+// With `new-password` programs would fill in one of their own, with which something is lost.
+function EitherPasswordField({ state }: { state: FormState }) {
+  return (
+    <Field
+      state={state}
+      name="password"
+      label="Password"
+      type="password"
+      autocomplete="current-password"
+      minLength={8}
+      hint="At least 8 characters. The one that you chose when you signed up, or a new one."
+      autofocus
+    />
   )
 }
 

@@ -94,9 +94,14 @@ describe('the page that asks for a password', () => {
   test('says what a new one replaces', async () => {
     const { token } = await signUp()
 
-    const page = textOf(await createVisitor(service).submit('/verify-email', { token }))
+    const sight = await createVisitor(service).submit('/verify-email', { token })
+    const page = textOf(sight)
 
-    expect(page).toContain('With the password that was chosen there, all of it stays as it is.')
+    expect(page).toContain('With the password that was chosen there, if one was, all of it stays as it is.')
+    // The program that keeps passwords is to offer that one, and none of its own making.
+    expect(sight.html).toMatch(/<input id="password"[^>]* autocomplete="current-password"/)
+    // Without a provider there is nobody who came with one.
+    expect(page).not.toContain('If you came with')
     expect(page).toContain('every other way to sign in that was added to it is removed')
   })
 

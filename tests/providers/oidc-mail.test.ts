@@ -76,6 +76,7 @@ describe('who comes from a provider that has not verified their address', () => 
     await signIn(person)
     const asked = await createVisitor(service).submit('/verify-email', await linkTo(person.email))
     expect(asked.html).toContain('id="password"')
+    expect(textOf(asked)).toContain('If you came with Example, sign in with that in this browser first')
     expect(textOf(asked)).toContain('every other way to sign in that was added to it, such as Example, is removed')
 
     const { visitor } = await signIn(person)
