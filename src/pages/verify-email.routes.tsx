@@ -31,15 +31,22 @@ export function verifyEmailRoutes({ brand, call, ownForm, providers }: PageDepen
       const { token = '', password, next: asked } = await fieldsOf(c)
       const next = asked || undefined
       const answer = await call(c, 'POST', '/api/auth/verify-email', { token, password, callbackURL: next })
-      if (answer.isOk) return leadTo(c, brand, onwardTo(next))
-      if (answer.code === 'EMAIL_ALREADY_VERIFIED')
-        return view(c, <ConfirmedPage brand={brand} onward={onwardTo(next)} />)
-      const isAsked = answer.code === 'PASSWORD_NEEDED'
-      const state = isAsked ? {} : explain(answer, ['password'])
-      const props = { brand, state, hidden: { token, next } }
-      if (isAsked || state.errors || (password !== undefined && mayWorkYet(answer)))
-        return view(c, <PasswordPage {...props} providers={providers} />)
-      return mayWorkYet(answer) ? view(c, <ConfirmPage {...props} action="/verify-email" />) : show(c, state)
+      const props = { brand, hidden: { token, next } }
+      const state = explain(answer, ['password'])
+      switch (outcomeOf(answer, password !== undefined)) {
+        case 'confirmed':
+          return leadTo(c, brand, onwardTo(next))
+        case 'confirmed before':
+          return view(c, <ConfirmedPage brand={brand} onward={onwardTo(next)} />)
+        case 'password needed':
+          return view(c, <PasswordPage {...props} providers={providers} />)
+        case 'password again':
+          return view(c, <PasswordPage {...props} state={state} providers={providers} />)
+        case 'click again':
+          return view(c, <ConfirmPage {...props} state={state} action="/verify-email" />)
+        case 'link of no use':
+          return show(c, state)
+      }
     })
     .post('/verify-email/change', ownForm, async (c) => {
       const { change: token = '', email: newEmail = '' } = await fieldsOf(c)
@@ -68,6 +75,23 @@ export function verifyEmailRoutes({ brand, call, ownForm, providers }: PageDepen
 function onwardTo(next: string | undefined): string {
   if (next && !next.startsWith('/')) return next
   return withQuery('/sign-in', { notice: 'verified', next })
+}
+
+type Outcome =
+  | 'confirmed'
+  | 'confirmed before'
+  | 'password needed'
+  | 'password again'
+  | 'click again'
+  | 'link of no use'
+
+/** What has become of the wish to confirm an address, with a password or by a click. */
+function outcomeOf(answer: Answer, withPassword: boolean): Outcome {
+  if (answer.isOk) return 'confirmed'
+  if (answer.code === 'EMAIL_ALREADY_VERIFIED') return 'confirmed before'
+  if (answer.code === 'PASSWORD_NEEDED') return 'password needed'
+  if (withPassword && (mayWorkYet(answer) || explain(answer, ['password']).errors)) return 'password again'
+  return mayWorkYet(answer) ? 'click again' : 'link of no use'
 }
 
 /** Whether the same link may do in a moment what it has not done now. */

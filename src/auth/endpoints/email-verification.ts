@@ -47,7 +47,10 @@ export function emailVerification({ db, send, messages }: Dependencies) {
     async (ctx) => {
       const { token, password } = ctx.body
       const user = await userOf(ctx, token)
-      if (user.emailVerified) return confirmedBefore(ctx, password)
+      if (user.emailVerified) {
+        assertUnused(password)
+        return ctx.json({ status: true })
+      }
       if (password !== undefined) assertPassword(password)
       else if (!(await isOfThisBrowser(ctx, user.id)))
         throw refused('PASSWORD_NEEDED', 'The account was made in another browser: give a password')
@@ -56,7 +59,7 @@ export function emailVerification({ db, send, messages }: Dependencies) {
         // In which changes of passwords queue.
         await lockAuthority(trx)
         const { emailVerified } = await userOf(ctx, token)
-        if (emailVerified) return void confirmedBefore(ctx, password)
+        if (emailVerified) return assertUnused(password)
         if (weighed && (await replacePassword(ctx, user.id, weighed))) {
           await removeProviders(user.id)
           await send(messages.passwordChanged(user))
@@ -72,9 +75,9 @@ export function emailVerification({ db, send, messages }: Dependencies) {
 
 type Context = Parameters<typeof isOfThisBrowser>[0]
 
-/** Whoever gives a password must not believe that it counts now. */
-function confirmedBefore({ json }: Context, password: string | undefined) {
-  if (password === undefined) return json({ status: true })
+/** @throws APIError where the address was confirmed before: whoever gives a password must not believe that it counts now */
+function assertUnused(password: string | undefined): void {
+  if (password === undefined) return
   throw refused('EMAIL_ALREADY_VERIFIED', 'The address is confirmed already: the password was not used', 'BAD_REQUEST')
 }
 
