@@ -16,15 +16,14 @@ export function listGrants(db: Db, userId: string, clientId?: string): Promise<G
     .select(['client_id', 'created_at', 'updated_at', sql<string[]>`scopes`.as('scopes')])
     .where('user_id', '=', userId)
     .where('client_id', 'not in', given.clearSelect().select('client_id'))
-  return db
+  const grants = db
     .selectFrom(given.unionAll(consented).as('grant'))
     .innerJoin('oauth_client', 'oauth_client.client_id', 'grant.client_id')
     .select(['grant.client_id', 'oauth_client.name', 'oauth_client.uri', 'oauth_client.is_configured'])
     .select(['grant.created_at', 'grant.updated_at', 'grant.scopes'])
-    .$if(clientId !== undefined, (query) => query.where('grant.client_id', '=', clientId ?? ''))
     .orderBy('grant.updated_at', 'desc')
     .orderBy('grant.client_id')
-    .execute()
+  return (clientId === undefined ? grants : grants.where('grant.client_id', '=', clientId)).execute()
 }
 
 /** Ends a grant: its tokens, its consent and the codes that are under way. False when there is neither. */
