@@ -61,6 +61,18 @@ describe('signing in with an OpenID provider', () => {
     for (const secret of [provider.env['OIDC_CLIENT_SECRET'], person.email]) expect(log).not.toContain(secret)
   })
 
+  test('ends the session that the browser had', async () => {
+    const { visitor } = await signUp(service)
+    const { name } = service.services.sessionCookies
+    const former = `${name}=${visitor.cookies.get(name) ?? ''}`
+    const before = await service.request('/api/v1/auth/me', { cookie: former })
+
+    await comeBack(visitor, await visitProvider(visitor, newPerson()))
+
+    const after = await service.request('/api/v1/auth/me', { cookie: former })
+    expect([before.status, after.status, isSignedIn(visitor)]).toEqual([200, 401, true])
+  })
+
   test('leads to the account with the same address, when both sides have verified it', async () => {
     const user = await service.createUser()
     const person = newPerson({ email: user.email })

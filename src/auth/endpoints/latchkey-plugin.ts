@@ -38,6 +38,7 @@ import { keepsWayIn } from './account-hooks.ts'
 import { emailChange } from './email-change.ts'
 import { emailVerification } from './email-verification.ts'
 import { evenly } from './even-answer.ts'
+import { endFormerSession } from './former-session.ts'
 import { type GuardEndpoint, notImpersonating, type Rule } from './guard.ts'
 import { checksOwn, hashAhead } from './hash-ahead.ts'
 import { assertMail, type SendAfterCommit } from './mail-callbacks.ts'
@@ -128,6 +129,7 @@ export function latchkeyPlugin(dependencies: LatchkeyDependencies) {
         { matcher: ({ path }) => path === '/change-password', handler: tellOfPassword(send, messages) },
         { matcher: ({ path }) => mayEndUnconfirmed(path), handler: rememberUnconfirmed },
         { matcher: ({ path }) => path === '/get-session', handler: slide(db, sessionCookies) },
+        { matcher: ({ path }) => isSignIn(path), handler: endFormerSession },
         { matcher: ({ path }) => isSignIn(path), handler: logSignIn(log) },
       ],
     },
