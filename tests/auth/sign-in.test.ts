@@ -152,6 +152,11 @@ describe('signing in', () => {
     })
     expect((await auth('/get-session', undefined, { token: raw })).body).toBeNull()
     for (const token of [raw, signed]) expect((await service.request('/api/v1/auth/me', { token })).status).toBe(401)
+    // Who reads the database, where it stands as it is, has no session either.
+    expect(await db.selectFrom('session').select('token').where('token', '=', raw).execute()).toHaveLength(1)
+    const cookie = `${service.services.sessionCookies.name}=${raw}`
+    expect((await auth('/get-session', undefined, { cookie })).body).toBeNull()
+    expect(await meOf(cookie)).toBe(401)
   })
 
   test('never answers with set-auth-jwt', async () => {
