@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, readlinkSync } from 'node:fs'
 import { link, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
@@ -24,12 +24,14 @@ export interface DirectoryLock {
 interface Owner {
   pid: number
   host: string
+  /** Where the pid means that process: another container may have the same host name. */
+  space: string
   /** Tells a process from a later one with the same pid. */
   startedAt: string
 }
 
 const heartbeatMs = 2_000
-// A process on another host (a container before this one) cannot be asked; it is dead once it stopped touching its lock.
+// A process elsewhere (a container before this one) cannot be asked; it is dead once it stopped touching its lock.
 const silentMs = 5 * heartbeatMs
 const retryMs = 10
 
@@ -39,7 +41,7 @@ const retryMs = 10
  */
 export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   const path = join(directory, 'lock')
-  const own: Owner = { pid: process.pid, host: hostname(), startedAt: startOf(process.pid) ?? '' }
+  const own: Owner = { pid: process.pid, host: hostname(), space: pidSpace(), startedAt: startOf(process.pid) ?? '' }
   const content = JSON.stringify(own)
   // Linked into place whole: nobody ever reads a lock that is half written.
   const draft = `${path}.${process.pid}`
@@ -111,9 +113,9 @@ async function linked(draft: string, path: string): Promise<boolean> {
 
 function parseOwner(content: string): Owner | undefined {
   try {
-    const { pid, host, startedAt } = JSON.parse(content) as Partial<Owner>
+    const { pid, host, space = '', startedAt } = JSON.parse(content) as Partial<Owner>
     if (typeof pid === 'number' && typeof host === 'string' && typeof startedAt === 'string') {
-      return { pid, host, startedAt }
+      return { pid, host, space, startedAt }
     }
   } catch {
     // Not one of ours: as good as no owner.
@@ -121,11 +123,8 @@ function parseOwner(content: string): Owner | undefined {
   return undefined
 }
 
-async function isAlive({ pid, host, startedAt }: Owner, path: string): Promise<boolean> {
-  if (host !== hostname()) {
-    const touched = await stat(path).catch(() => undefined)
-    return touched !== undefined && Date.now() - touched.mtimeMs < silentMs
-  }
+async function isAlive({ pid, host, space, startedAt }: Owner, path: string): Promise<boolean> {
+  if (host !== hostname() || space !== pidSpace()) return isTouched(path)
   try {
     process.kill(pid, 0)
   } catch (error) {
@@ -133,6 +132,27 @@ async function isAlive({ pid, host, startedAt }: Owner, path: string): Promise<b
   }
   const start = startOf(pid)
   return start === undefined || start === startedAt
+}
+
+/** Whether somebody goes on touching a lock. Asked until it is touched, or was not for so long that nobody is there. */
+async function isTouched(path: string): Promise<boolean> {
+  const touchedAt = async () => (await stat(path).catch(() => undefined))?.mtimeMs
+  const before = await touchedAt()
+  while (before !== undefined && Date.now() - before < silentMs) {
+    await pause(heartbeatMs / 4)
+    const now = await touchedAt()
+    if (now !== before) return now !== undefined
+  }
+  return false
+}
+
+/** The kernel and the namespace in which pids are those of this process; empty where there is no /proc. */
+function pidSpace(): string {
+  try {
+    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${readlinkSync('/proc/self/ns/pid')}`
+  } catch {
+    return ''
+  }
 }
 
 /** When a process started, in clock ticks since boot; undefined where /proc does not tell. */

@@ -13,6 +13,15 @@ function folder(): string {
   return path
 }
 
+/** The lock of this process. */
+async function ownLock(): Promise<Record<string, unknown>> {
+  const directory = folder()
+  const lock = await lockDirectory(directory)
+  const content = readFileSync(join(directory, 'lock'), 'utf8')
+  await lock.release()
+  return JSON.parse(content) as Record<string, unknown>
+}
+
 const own = { pid: process.pid, host: hostname() }
 const taken = { owner: expect.objectContaining(own) as unknown, left: [] }
 
@@ -44,13 +53,13 @@ test('the lock of a directory is refused to whoever comes second, naming the fir
 
 test('the lock of a process that is gone is taken over', async () => {
   const directory = folder()
-  writeFileSync(join(directory, 'lock'), JSON.stringify({ ...own, pid: await deadPid(), startedAt: '1' }))
+  writeFileSync(join(directory, 'lock'), JSON.stringify({ ...(await ownLock()), pid: await deadPid() }))
   expect(await takeOver(directory)).toEqual(taken)
 })
 
 test('the lock of an earlier process with this pid is taken over', async () => {
   const directory = folder()
-  writeFileSync(join(directory, 'lock'), JSON.stringify({ ...own, startedAt: '1' }))
+  writeFileSync(join(directory, 'lock'), JSON.stringify({ ...(await ownLock()), startedAt: '1' }))
   expect(await takeOver(directory)).toEqual(taken)
 })
 
@@ -87,17 +96,26 @@ test('a lock that cannot be read is not taken for none', async () => {
   await expect(lockDirectory(directory)).rejects.toMatchObject({ code: 'EISDIR' })
 })
 
-test('the lock of another host is respected while it is touched, and taken over once it is silent', async () => {
-  const directory = folder()
-  const path = join(directory, 'lock')
-  writeFileSync(path, JSON.stringify({ pid: 1, host: 'another-host', startedAt: '1' }))
+test.each([
+  ['on another host', 'another-host', ''],
+  ['in another container of the same name', hostname(), 'another'],
+])(
+  'the lock of a process %s is respected while it is touched, and taken over once it is silent',
+  async (_w, host, space) => {
+    const directory = folder()
+    const path = join(directory, 'lock')
+    // A pid of which there is none here.
+    writeFileSync(path, JSON.stringify({ pid: await deadPid(), host, space, startedAt: '1' }))
+    const touching = setInterval(() => utimesSync(path, new Date(), new Date()), 100)
 
-  await expect(lockDirectory(directory)).rejects.toThrow('is in use by process 1 on another-host')
+    await expect(lockDirectory(directory)).rejects.toThrow(` on ${host}`)
 
-  const silentSince = new Date(Date.now() - 11_000)
-  utimesSync(path, silentSince, silentSince)
-  expect(await takeOver(directory)).toEqual(taken)
-})
+    clearInterval(touching)
+    const silentSince = new Date(Date.now() - 11_000)
+    utimesSync(path, silentSince, silentSince)
+    expect(await takeOver(directory)).toEqual(taken)
+  },
+)
 
 test('a stale lock goes to one of several processes that find it at once', async () => {
   const directories = Array.from({ length: 100 }, () => folder())
