@@ -118,6 +118,16 @@ describe('P-05 a code', () => {
     expect((await client.redeem(code)).status).toBe(200)
   })
 
+  // The library takes the code before it looks at them.
+  test.each<[string, Fields]>([
+    ['verifier', { code_verifier: 'x'.repeat(43) }],
+    ['redirect URI', { redirect_uri: `${redirectUri}/` }],
+  ])('is used up by its own client with a wrong %s', async (_, more) => {
+    const code = await codeFor(await service.createSignedIn())
+    expect(refusalOf(await client.redeem(code, more))).toEqual([400, 'invalid_grant'])
+    expect(refusalOf(await client.redeem(code))).toEqual([400, 'invalid_grant'])
+  })
+
   test.each(blanks)(
     'is not used up by another client that puts a blank into the type of the grant: "%s"',
     async (type) => {
