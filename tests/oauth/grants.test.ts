@@ -1,3 +1,4 @@
+import { decodeJwt } from 'jose'
 import * as client from 'openid-client'
 import { expect, test } from 'vitest'
 import { startServiceForFile } from '../support/harness.ts'
@@ -42,6 +43,24 @@ test('what was ended asks again, and what was issued before it stays dead', asyn
   await redeem(party, await allow(visitor, request), request)
 
   expect(await statusOf(old)).toBe(401)
+})
+
+test.each([
+  ['dies with those that ended in its very second', 0, 401],
+  ['dies with those that ended at the end of that second', 999, 401],
+  ['outlives those that ended in the second before', -1, 200],
+])('a token %s', async (_what, ms, status) => {
+  const user = await service.createSignedIn()
+  const { access_token: token } = await tokensFor(service, party, user, offline)
+  const { iat = 0 } = decodeJwt(token)
+
+  await service.db
+    .updateTable('oauth_grant')
+    .set({ valid_after: new Date(iat * 1_000 + ms) })
+    .where('user_id', '=', user.id)
+    .execute()
+
+  expect(await statusOf(token)).toBe(status)
 })
 
 test('a code that is under way ends with the grant', async () => {
