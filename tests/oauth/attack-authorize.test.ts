@@ -56,6 +56,20 @@ describe('P-01 nobody is led to where no client has said', () => {
     await request(`/api/v1/clients/${app.id}`, { method: 'PATCH', token: admin.token, json: { disabled: true } })
     expect((await createVisitor(service, user.cookie).open(app.begin().path)).at).toMatch(/^\/error\?/)
   })
+
+  test('for a client that may sign nobody in there is an error page, though it has the redirect URI', async () => {
+    const values = { redirectUris: [], clientCredentialsScopes: ['users:read'] }
+    const machine = createBareClient(service, await registerClient(service, values))
+    // Where an admin gives it one, it may.
+    await service.db
+      .updateTable('oauth_client')
+      .set({ redirect_uris: JSON.stringify([redirectUri]) })
+      .where('client_id', '=', machine.id)
+      .execute()
+    const { at, html } = await createVisitor(service, user.cookie).open(machine.begin().path)
+    expect(at).toMatch(/^\/error\?error=unauthorized_client&/)
+    expect(html).toContain('may not sign people in')
+  })
 })
 
 describe('P-08 who is asked to sign in again does so', () => {
