@@ -88,10 +88,16 @@ describe('P-26 the metadata', () => {
     }
   })
 
-  test.each(['ES256', 'EdDSA'])('names the algorithm that is set: %s', async (algorithm) => {
+  test.each(['ES256', 'EdDSA'])('names the algorithm that is set, by which ID tokens verify: %s', async (algorithm) => {
     const other = await startWith(algorithm)
     const response = await other.request('/api/auth/.well-known/openid-configuration')
     expect(await response.json()).toMatchObject({ id_token_signing_alg_values_supported: [algorithm] })
+
+    const client = createBareClient(other, await registerClient(other))
+    const { id_token } = await client.tokensFor(await other.createSignedIn())
+    const keys = createRemoteJWKSet(new URL(`${other.url}/api/auth/jwks`))
+    const { protectedHeader } = await jwtVerify(id_token, keys, { audience: client.id })
+    expect(protectedHeader.alg).toBe(algorithm)
   })
 
   test('leads to endpoints that are there', async () => {
