@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { Writable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { createLog } from '../../src/log.ts'
 import { type CountMessage, createMailer, type Message } from '../../src/mail/mailer.ts'
 import { createMessages } from '../../src/mail/messages.ts'
@@ -63,6 +63,27 @@ test('a message that the server does not take yet is sent again', async () => {
   await expect.poll(() => mails.length, { timeout: 10_000 }).toBe(1)
   expect(mails[0]).toMatchObject({ to: [ada.email], content: expect.stringContaining('Your password was changed') })
   expect(lines.map(({ msg, level }) => [msg, level])).toEqual([['mail could not be sent, trying again', 40]])
+})
+
+test('a message that the server never takes is tried five times, after longer and longer pauses', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const refuse = Array.from({ length: 7 }, () => 451)
+  const { url, mails } = await startMailServer({ refuse })
+  const { mailer, lines } = start(url)
+
+  mailer.send(messages.passwordChanged(ada))
+
+  const told: string[] = []
+  for (const ms of [1_000, 4_000, 16_000, 64_000]) {
+    told.push('mail could not be sent, trying again')
+    await expect.poll(() => lines.map(({ msg }) => msg)).toEqual(told)
+    await vi.advanceTimersByTimeAsync(ms)
+  }
+  await expect.poll(() => lines.map(({ msg }) => msg)).toEqual([...told, 'mail could not be sent'])
+  // Long enough for a pause that would come next.
+  await vi.advanceTimersByTimeAsync(256_000)
+  expect([refuse.length, mails.length]).toEqual([2, 0])
 })
 
 test('a message that the server refuses for good is given up', async () => {
