@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { sql } from 'kysely'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { markEmailVerified } from '../../src/auth/auth-transaction.ts'
 import { password, startService, startServiceForFile, type TestService } from '../support/harness.ts'
@@ -103,6 +104,32 @@ describe('with SMTP_URL', () => {
     expect(`${back.origin}${back.pathname}`).toBe(page)
     const token = back.searchParams.get('token')
     expect((await ask(service, '/reset-password', { token, newPassword: 'a password of mine' })).status).toBe(200)
+  })
+
+  test('a reset that is rolled back mails nothing, and leaves its link good', async () => {
+    const { email } = await service.createUser()
+    const reset = async (token: string) =>
+      (await ask(service, '/reset-password', { token, newPassword: 'a password of mine' })).status
+    const subjects = () => mailsTo(email).map(({ content }) => /^Subject: (.*)\r$/m.exec(content)?.[1])
+    await ask(service, '/request-password-reset', { email })
+    const token = /token=([\w-]+)/.exec(await mailTo(email))?.[1] ?? ''
+    const [asked, changed] = ['Reset your password', 'Your password was changed']
+
+    // At the commit: by then all that is to be mailed is known.
+    await sql`create function refuse() returns trigger language plpgsql
+      as $$ begin raise exception 'no'; end $$`.execute(service.db)
+    await sql`create constraint trigger refused after insert on account
+      deferrable initially deferred for each row execute function refuse()`.execute(service.db)
+    expect(await reset(token)).toBe(500)
+    await sql`drop function refuse() cascade`.execute(service.db)
+
+    // What had been sent before would be there before this one.
+    await ask(service, '/request-password-reset', { email })
+    await mailTo(email, 2)
+    expect(subjects()).toEqual([asked, asked])
+    expect(await reset(token)).toBe(200)
+    await mailTo(email, 3)
+    expect(subjects()).toEqual([asked, asked, changed])
   })
 
   test('an invitation is mailed, and its token sets the password', async () => {
