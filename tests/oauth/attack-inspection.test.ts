@@ -4,9 +4,11 @@ import { describe, expect, test } from 'vitest'
 import {
   basic,
   createBareClient,
+  good,
   over,
   refusalOf,
   type Tokens,
+  tokensIn,
   useOf as useOfTokens,
   userInfo,
 } from '../support/bare-client.ts'
@@ -96,6 +98,35 @@ describe('P-22 introspection and revocation', () => {
       client_id: client.id,
       scope: 'openid email account:read offline_access',
     })
+  })
+})
+
+describe('P-22 a refresh token that is given back', () => {
+  test('takes the access tokens of its whole family along, which only tell who it is, too', async () => {
+    const user = await service.createSignedIn()
+    const first = await client.tokensFor(user, { scope: 'openid offline_access' })
+    const second = tokensIn(await client.refresh(first.refresh_token))
+    const isGood = async (token: string) => [(await userInfo(service, token)).status, await isActive(token)]
+    expect([await isGood(first.access_token), await isGood(second.access_token)]).toEqual([
+      [200, true],
+      [200, true],
+    ])
+
+    await client.revoke(second.refresh_token)
+
+    expect([await isGood(first.access_token), await isGood(second.access_token)]).toEqual([
+      [401, false],
+      [401, false],
+    ])
+  })
+
+  test('is one as it was given, not one with a blank in it', async () => {
+    const tokens = await client.tokensFor(await service.createSignedIn())
+    for (const token of [`Bearer ${tokens.refresh_token}`, `${tokens.refresh_token} `]) {
+      expect((await client.revoke(token)).status).toBe(200)
+      expect(await isActive(token)).toBe(false)
+    }
+    expect(await useOf(tokens)).toEqual(good)
   })
 })
 

@@ -226,32 +226,3 @@ describe('P-21 what a client holds for somebody', () => {
     for (const token of [narrow.access_token, narrow.id_token]) expect(decodeJwt(token)).not.toHaveProperty('sid')
   })
 })
-
-describe('P-22 a refresh token that is given back', () => {
-  test('takes the access tokens of its whole family along, which only tell who it is, too', async () => {
-    const user = await service.createSignedIn()
-    const first = await client.tokensFor(user, { scope: 'openid offline_access' })
-    const second = tokensIn(await client.refresh(first.refresh_token))
-    const isGood = async (token: string) => [(await userInfo(service, token)).status, await isActive(token)]
-    expect([await isGood(first.access_token), await isGood(second.access_token)]).toEqual([
-      [200, true],
-      [200, true],
-    ])
-
-    await client.revoke(second.refresh_token)
-
-    expect([await isGood(first.access_token), await isGood(second.access_token)]).toEqual([
-      [401, false],
-      [401, false],
-    ])
-  })
-
-  test('is one as it was given, not one with a blank in it', async () => {
-    const tokens = await client.tokensFor(await service.createSignedIn())
-    for (const token of [`Bearer ${tokens.refresh_token}`, `${tokens.refresh_token} `]) {
-      expect((await client.revoke(token)).status).toBe(200)
-      expect(await isActive(token)).toBe(false)
-    }
-    expect(await useOf(tokens)).toEqual(good)
-  })
-})
