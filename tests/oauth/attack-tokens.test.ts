@@ -11,6 +11,7 @@ import {
   userInfo,
 } from '../support/bare-client.ts'
 import { password, type SignedIn, startServiceForFile } from '../support/harness.ts'
+import { mailedToken } from '../support/mails.ts'
 import { registerClient } from '../support/relying-party.ts'
 import { createVisitor, signUp } from '../support/visitor.ts'
 
@@ -167,9 +168,11 @@ describe('P-21 what a client holds for somebody', () => {
     const tokens = tokensIn(await client.redeem(await client.codeFor(createVisitor(service, session))))
     expect(await useOf(tokens)).toEqual(good)
 
-    const { id } = await db.selectFrom('user').select('id').where('email', '=', email).executeTakeFirstOrThrow()
-    const hash = await (await service.services.auth.$context).password.hash('another password')
-    await db.updateTable('account').set({ password: hash }).where('user_id', '=', id).execute()
+    const post = (path: string, json: object) =>
+      request(`/api/auth/${path}`, { json, headers: { origin: service.baseUrl } })
+    await post('request-password-reset', { email })
+    const token = mailedToken(service, email)
+    expect((await post('reset-password', { token, newPassword: 'another password' })).status).toBe(200)
 
     expect(await useOf(tokens)).toEqual(over)
     expect(refusalOf(await client.refresh(tokens.refresh_token))).toEqual([400, 'invalid_grant'])
