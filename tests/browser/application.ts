@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { AuthorizationResponseError, fetchUserInfo, ResponseBodyError } from 'openid-client'
+import { AuthorizationResponseError, buildEndSessionUrl, fetchUserInfo, ResponseBodyError } from 'openid-client'
 import { afterAll } from 'vitest'
 import { beginSignIn, type RelyingParty, redeem, type SignInRequest } from '../support/relying-party.ts'
 
@@ -9,6 +9,10 @@ import { beginSignIn, type RelyingParty, redeem, type SignInRequest } from '../s
 export interface Application {
   origin: string
   redirectUri: string
+  /** Where it leads who wants to leave on to the service: it says who that is, unless it is asked with `?anybody`. */
+  leaveUri: string
+  /** Where it says goodbye to who is signed out. */
+  goodbyeUri: string
   /** Gives it the client that it is at the service. */
   join: (party: RelyingParty) => void
   /** Leads who has come back on to another place at once. */
@@ -20,6 +24,7 @@ export async function startApplication(): Promise<Application> {
   const pending = new Map<string | null, SignInRequest>()
   let party: RelyingParty | undefined
   let onward: string | undefined
+  let idToken: string | undefined
 
   async function begin(query: URLSearchParams): Promise<string> {
     if (!party) throw new Error('The application is no client yet')
@@ -32,25 +37,45 @@ export async function startApplication(): Promise<Application> {
     const request = pending.get(callback.searchParams.get('state'))
     if (!party || !request) throw new Error('The application has asked nothing')
     const tokens = await redeem(party, callback, request)
+    idToken = tokens.id_token
     const { email } = await fetchUserInfo(party.config, tokens.access_token, tokens.claims()?.sub ?? '')
     return `Hello ${email}`
   }
 
+  function end(query: URLSearchParams): string {
+    if (!party || idToken === undefined) throw new Error('The application has signed nobody in')
+    const hint: Record<string, string> = query.has('anybody') ? {} : { id_token_hint: idToken }
+    const asked = { ...hint, post_logout_redirect_uri: goodbyeUri, state: 'leaving' }
+    return buildEndSessionUrl(party.config, asked).href
+  }
+
+  async function answer(url: URL, outgoing: ServerResponse): Promise<void> {
+    switch (url.pathname) {
+      case '/callback': {
+        const text = await finish(url)
+        return onward === undefined ? show(outgoing, text) : lead(outgoing, onward)
+      }
+      case '/leave':
+        return lead(outgoing, end(url.searchParams))
+      case '/goodbye':
+        return show(outgoing, 'Goodbye')
+      default:
+        return lead(outgoing, await begin(url.searchParams))
+    }
+  }
+
   const server = createServer((incoming, outgoing) => {
-    const url = new URL(incoming.url ?? '/', origin)
-    const answer =
-      url.pathname === '/callback'
-        ? finish(url).then((text) => (onward === undefined ? show(outgoing, text) : lead(outgoing, onward)))
-        : begin(url.searchParams).then((address) => lead(outgoing, address))
-    answer.catch((error: Error) => show(outgoing, errorOf(error)))
+    answer(new URL(incoming.url ?? '/', origin), outgoing).catch((error: Error) => show(outgoing, errorOf(error)))
   }).listen(0, '127.0.0.1')
   afterAll(() => void server.close())
   await once(server, 'listening')
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const redirectUri = `${origin}/callback`
+  const [redirectUri, leaveUri, goodbyeUri] = [`${origin}/callback`, `${origin}/leave`, `${origin}/goodbye`]
   return {
     origin,
     redirectUri,
+    leaveUri,
+    goodbyeUri,
     join(client) {
       party = client
     },

@@ -1,4 +1,3 @@
-import type { Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
 import { authConfig } from '../../auth.config.ts'
 import { startServiceForFile } from '../support/harness.ts'
@@ -7,6 +6,7 @@ import { signUp } from '../support/visitor.ts'
 import { startApplication } from './application.ts'
 import { startChromium, type WatchedPage } from './chromium.ts'
 import { focused, tabTo } from './keyboard.ts'
+import { heading, typeAccount } from './oauth-steps.ts'
 
 // Each is an origin of its own: one that asks for consent, one of the operator, and one to which another leads on.
 const [weather, shop, harbour] = [await startApplication(), await startApplication(), await startApplication()]
@@ -26,17 +26,6 @@ function faultsOf({ errors, violations, strays }: WatchedPage) {
   return { errors, violations, strays: strays.filter((url) => !origins.includes(new URL(url).origin)) }
 }
 const none = { errors: [], violations: [], strays: [] }
-
-/** Types who one is, where the focus is. */
-async function typeAccount(page: Page, { email, password }: { email: string; password: string }): Promise<void> {
-  await page.getByRole('heading', { name: 'Sign in' }).waitFor()
-  await page.keyboard.type(email)
-  await page.keyboard.press('Tab')
-  await page.keyboard.type(password)
-  await page.keyboard.press('Enter')
-}
-
-const heading = (page: Page, name: string) => page.getByRole('heading', { name, exact: true }).waitFor()
 
 describe.each([
   ['with JavaScript', true],
