@@ -28,7 +28,7 @@ describe.each([
   test('ends all other sessions, and keeps its own', async () => {
     const member = await createMember()
     const others = [await open(await service.signIn(member)), await open(await service.signIn(member))]
-    const { page } = await open(member)
+    const page = await open(member)
 
     await page.keyboard.press('Tab')
     await tabTo(page, 'End all other sessions')
@@ -37,8 +37,8 @@ describe.each([
     expect(await page.getByRole('button', { name: 'End all other sessions' }).count()).toBe(0)
 
     for (const other of others) {
-      await other.page.reload()
-      await other.page.getByText('Your session has ended. Please sign in again.').waitFor()
+      await other.reload()
+      await other.getByText('Your session has ended. Please sign in again.').waitFor()
     }
     await page.reload()
     expect(await page.getByText(member.email).isVisible()).toBe(true)
@@ -46,7 +46,7 @@ describe.each([
 
   test('of an admin who acts as somebody changes nothing of theirs, and returns', async () => {
     const [admin, user] = [await createMember('admin'), await createMember()]
-    const { page } = await open(admin)
+    const page = await open(admin)
     await actAs(page, user)
     expect(await page.getByText(user.email).isVisible()).toBe(true)
     await page.getByText('as an administrator. You cannot change it.').waitFor()

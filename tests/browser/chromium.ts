@@ -6,33 +6,23 @@ import axe from 'axe-core'
 import { type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { afterAll } from 'vitest'
 import type { SignedIn } from '../support/harness.ts'
+import { type Allowance, watch } from './watch.ts'
 
 const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
 const rules = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
 const screenshots = process.env['SCREENSHOTS'] ?? join(tmpdir(), 'latchkey-screenshots')
 
-/** A page that keeps account of what should not happen on it. */
-export interface WatchedPage {
-  page: Page
-  /** Errors in the console, and errors that nobody caught. */
-  errors: string[]
-  /** What the content security policy refused, by directive. */
-  violations: string[]
-  /** Requests that left the origin. */
-  strays: string[]
-}
-
 /** Chromium without connections of its own. */
 export interface Chromium {
-  /** Opens a page of an origin, in a profile of its own. */
-  open: (origin: string, path: string, options?: OpenOptions) => Promise<WatchedPage>
+  /** Opens a page of an origin, in a profile of its own, and watches it until the test ends. */
+  open: (origin: string, path: string, options?: OpenOptions) => Promise<Page>
   /** What of a page somebody with a disability cannot use, by the rules of axe for WCAG 2.2 AA. */
   barriers: (page: Page) => Promise<string[]>
   /** Keeps a picture of a page for people to look at. */
   screenshot: (page: Page, name: string, options?: { fullPage: boolean }) => Promise<void>
 }
 
-interface OpenOptions extends BrowserContextOptions {
+interface OpenOptions extends BrowserContextOptions, Allowance {
   /** Whose session cookie the browser has. */
   as?: SignedIn
 }
@@ -59,15 +49,16 @@ export async function startChromium(args: readonly string[] = []): Promise<Chrom
   await mkdir(screenshots, { recursive: true })
 
   return {
-    async open(origin, path, { as, ...options } = {}) {
+    async open(origin, path, { as, origins, strangers, faults, ...options } = {}) {
       const context = await browser.newContext(options)
+      await watch(context, origin, { origins, strangers, faults })
       if (as) {
         const [name = '', value = ''] = as.cookie.split('=', 2)
         await context.addCookies([{ name, value, url: origin, httpOnly: true, sameSite: 'Lax' }])
       }
-      const watched = await watch(await context.newPage(), origin)
-      await watched.page.goto(`${origin}${path}`)
-      return watched
+      const page = await context.newPage()
+      await page.goto(`${origin}${path}`)
+      return page
     },
     async barriers(page) {
       // Evaluated and not added as a script, which the policy of the page would refuse.
@@ -79,21 +70,4 @@ export async function startChromium(args: readonly string[] = []): Promise<Chrom
       await page.screenshot({ path: join(screenshots, `${name}.png`), ...options })
     },
   }
-}
-
-async function watch(page: Page, origin: string): Promise<WatchedPage> {
-  const watched: WatchedPage = { page, errors: [], violations: [], strays: [] }
-  page.on('console', (message) => {
-    if (message.type() === 'error') watched.errors.push(message.text())
-  })
-  page.on('pageerror', (error) => watched.errors.push(error.message))
-  page.on('request', (request) => {
-    const url = request.url()
-    if (!url.startsWith(`${origin}/`) && !/^(data|blob):/.test(url)) watched.strays.push(url)
-  })
-  await page.exposeFunction('reportViolation', (violation: string) => watched.violations.push(violation))
-  await page.addInitScript(`document.addEventListener('securitypolicyviolation', (event) => {
-    reportViolation(event.effectiveDirective + ' ' + event.blockedURI)
-  })`)
-  return watched
 }

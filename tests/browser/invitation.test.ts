@@ -31,7 +31,7 @@ describe.each([
 ])('a browser %s', (_how, javaScriptEnabled) => {
   test('accepts an invitation by the keyboard alone, once', async () => {
     const { email, link } = await invite()
-    const { page } = await chromium.open(origin, link.slice(origin.length), { javaScriptEnabled })
+    const page = await chromium.open(origin, link.slice(origin.length), { javaScriptEnabled })
 
     await page.getByRole('heading', { name: 'Choose a new password' }).waitFor()
     await page.keyboard.type(password)

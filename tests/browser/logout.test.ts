@@ -32,7 +32,7 @@ describe.each([
   /** Somebody who has signed in for the application. */
   async function visit() {
     const user = await signUp(service)
-    const { page } = await chromium.open(application.origin, '/', { javaScriptEnabled })
+    const page = await chromium.open(application.origin, '/', { javaScriptEnabled, origins: [origin] })
     await typeAccount(page, user)
     await page.getByRole('button', { name: 'Allow', exact: true }).press('Enter')
     await heading(page, `Hello ${user.email}`)

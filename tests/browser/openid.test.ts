@@ -33,7 +33,7 @@ beforeEach(() => {
   provider.add(person)
 })
 
-const open = () => chromium.open(origin, '/sign-in')
+const open = () => chromium.open(origin, '/sign-in', { strangers: [provider.issuer] })
 
 /** Signs in at the provider, on its own pages, and allows what is asked for. */
 async function allow(page: Page): Promise<void> {
@@ -44,7 +44,7 @@ async function allow(page: Page): Promise<void> {
 }
 
 test('somebody new gets an account, and returns to it', async () => {
-  const { page, violations } = await open()
+  const page = await open()
 
   await page.getByRole('button', { name: 'Continue with Example' }).click()
   await allow(page)
@@ -56,22 +56,20 @@ test('somebody new gets an account, and returns to it', async () => {
   await page.waitForURL(`${origin}/account`)
 
   expect(await page.getByText('You have no password').isVisible()).toBe(true)
-  expect(violations).toEqual([])
 })
 
 test('somebody who does not allow it is told what to do', async () => {
-  const { page, violations } = await open()
+  const page = await open()
 
   await page.getByRole('button', { name: 'Continue with Example' }).click()
   await page.getByRole('link', { name: 'Cancel' }).click()
 
   await page.getByRole('heading', { name: 'Signing in did not work' }).waitFor()
   expect(await page.locator('main p').textContent()).toContain('You did not allow it')
-  expect(violations).toEqual([])
 })
 
 test('it is added to an account, and removed', async () => {
-  const { page, violations } = await chromium.open(origin, '/sign-up')
+  const page = await chromium.open(origin, '/sign-up', { strangers: [provider.issuer] })
   await page.getByLabel('Name').fill('Ada')
   await page.getByLabel('E-mail address').fill(person.email)
   await page.getByLabel('Password').fill(password)
@@ -82,8 +80,7 @@ test('it is added to an account, and removed', async () => {
   await page.getByText('You can sign in with it from now on.').waitFor()
   await page.getByRole('button', { name: 'Remove Example' }).click()
   await page.getByText('You cannot sign in with it any more.').waitFor()
-
-  expect(violations).toEqual([])
+  expect(await page.getByRole('button', { name: 'Remove Example' }).count()).toBe(0)
 })
 
 test('somebody is led on to wherever the provider leads', async () => {
@@ -94,17 +91,18 @@ test('somebody is led on to wherever the provider leads', async () => {
   await once(login, 'listening')
   const location = `http://127.0.0.1:${(login.address() as AddressInfo).port}/login`
   broker.lie = { answers: { '/authorize': (_incoming, outgoing) => void outgoing.writeHead(302, { location }).end() } }
-  const { page, violations } = await chromium.open(brokered.baseUrl, '/sign-in')
+  const page = await chromium.open(brokered.baseUrl, '/sign-in', {
+    strangers: [broker.issuer, new URL(location).origin],
+  })
 
   await page.getByRole('button', { name: 'Continue with Example' }).click()
   await page.waitForURL(location)
 
   expect(await page.getByRole('heading').textContent()).toBe('Another provider')
-  expect(violations).toEqual([])
 })
 
 test('somebody is told that a provider does not answer', async () => {
-  const { page } = await chromium.open(withoutProvider.baseUrl, '/sign-in')
+  const page = await chromium.open(withoutProvider.baseUrl, '/sign-in')
 
   await page.getByRole('button', { name: 'Continue with Example' }).click()
 

@@ -54,7 +54,8 @@ function newPerson(): Person {
   return { id, email: `${randomUUID()}@example.com`, isVerified: true, name: 'Ada Lovelace' }
 }
 
-const open = (options = {}) => chromium.open(origin, '/sign-in', options)
+const origins = ['https://accounts.google.com', 'https://github.com']
+const open = (options = {}) => chromium.open(origin, '/sign-in', { origins, ...options })
 
 test('the service starts, and tells the callback URLs to give to the providers', async () => {
   const service = startProgram([process.execPath, join(root, 'dist/src/main.js')], settings, folder, afterAll)
@@ -71,7 +72,7 @@ describe.each([
   ['GitHub', 'Google'],
 ])('with %s', (provider, other) => {
   test('somebody new gets an account, and returns to it', async () => {
-    const { page, errors, violations } = await open()
+    const page = await open()
 
     await continueWith(page, origin, provider)
     await page.waitForURL(`${origin}/account`)
@@ -82,11 +83,10 @@ describe.each([
     await page.waitForURL(`${origin}/account`)
 
     expect(await page.getByText('You have no password').isVisible()).toBe(true)
-    expect({ errors, violations }).toEqual({ errors: [], violations: [] })
   })
 
   test('somebody whose address is registered, but not confirmed, is not signed in to that account', async () => {
-    const { page } = await open()
+    const page = await open()
     await signUp(page, origin, standIns.person.email ?? '')
     await page.getByRole('button', { name: 'Sign out' }).click()
 
@@ -96,7 +96,7 @@ describe.each([
   })
 
   test('it is added to an account, and removed, but never the last way in', async () => {
-    const { page } = await open()
+    const page = await open()
     await signUp(page, origin, standIns.person.email ?? '')
 
     await page.getByRole('button', { name: `Sign in with ${provider} too` }).click()
@@ -110,7 +110,7 @@ describe.each([
   })
 
   test('it is not added in the session of somebody else', async () => {
-    const [{ page }, { page: victim }] = [await open(), await open()]
+    const [page, victim] = [await open(), await open()]
     await signUp(page, origin, standIns.person.email ?? '')
     await signUp(victim, origin, newPerson().email ?? '')
     await page.getByRole('button', { name: `Sign in with ${provider} too` }).click()
@@ -132,7 +132,7 @@ describe.each([
     ['meets a provider that leads elsewhere', 'redirecting', 'did not answer as it should'],
   ])('somebody who %s is told what to do', async (_what, mood, says) => {
     standIns.mood = mood
-    const { page } = await open()
+    const page = await open()
 
     await continueWith(page, origin, provider)
 
@@ -142,7 +142,7 @@ describe.each([
   test('somebody who has no address there is told what to do', async () => {
     const { email: _, ...person } = standIns.person
     standIns.person = person as Person
-    const { page } = await open()
+    const page = await open()
 
     await continueWith(page, origin, provider)
 
@@ -150,7 +150,7 @@ describe.each([
   })
 
   test('somebody with the same confirmed address as an account signs in to that account', async () => {
-    const { page } = await open()
+    const page = await open()
     await comeAndGo(page, origin, other)
 
     standIns.person = { ...newPerson(), email: standIns.person.email ?? '' }
@@ -162,7 +162,7 @@ describe.each([
   })
 
   test('somebody whose address the provider has not verified is not signed in to its account', async () => {
-    const { page } = await open()
+    const page = await open()
     await comeAndGo(page, origin, other)
 
     standIns.person = { ...newPerson(), email: standIns.person.email ?? '', isVerified: false }
@@ -172,7 +172,7 @@ describe.each([
   })
 
   test('a code that was used is not taken again, in a sign-in of its own', async () => {
-    const { page } = await open()
+    const page = await open()
     const called = page.waitForRequest((request) => request.url().startsWith(`${origin}/api/auth/callback/`))
     await continueWith(page, origin, provider)
     const used = new URL((await called).url()).searchParams.get('code') ?? ''
@@ -190,7 +190,7 @@ describe.each([
   })
 
   test('somebody whose browser runs no script gets an account', async () => {
-    const { page } = await open({ javaScriptEnabled: false })
+    const page = await open({ javaScriptEnabled: false })
 
     await continueWith(page, origin, provider)
 
@@ -199,7 +199,7 @@ describe.each([
   })
 
   test('somebody who does not allow it to be added goes back to their account', async () => {
-    const { page } = await open()
+    const page = await open()
     await signUp(page, origin, standIns.person.email ?? '')
     standIns.mood = 'denied'
 
@@ -216,7 +216,7 @@ describe.each([
     ['a picture on the host itself', { picture: 'http://127.0.0.1:5432/' }],
   ])('somebody with %s is signed in', async (_what, change) => {
     standIns.person = { ...standIns.person, ...change }
-    const { page } = await open()
+    const page = await open()
 
     await continueWith(page, origin, provider)
 
@@ -227,7 +227,7 @@ describe.each([
   })
 
   test('a state of another browser, of another provider, or of before is refused', async () => {
-    const [{ page }, { page: elsewhere }] = [await open(), await open()]
+    const [page, elsewhere] = [await open(), await open()]
     await page.getByRole('button', { name: `Continue with ${provider}` }).click()
     const href = (await page.getByRole('link', { name: 'Continue' }).getAttribute('href')) ?? ''
 

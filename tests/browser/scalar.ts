@@ -1,5 +1,8 @@
 import type { Locator, Page, Request, Response } from 'playwright-core'
 
+/** What a library in Scalar's bundle tries: whether it may compile code. It does without when it may not. */
+export const triesToCompile = 'violation: script-src eval'
+
 /** Opens the form of the reference with which one tries to list users. */
 export async function openUsersRequest(page: Page): Promise<Locator> {
   const sidebar = page.getByRole('navigation')
