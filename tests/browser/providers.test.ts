@@ -54,6 +54,7 @@ function newPerson(): Person {
   return { id, email: `${randomUUID()}@example.com`, isVerified: true, name: 'Ada Lovelace' }
 }
 
+const scripts = [true, false]
 const origins = ['https://accounts.google.com', 'https://github.com']
 const open = (options = {}) => chromium.open(origin, '/sign-in', { origins, ...options })
 
@@ -71,8 +72,8 @@ describe.each([
   ['Google', 'GitHub'],
   ['GitHub', 'Google'],
 ])('with %s', (provider, other) => {
-  test('somebody new gets an account, and returns to it', async () => {
-    const page = await open()
+  test.each(scripts)('somebody new gets an account, and returns to it (scripts: %s)', async (isOn) => {
+    const page = await open({ javaScriptEnabled: isOn })
 
     await continueWith(page, origin, provider)
     await page.waitForURL(`${origin}/account`)
@@ -95,8 +96,8 @@ describe.each([
     expect(await errorOf(page)).toContain('There is an account with this e-mail address already')
   })
 
-  test('it is added to an account, and removed, but never the last way in', async () => {
-    const page = await open()
+  test.each(scripts)('it is added to an account, and removed, never the last way in (scripts: %s)', async (isOn) => {
+    const page = await open({ javaScriptEnabled: isOn })
     await signUp(page, origin, standIns.person.email ?? '')
 
     await page.getByRole('button', { name: `Sign in with ${provider} too` }).click()
@@ -123,8 +124,16 @@ describe.each([
     expect(await errorOf(victim, { isAdding: true })).toContain('Your session has ended meanwhile.')
   })
 
+  test.each(scripts)('somebody who does not allow it is told what to do (scripts: %s)', async (isOn) => {
+    standIns.mood = 'denied'
+    const page = await open({ javaScriptEnabled: isOn })
+
+    await continueWith(page, origin, provider)
+
+    expect(await errorOf(page)).toContain('You did not allow it')
+  })
+
   test.each<[string, Mood, string]>([
-    ['does not allow it', 'denied', 'You did not allow it'],
     ['meets a provider that is down', 'down', 'did not answer as it should'],
     ['meets a provider that takes a minute', 'slow', 'did not answer as it should'],
     ['meets a provider that answers garbage', 'garbage', 'did not answer as it should'],
@@ -189,17 +198,8 @@ describe.each([
     expect(await errorOf(page)).toContain('did not answer as it should')
   })
 
-  test('somebody whose browser runs no script gets an account', async () => {
-    const page = await open({ javaScriptEnabled: false })
-
-    await continueWith(page, origin, provider)
-
-    await page.waitForURL(`${origin}/account`)
-    expect(await page.getByText(standIns.person.email ?? '').isVisible()).toBe(true)
-  })
-
-  test('somebody who does not allow it to be added goes back to their account', async () => {
-    const page = await open()
+  test.each(scripts)('somebody who does not allow it to be added is told, too (scripts: %s)', async (isOn) => {
+    const page = await open({ javaScriptEnabled: isOn })
     await signUp(page, origin, standIns.person.email ?? '')
     standIns.mood = 'denied'
 
