@@ -3,12 +3,13 @@ import { describe, expect, test } from 'vitest'
 import { authConfig } from '../../auth.config.ts'
 import { oauthScopes } from '../../src/auth/oauth/scopes.ts'
 import { problemTypes } from '../../src/http/problem.ts'
-import { createDoors } from '../support/doors.ts'
 import { type SignedIn, startService, startServiceForFile } from '../support/harness.ts'
 import { mailedToken } from '../support/mails.ts'
 import { providerEnv } from '../support/provider-env.ts'
 import { beginSignIn, createRelyingParty, redirectUri, registerClient, tokensFor } from '../support/relying-party.ts'
 import { startChromium } from './chromium.ts'
+import { askForPassword, failChange, failEmail, failSignIn, leave, openDeletion, seeActing } from './page-steps.ts'
+import { actAs, createUsual } from './people.ts'
 import type { Allowance } from './watch.ts'
 
 // Without an admin `/setup` is open, and without one nobody registers applications.
@@ -28,7 +29,8 @@ await service.request('/api/auth/send-verification-email', {
 const email = `${'x'.repeat(64)}@${'x'.repeat(63)}.${'x'.repeat(63)}.example.com`
 const longwinded = await service.signIn(await service.createUser({ email, name: 'x'.repeat(200) }))
 const bob = await service.createSignedIn()
-const usual = await createUsual()
+const acting = await actAs(service, ada)
+const usual = await createUsual(service)
 const link = fresh.logLines().find((line) => line.includes('/setup?token='))
 const setup = `/setup?token=${/token=([\w-]+)/.exec(link ?? '')?.[1]}`
 
@@ -38,57 +40,10 @@ const greedy = await createRelyingParty(service, await registerClient(service, {
 await tokensFor(service, modest, bob)
 await tokensFor(service, greedy, bob, oauthScopes.join(' '))
 
-/** Somebody with a password and a provider, signed in on two devices, whom an admin looks at. */
-async function createUsual(): Promise<SignedIn> {
-  const { createMember } = await createDoors(service)
-  const member = await createMember()
-  const [admin, elsewhere] = [await service.createUser({ role: 'admin' }), await service.signIn(member)]
-  const [user_id, updated_at] = [member.id, new Date()]
-  await service.db
-    .insertInto('account')
-    .values({ id: `github-${user_id}`, account_id: '1', provider_id: 'github', user_id, updated_at })
-    .execute()
-  const device = {
-    ip_address: '203.0.113.7',
-    user_agent: 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36',
-  }
-  await service.db.updateTable('session').set(device).where('user_id', '=', user_id).execute()
-  await service.db
-    .insertInto('session')
-    .values({
-      id: `impersonated-${user_id}`,
-      token: `impersonated-${user_id}`,
-      user_id,
-      impersonated_by: admin.id,
-      updated_at,
-      expires_at: new Date(Date.now() + 3_600_000),
-      not_after: new Date(Date.now() + 3_600_000),
-    })
-    .execute()
-  return elsewhere
-}
-
-/** Fills in a form of the account page so that it comes back with an error. */
-async function failEmail(page: Page): Promise<void> {
-  await page.getByLabel('New e-mail address').fill('new@example.com')
-  await page.getByLabel('Your password').first().fill('wrong')
-  await page.getByRole('button', { name: 'Change the address' }).click()
-  await page.locator('.error').first().waitFor()
-}
-
-async function openDeletion(page: Page): Promise<void> {
-  await page.locator('summary').last().click()
-}
-
 /** Where an application sends people. */
 async function requestOf(party: typeof modest, scope?: string): Promise<string> {
   const { url } = await beginSignIn(party, scope)
   return `${url.pathname}${url.search}`
-}
-
-async function askForPassword(page: Page): Promise<void> {
-  await page.getByRole('button', { name: 'Confirm the address' }).click()
-  await page.getByLabel('Password').waitFor()
 }
 
 /** Gives a password when the address is confirmed already. */
@@ -114,17 +69,11 @@ interface Subject {
   allowance?: Allowance
 }
 
-/** Leads on to an application that has nothing to show, so that the browser stays where it is. */
-async function leave(page: Page): Promise<void> {
-  await page.route(`${redirectUri}?*`, (route) => route.fulfill({ status: 204 }))
-  const onward = page.waitForRequest(`${redirectUri}?*`)
-  await page.getByRole('button', { name: 'Do not allow' }).click()
-  await onward
-}
-
+const change = '/verify-email?change=x&email=new@example.com'
 const pages: Record<string, Subject> = {
   'sign-in': { path: '/sign-in', heading: 'Sign in' },
   'sign-in-ended': { path: '/sign-in?notice=session-ended', heading: 'Sign in' },
+  'sign-in-error': { path: '/sign-in', heading: 'Sign in', reach: failSignIn },
   'sign-up': { path: '/sign-up', heading: 'Create an account' },
   'forgot-password': { path: '/forgot-password', heading: 'Reset your password' },
   'forgot-password-sent': { path: '/forgot-password/sent', heading: 'Look into your mail' },
@@ -146,12 +95,16 @@ const pages: Record<string, Subject> = {
   },
   'verify-email-again': { path: '/verify-email', heading: 'Confirm your address' },
   'verify-email-sent': { path: '/verify-email?sent', heading: 'Look into your mail' },
+  'verify-email-change': { path: change, heading: 'Confirm your address' },
+  'verify-email-change-failed': { path: change, as: ada, heading: 'Confirm your address', reach: failChange },
   account: { path: '/account', as: ada, heading: 'Your account' },
   'account-usual': { path: '/account', as: usual, heading: 'Your account' },
   'account-error': { path: '/account', as: usual, heading: 'Your account', reach: failEmail },
   'account-deletion': { path: '/account', as: usual, heading: 'Your account', reach: openDeletion },
+  'account-acting': { path: '/account', as: acting, heading: 'Your account', reach: seeActing },
   'account-applications': { path: '/account', as: bob, heading: 'Your account' },
   setup: { path: setup, origin: fresh.baseUrl, heading: 'Make the first administrator' },
+  'setup-used': { path: '/setup?token=used', origin: fresh.baseUrl, heading: 'Make the first administrator' },
   'setup-closed': { path: '/setup', origin: fresh.baseUrl, heading: 'Make the first administrator' },
   'sign-out': { path: '/sign-out', as: bob, heading: 'Sign out?' },
   'sign-out-long': { path: '/sign-out', as: longwinded, heading: 'Sign out?' },
@@ -162,6 +115,7 @@ const pages: Record<string, Subject> = {
   'not-found': { path: '/nothing', heading: 'Not found', allowance: { faults: ['status of 404'] } },
   'sign-in-application': { path: await requestOf(modest), heading: 'Sign in' },
   consent: { path: await requestOf(modest), as: ada, heading: 'Allow Weather?' },
+  'consent-acting': { path: await requestOf(modest), as: acting, heading: 'Allow Weather?', reach: seeActing },
   'consent-long': { path: await requestOf(modest), as: longwinded, heading: 'Allow Weather?' },
   'consent-all': {
     path: await requestOf(greedy, oauthScopes.join(' ')),
