@@ -10,7 +10,7 @@ export interface Recipient {
   email: string
 }
 
-export interface Letter {
+interface Letter extends Pick<Message, 'isCapped' | 'asker'> {
   to: Recipient
   subject: string
   /** What comes before the link. */
@@ -19,22 +19,20 @@ export interface Letter {
   action?: { label: string; url: string }
   /** What comes after it: how long it works, and what to do if it was somebody else. */
   closing: string
-  /** `none` unless a stranger can have it sent to an address of which they know no more. */
-  cap?: Message['cap']
 }
 
 /** A mail in two forms with the same words: as text, and as HTML that loads nothing. */
-export function compose(brand: Brand, { to, cap = 'none', ...letter }: Letter): Message {
-  const { subject, text, action, closing } = letter
+export function compose(brand: Brand, { to, ...letter }: Letter): Message {
+  const { subject, text, action, closing, ...capped } = letter
   const lines = ['Hello,', text, ...(action ? [`${action.label}:\n${action.url}`] : []), closing, brand.name]
   const html = `<!doctype html>${renderToString(<Html brand={brand} letter={letter} />)}`
-  return { to: to.email, subject, text: `${lines.join('\n\n')}\n`, html, cap }
+  return { to: to.email, subject, text: `${lines.join('\n\n')}\n`, html, ...capped }
 }
 
 const font = 'font-family: system-ui, -apple-system, "Segoe UI", sans-serif; font-size: 16px; line-height: 1.5'
 
 // Programs that show mail know no style sheets, so each element has its own style.
-function Html({ brand, letter }: { brand: Brand; letter: Omit<Letter, 'to' | 'cap'> }) {
+function Html({ brand, letter }: { brand: Brand; letter: Omit<Letter, 'to'> }) {
   const { subject, text, action, closing } = letter
   const button = `display: inline-block; padding: 12px 24px; border-radius: 8px; background: ${brand.color.light}; color: #ffffff; font-weight: 600; text-decoration: none`
   return (

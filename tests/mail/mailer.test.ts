@@ -33,7 +33,7 @@ test.each<[string, Message, string | undefined]>([
   ['alreadySignedUp', messages.alreadySignedUp(ada), '/sign-in'],
   ['reset', messages.reset(ada, 'https://auth.example.com/r?token=x'), '/r?token=x'],
   ['invitation', messages.invitation(ada, 'https://auth.example.com/i?token=x'), '/i?token=x'],
-  ['emailChange', messages.emailChange(ada, 'https://auth.example.com/c?a=1&b=2'), '/c?a=1&b=2'],
+  ['emailChange', messages.emailChange(ada, 'https://auth.example.com/c?a=1&b=2', 'user-1'), '/c?a=1&b=2'],
   ['emailChangeAsked', messages.emailChangeAsked(ada, 'new@example.com'), undefined],
   ['emailChanged', messages.emailChanged(ada.email, 'new@example.com')[0], undefined],
   ['passwordChanged', messages.passwordChanged(ada), '/account'],

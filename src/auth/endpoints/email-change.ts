@@ -58,7 +58,7 @@ export function emailChange({ guard, mailer, send, messages, baseUrl }: Dependen
           expiresAt,
         })
         const query = new URLSearchParams({ change: token, email: newEmail })
-        await send(messages.emailChange({ email: newEmail }, `${baseUrl}/verify-email?${query.toString()}`))
+        await send(messages.emailChange({ email: newEmail }, `${baseUrl}/verify-email?${query.toString()}`, user.id))
       }
       await send(messages.emailChangeAsked(user, newEmail))
       return json({ status: true })

@@ -10,13 +10,11 @@ import { noteUnconfirmed } from './unconfirmed-browser.ts'
 export type SendAfterCommit = (message: Message) => Promise<void>
 
 export function createSendAfterCommit(mailer: Mailer): SendAfterCommit {
-  return (message) => {
-    const asker = message.cap === 'asker' ? getCurrentAuthEndpointContext().context.session?.user.id : undefined
-    return queueAfterTransactionHook(() => {
-      mailer.send({ ...message, asker })
+  return (message) =>
+    queueAfterTransactionHook(() => {
+      mailer.send(message)
       return Promise.resolve()
     })
-  }
 }
 
 /** @throws APIError `MAIL_NOT_CONFIGURED` where mail reaches nobody */
