@@ -6,7 +6,7 @@ import type { Claims } from '../jwt.ts'
 import type { Scope } from '../permissions.ts'
 import type { Principal } from '../principal.ts'
 import type { Roles } from '../roles.ts'
-import { type ClientRow, type DelegationRow, findDelegation, findMachine } from './oauth.queries.ts'
+import { type ClientRow, type DelegationRow, findDelegation, findMachine } from './delegation.queries.ts'
 import { apiScopesOf } from './scopes.ts'
 
 /**
