@@ -1,5 +1,5 @@
 import type { BetterAuthOptions } from 'better-auth'
-import { APIError } from 'better-auth/api'
+import { APIError, type getSessionFromCtx } from 'better-auth/api'
 import type { z } from 'zod'
 
 /** An endpoint of Better-Auth, as its dispatcher calls it. */
@@ -27,6 +27,17 @@ export function wrapEndpoint<E>(
   const original = endpoint as unknown as Endpoint
   const wrapped = (context: EndpointContext) => run((given) => original(given), context)
   return Object.assign(wrapped, endpoint)
+}
+
+/** The context of a call, as middleware of Better-Auth has it. */
+export type MiddlewareContext = Parameters<typeof getSessionFromCtx>[0]
+
+/**
+ * The session token in the cookie of a call, if one is that we signed. Read as the endpoints do: another parser of cookies
+ * can be made to see another session than they.
+ */
+export function sessionTokenOf({ context, getSignedCookie }: MiddlewareContext) {
+  return getSignedCookie(context.authCookies.sessionToken.name, context.secret)
 }
 
 /** What Better-Auth itself answers to who has no session. */

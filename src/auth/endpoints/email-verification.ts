@@ -24,8 +24,8 @@ const Claims = z.object({ email: z.email(), updateTo: z.undefined().optional() }
 /**
  * Confirms an address by a mailed link, in place of Better-Auth's own, which a program that only opens the link could do.
  * The link shows who reads the mail, and not who made the account: anybody may have typed the address. So it is the
- * account of whoever confirms only in a browser that has shown it, in a session of the user, or with a password. Where that is not the one
- * that the account has, it replaces it and every other way to sign in.
+ * account of whoever confirms only in a browser that has shown it, in a session of the user, or with a password. Where
+ * that is not the one that the account has, it replaces it and every other way to sign in.
  */
 export function emailVerification({ db, send, messages }: Dependencies) {
   const verifyEmail = createAuthEndpoint(

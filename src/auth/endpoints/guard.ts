@@ -2,7 +2,7 @@ import { createAuthMiddleware } from 'better-auth/api'
 import type { Db } from '../../db/database.ts'
 import { inAuthTransaction } from '../auth-transaction.ts'
 import { type AuthorityRow, findAuthorityByToken, lockAuthority } from '../authority.queries.ts'
-import { type Endpoint, type EndpointContext, refused, unauthorized } from '../endpoint.ts'
+import { type Endpoint, type EndpointContext, refused, sessionTokenOf, unauthorized } from '../endpoint.ts'
 
 /** What a rule is asked about: one call of one of Better-Auth's endpoints, within its transaction. */
 export interface EndpointCall {
@@ -76,10 +76,7 @@ export async function actorOf(db: Db, context: EndpointContext): Promise<Authori
   return token ? findAuthorityByToken(db, token) : undefined
 }
 
-// As the endpoint itself will read it. Another parser of cookies can be made to see another session than this one.
-const presentedToken = createAuthMiddleware(({ context, getSignedCookie }) =>
-  getSignedCookie(context.authCookies.sessionToken.name, context.secret),
-)
+const presentedToken = createAuthMiddleware((ctx) => sessionTokenOf(ctx))
 
 /** Refuses whoever acts as somebody else: that is for looking, not for taking an account over. */
 export const notImpersonating: Rule = ({ actor }) => {

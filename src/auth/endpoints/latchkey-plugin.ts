@@ -62,6 +62,7 @@ interface LatchkeyDependencies {
 /** What this service changes in Better-Auth's own endpoints. An endpoint here replaces the one of the same name there. */
 export function latchkeyPlugin(dependencies: LatchkeyDependencies) {
   const { db, guard, sessionCookies, mailer, send, messages, providers, log } = dependencies
+  const signUp = hashAhead(signUpEmail())
   return {
     id: 'latchkey',
     init({ socialProviders }) {
@@ -75,11 +76,11 @@ export function latchkeyPlugin(dependencies: LatchkeyDependencies) {
         rules: [notImpersonating, endsOtherSessions],
         prepare: checksOwn('currentPassword'),
       }),
-      resetPassword: preparePasswordReset(db, resetPassword),
+      resetPassword: preparePasswordReset(guard(resetPassword, { changesAuthority: true })),
       checkPasswordReset,
       requestPasswordReset: evenly(requestPasswordReset),
       // Without mail a sign-up says itself that an address is taken.
-      signUpEmail: mailer.isReal ? evenly(hashAhead(signUpEmail())) : hashAhead(signUpEmail()),
+      signUpEmail: mailer.isReal ? evenly(signUp) : signUp,
       deleteUser: guard(deleteUser, { rules: [notImpersonating, asksForPassword], prepare: checksOwn('password') }),
       revokeSessions: guard(revokeSessions, { rules: [notImpersonating, endsTokens] }),
       revokeOtherSessions: guard(revokeOtherSessions, { rules: [notImpersonating, endsTokens] }),

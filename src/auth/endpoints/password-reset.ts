@@ -1,9 +1,6 @@
 import type { AuthContext } from '@better-auth/core'
 import { createAuthEndpoint } from 'better-auth/api'
 import { z } from 'zod'
-import type { Db } from '../../db/database.ts'
-import { inAuthTransaction } from '../auth-transaction.ts'
-import { lockAuthority } from '../authority.queries.ts'
 import { type EndpointContext, refused, wrapEndpoint } from '../endpoint.ts'
 import { documented } from './documented.ts'
 import { hashFor } from './hash-ahead.ts'
@@ -25,19 +22,16 @@ export const checkPasswordReset = createAuthEndpoint(
 )
 
 /**
- * Better-Auth's endpoint to reset a password, in one transaction that queues with every other change of authority before
- * it uses the link up, and in which nothing is hashed: that takes too long to be done while others wait.
+ * An endpoint that resets a password in a transaction: the password is hashed before it, as that takes too long to be done
+ * while others wait.
  */
-export function preparePasswordReset<E>(db: Db, endpoint: E): E {
+export function preparePasswordReset<E>(endpoint: E): E {
   return wrapEndpoint(endpoint, async (call, given) => {
     const { context, token, newPassword } = asked(given)
     // In a transaction or not at all: Better-Auth lets one at a time use a link up, and who waits may hold the connection.
     if (!(await isGood(context, token))) throw refused('INVALID_TOKEN', 'Invalid token', 'BAD_REQUEST')
     await hashFor(given, newPassword)
-    return inAuthTransaction(db, context.options, async (trx) => {
-      await lockAuthority(trx)
-      return call(given)
-    })
+    return call(given)
   })
 }
 

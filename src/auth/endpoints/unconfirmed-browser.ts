@@ -2,9 +2,7 @@ import { BASE_ERROR_CODES } from '@better-auth/core/error'
 import { generateId } from '@better-auth/core/utils/id'
 import { APIError, createAuthMiddleware, getSessionFromCtx, isAPIError } from 'better-auth/api'
 import { symmetricDecrypt, symmetricEncrypt } from 'better-auth/crypto'
-import { wrapEndpoint } from '../endpoint.ts'
-
-type Context = Parameters<typeof getSessionFromCtx>[0]
+import { type MiddlewareContext as Context, wrapEndpoint } from '../endpoint.ts'
 
 const browserMs = 24 * 3_600_000
 
