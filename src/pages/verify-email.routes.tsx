@@ -33,7 +33,7 @@ export function verifyEmailRoutes({ brand, call, ownForm, providers }: PageDepen
       const answer = await call(c, 'POST', '/api/auth/verify-email', { token, password, callbackURL: next })
       const props = { brand, hidden: { token, next } }
       const state = explain(answer, ['password'])
-      switch (outcomeOf(answer, password !== undefined)) {
+      switch (outcomeOf(answer, state, password !== undefined)) {
         case 'confirmed':
           return leadTo(c, brand, onwardTo(next))
         case 'confirmed before':
@@ -86,11 +86,11 @@ type Outcome =
   | 'link of no use'
 
 /** What has become of the wish to confirm an address, with a password or by a click. */
-function outcomeOf(answer: Answer, withPassword: boolean): Outcome {
+function outcomeOf(answer: Answer, { errors }: FormState, withPassword: boolean): Outcome {
   if (answer.isOk) return 'confirmed'
   if (answer.code === 'EMAIL_ALREADY_VERIFIED') return 'confirmed before'
   if (answer.code === 'PASSWORD_NEEDED') return 'password needed'
-  if (withPassword && (mayWorkYet(answer) || explain(answer, ['password']).errors)) return 'password again'
+  if (withPassword && (mayWorkYet(answer) || errors)) return 'password again'
   return mayWorkYet(answer) ? 'click again' : 'link of no use'
 }
 
