@@ -211,7 +211,7 @@ describe.each([
 
   test.each<[string, Partial<Person>]>([
     ['no name', { name: '' }],
-    ['a name of a megabyte', { name: 'x'.repeat(200_000) }],
+    ['a name of 200,000 characters', { name: 'x'.repeat(200_000) }],
     ['a name with NUL and a line feed', { name: 'Ada\u0000\nLovelace' }],
     ['a picture on the host itself', { picture: 'http://127.0.0.1:5432/' }],
   ])('somebody with %s is signed in', async (_what, change) => {

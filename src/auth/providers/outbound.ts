@@ -7,30 +7,39 @@ const maxBytes = 1_024 * 1_024
 /** What is answered here, by its address: the service cannot be sure to reach itself. */
 type Own = Readonly<Record<string, () => Promise<unknown>>>
 
-const limited = new AsyncLocalStorage<Own>()
+interface Limits {
+  own: Own
+  /** When the first request was made, on the clock of `performance`. */
+  since?: number
+}
+
+const limited = new AsyncLocalStorage<Limits>()
 let isInstalled = false
 
 /**
- * Runs `work`, whose requests by `fetch` take five seconds and one megabyte at most, follow no redirection, and leave
- * this machine by https only: those of Better-Auth to identity providers, who may be slow, lie, or lead elsewhere. It has
- * no setting for it.
+ * Runs `work`, whose requests by `fetch` take five seconds together and one megabyte each at most, follow no redirection,
+ * and leave this machine by https only: those of Better-Auth to identity providers, who may be slow, lie, or lead
+ * elsewhere. It has no setting for it.
  */
 export function limitOutbound<T>(work: () => Promise<T>, own: Own = {}): Promise<T> {
   if (!isInstalled) {
     isInstalled = true
     const original = globalThis.fetch
     globalThis.fetch = async (input, init) => {
-      const answers = limited.getStore()
-      if (!answers) return original(input, init)
-      const answer = answers[input instanceof Request ? input.url : String(input)]
-      return answer ? Response.json(await answer()) : limitedFetch(original, input, init)
+      const limits = limited.getStore()
+      if (!limits) return original(input, init)
+      const answer = limits.own[input instanceof Request ? input.url : String(input)]
+      if (answer) return Response.json(await answer())
+      limits.since ??= performance.now()
+      return limitedFetch(original, limits.since + timeoutMs - performance.now(), input, init)
     }
   }
-  return limited.run(own, work)
+  return limited.run({ own }, work)
 }
 
 async function limitedFetch(
   original: typeof fetch,
+  leftMs: number,
   input: Parameters<typeof fetch>[0],
   init: RequestInit = {},
 ): Promise<Response> {
@@ -40,7 +49,7 @@ async function limitedFetch(
   const expire = () => deadline.abort(new DOMException('The operation was aborted due to timeout', 'TimeoutError'))
   const giveUp = () => deadline.abort(init.signal?.reason)
   // Held by the timer: `AbortSignal.timeout` and `AbortSignal.any` are forgotten with the garbage, and never fire then.
-  const timer = setTimeout(expire, timeoutMs)
+  const timer = setTimeout(expire, leftMs)
   init.signal?.addEventListener('abort', giveUp)
   if (init.signal?.aborted) giveUp()
   try {

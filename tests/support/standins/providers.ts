@@ -4,8 +4,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { type CryptoKey, exportJWK, generateKeyPair } from 'jose'
+import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose'
 import type { Certificate } from './certificates.ts'
+import { halfHash } from './half-hash.ts'
 
 /** The names of Google and GitHub that the service and the browser ask for. */
 export const providerNames = [
@@ -35,6 +36,8 @@ export interface StandIns {
   mood: Mood
   /** What was asked, by host and path. */
   asked: string[]
+  /** What Google's ID tokens state otherwise; what is undefined is left out. */
+  claims: Record<string, unknown>
   /** Signs what Google publishes a key for, as `standin`. */
   googleKey: CryptoKey
   close: () => Promise<void>
@@ -44,6 +47,7 @@ interface Grant {
   clientId: string
   redirectUri: string
   challenge: string
+  nonce: string | undefined
   person: Person
 }
 
@@ -53,13 +57,22 @@ export async function startStandIns({ key, cert }: Certificate): Promise<StandIn
   const people = new Map<string, Person>()
   const { privateKey: googleKey, publicKey } = await generateKeyPair('RS256')
   const certs = { keys: [{ ...(await exportJWK(publicKey)), alg: 'RS256', use: 'sig', kid: 'standin' }] }
-  const state: StandIns = { port: 0, person: { id: '1' }, mood: 'good', asked: [], googleKey, close: async () => {} }
+  const state: StandIns = {
+    port: 0,
+    person: { id: '1' },
+    mood: 'good',
+    asked: [],
+    claims: {},
+    googleKey,
+    close: async () => {},
+  }
 
   function authorize(url: URL, outgoing: ServerResponse): void {
     const {
       client_id = '',
       redirect_uri = '',
       code_challenge = '',
+      nonce,
       state: kept = '',
     } = Object.fromEntries(url.searchParams)
     const back = new URL(redirect_uri)
@@ -71,6 +84,7 @@ export async function startStandIns({ key, cert }: Certificate): Promise<StandIn
         clientId: client_id,
         redirectUri: redirect_uri,
         challenge: code_challenge,
+        nonce,
         person: state.person,
       })
       back.searchParams.set('code', code)
@@ -93,7 +107,9 @@ export async function startStandIns({ key, cert }: Certificate): Promise<StandIn
     if (!isGood || !given['client_secret']) return answer(400, { error: 'invalid_grant' })
     const access = randomUUID()
     people.set(access, grant.person)
-    answer(200, { access_token: access, token_type: 'bearer', expires_in: 3_600, id_token: idToken(grant) })
+    const claims = { ...claimsOf(grant), at_hash: halfHash(access), ...state.claims }
+    const id_token = await new SignJWT(claims).setProtectedHeader({ alg: 'RS256', kid: 'standin' }).sign(googleKey)
+    answer(200, { access_token: access, token_type: 'bearer', expires_in: 3_600, id_token })
   }
 
   const server = createServer({ key, cert }, (incoming, outgoing) => {
@@ -135,10 +151,10 @@ export async function startStandIns({ key, cert }: Certificate): Promise<StandIn
   return state
 }
 
-/** What Google tells of a person. Its signature is not checked: it comes from Google itself, over TLS. */
-function idToken({ clientId, person }: Grant): string {
+/** What Google tells of a person. */
+function claimsOf({ clientId, nonce, person }: Grant) {
   const now = Math.floor(Date.now() / 1_000)
-  const claims = {
+  return {
     iss: 'https://accounts.google.com',
     aud: clientId,
     sub: person.id,
@@ -148,9 +164,8 @@ function idToken({ clientId, person }: Grant): string {
     picture: person.picture,
     email: person.email,
     email_verified: person.isVerified,
+    nonce,
   }
-  const segment = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
-  return `${segment({ alg: 'RS256', kid: 'standin', typ: 'JWT' })}.${segment(claims)}.${Buffer.from('unchecked').toString('base64url')}`
 }
 
 function gitHubUser({ id, name, picture }: Person) {
