@@ -1,15 +1,20 @@
-import { randomUUID } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { randomInt, randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
+import { request as httpsRequest } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { pathToFileURL } from 'node:url'
 import { base64url, type CryptoKey, generateKeyPair, SignJWT } from 'jose'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { createTestDatabase, secret } from '../support/harness.ts'
 import { startMailServer } from '../support/mail-server.ts'
 import { providerEnv } from '../support/provider-env.ts'
 import { buildService, startProgram } from '../support/service-process.ts'
 import { makeCertificate } from '../support/standins/certificates.ts'
+import { halfHash } from '../support/standins/half-hash.ts'
 import { providerNames, startStandIns } from '../support/standins/providers.ts'
 import { freePort } from '../support/throwaway-postgres.ts'
 import { newUser } from '../support/visitor.ts'
@@ -45,6 +50,11 @@ test('the service starts', async () => {
   const service = startProgram([process.execPath, join(root, 'dist/src/main.js')], settings, folder, afterAll)
 
   expect(await service.ready()).toBe(origin)
+})
+
+beforeEach(() => {
+  standIns.claims = {}
+  standIns.person = { id: String(randomInt(1e9)), email: `${randomUUID()}@example.com`, isVerified: true }
 })
 
 const now = () => Math.floor(Date.now() / 1_000)
@@ -138,4 +148,81 @@ describe('X-05 an ID token that a client brings', () => {
   test('adds nothing to an account in a session of nobody', async () => {
     expect((await signInWith(await signed(claims()), '/link-social')).status).toBe(401)
   })
+})
+
+/** Opens a page of a stand-in, which is found here by no name. */
+async function read(url: URL): Promise<string> {
+  const { hostname: servername, pathname, search } = url
+  const outgoing = httpsRequest({
+    host: '127.0.0.1',
+    port: standIns.port,
+    servername,
+    path: `${pathname}${search}`,
+    headers: { host: servername },
+    ca: readFileSync(certificate.authority),
+    agent: false,
+  }).end()
+  const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage]
+  return text(incoming)
+}
+
+/** Signs in at a provider, and comes back: where that leads, and with which cookies. */
+async function visit(provider: string) {
+  const begun = await post('/sign-in/social', { provider, callbackURL: '/account' })
+  const { url } = (await begun.json()) as { url: string }
+  const [, back = ''] = /href="([^"]+)"/.exec(await read(new URL(url))) ?? []
+  const cookie = begun.headers.getSetCookie().map((value) => value.split(';')[0])
+  const response = await fetch(back.replaceAll('&amp;', '&'), {
+    redirect: 'manual',
+    headers: { cookie: cookie.join('; ') },
+  })
+  return { at: response.headers.get('location') ?? '', cookies: response.headers.getSetCookie().join() }
+}
+
+describe('X-04 an ID token that Google hands over', () => {
+  test('is taken when it is the answer to this sign-in', async () => {
+    const { at, cookies } = await visit('google')
+
+    expect(at).toBe('/account')
+    expect(cookies).toContain('session_token=')
+  })
+
+  test.each<[string, Record<string, unknown>]>([
+    ['without a nonce', { nonce: undefined }],
+    ['with another nonce', { nonce: 'another' }],
+    ['for another access token', { at_hash: halfHash('another') }],
+    ['of another issuer', { iss: 'https://accounts.google.com.evil.example' }],
+    ['for another client', { aud: 'another-client' }],
+    ['for others too', { aud: [providerEnv.GOOGLE_CLIENT_ID, 'another-client'] }],
+    ['without an end', { exp: undefined }],
+    ['that has ended', { exp: now() - 60 }],
+    ['of two hours ago', { iat: now() - 7_200, exp: now() + 7_200 }],
+    ['without a subject', { sub: undefined }],
+    ['with a blank subject', { sub: ' ' }],
+  ])('is refused %s', async (_what, change) => {
+    standIns.claims = change
+
+    const { at, cookies } = await visit('google')
+
+    expect(at).toMatch(/^\/error\?error=unable_to_get_user_info/)
+    expect(cookies).not.toContain('session_token=')
+  })
+
+  test('is checked with keys that are asked for once', async () => {
+    await visit('google')
+    standIns.asked.length = 0
+
+    expect((await visit('google')).at).toBe('/account')
+
+    expect(standIns.asked).toEqual(['accounts.google.com/o/oauth2/v2/auth', 'oauth2.googleapis.com/token'])
+  })
+})
+
+test.each(['google', 'github'])('X-14 a name of a megabyte at %s signs nobody in', async (provider) => {
+  standIns.person.name = 'x'.repeat(1_048_576)
+
+  const { at, cookies } = await visit(provider)
+
+  expect(at).toMatch(/^\/error\?error=/)
+  expect(cookies).not.toContain('session_token=')
 })

@@ -1,8 +1,9 @@
-import { createHash, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import type { RequestListener } from 'node:http'
 import { base64url, generateKeyPair, SignJWT } from 'jose'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { startServiceForFile } from '../support/harness.ts'
+import { halfHash } from '../support/standins/half-hash.ts'
 import {
   accessToken,
   clientId,
@@ -66,7 +67,6 @@ const { privateKey: otherKey } = await generateKeyPair('RS256')
 const byAnother = (claims: Claims) => new SignJWT(claims).setProtectedHeader({ alg: 'RS256', kid: 'a' }).sign(otherKey)
 const withSecret = (claims: Claims) =>
   new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).sign(new TextEncoder().encode(clientSecret))
-const halfHash = (text: string) => base64url.encode(createHash('sha256').update(text).digest().subarray(0, 16))
 
 // By the names of the modules of the conformance suite for a client with the code flow.
 describe('OIDCCClientBasic', () => {

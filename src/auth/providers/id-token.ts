@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { OAuthProvider } from '@better-auth/core/oauth2'
-import { decodeJwt, decodeProtectedHeader } from 'jose'
+import { type OAuthProvider, verifyProviderIdToken } from '@better-auth/core/oauth2'
+import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader } from 'jose'
 
 const maxSubjectChars = 255
 
@@ -12,6 +12,34 @@ export function demandClaims({ idToken }: OAuthProvider): void {
   if (!idToken || 'verify' in idToken) return
   const { audience, verifyClaims } = idToken
   idToken.verifyClaims = (claims) => isComplete(claims, audience) && (verifyClaims?.(claims) ?? true)
+}
+
+// Remembered for ten minutes: Better-Auth would ask for them at every sign-in.
+const googleKeys = createRemoteJWKSet(new URL('https://www.googleapis.com/oauth2/v3/certs'))
+
+/**
+ * Checks the ID token of Google wherever it comes from, and binds it to the sign-in for which it was asked. One that Google
+ * itself hands over Better-Auth would take without a look: for whom it is, until when, and whether it was ours to ask for.
+ * @see OpenID Connect Core 1.0 section 3.1.3.7
+ */
+export function bindIdToken(provider: OAuthProvider): void {
+  const { id, idToken: rules, createAuthorizationURL, getUserInfo } = provider
+  if (id !== 'google' || !rules || 'verify' in rules) return
+  rules.jwks = googleKeys
+  provider.requiresIdTokenNonce = true
+  provider.createAuthorizationURL = async (data) => {
+    const url = await createAuthorizationURL(data)
+    url.searchParams.set('nonce', data.idTokenNonce ?? '')
+    return url
+  }
+  provider.getUserInfo = async (tokens) => {
+    const { idToken, accessToken, expectedIdTokenNonce: nonce } = tokens
+    const found = await getUserInfo(tokens)
+    // Only who comes back has a nonce, and must have one. What is on file from a sign-in has ended long since.
+    if (!found || !idToken || nonce === undefined) return found
+    const isOurs = await verifyProviderIdToken(provider, idToken, nonce)
+    return isOurs && isIssuedWith(idToken, accessToken, found.data) ? found : null
+  }
 }
 
 function isComplete({ sub, iat, exp, aud, azp }: Record<string, unknown>, audience: string | string[]): boolean {
