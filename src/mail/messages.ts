@@ -23,14 +23,14 @@ export function createMessages(brand: Brand, baseUrl: string) {
           'The link works for one hour. Open it in the browser in which you signed up: elsewhere you are asked for the password, and a new one replaces every other way to sign in. If you did not sign up, ignore this message.',
       }),
 
-    /** Tells the owner of an account that somebody tried to make another with its address. */
-    alreadySignedUp: (to: Recipient): Message =>
+    /** Tells the owner of an account that somebody tried to make another with its address; `url` is where they sign in. */
+    alreadySignedUp: (to: Recipient, url: string): Message =>
       compose(brand, {
         to,
         isCapped: true,
         subject: 'You have an account already',
         text: 'somebody, probably you, tried to sign up with this address. It has an account already: sign in to it. If you do not know its password, ask for a new one there.',
-        action: { label: 'Sign in', url: `${baseUrl}/sign-in` },
+        action: { label: 'Sign in', url },
         closing: notYou,
       }),
 

@@ -34,19 +34,16 @@ export function signUpRoutes(dependencies: PageDependencies) {
       // Better-Auth tells the first fault only.
       const errors = faultsOf({ name, email, password })
       if (Object.keys(errors).length > 0) return retry({ errors })
-      const answer = await call(c, 'POST', '/api/auth/sign-up/email', {
-        name,
-        email,
-        password,
-        oauth_query,
-        callbackURL: mailedOnward(next, oauth_query),
-      })
+      const callbackURL = mailedOnward(next, oauth_query)
+      const fields = { name, email, password, oauth_query, callbackURL }
+      const answer = await call(c, 'POST', '/api/auth/sign-up/email', fields)
       if (!answer.isOk) return retry(explain(answer, ['name', 'email', 'password']))
       const url = onwardUrl(answer, oauth_query)
       if (url !== undefined) return leadTo(c, brand, url)
       const { token } = answer.body as { token: string | null }
       // Without a session the address is to be confirmed first; the answer for one that is taken is the same.
-      return c.redirect(token === null ? '/verify-email?sent' : safeNext(next), 303)
+      const confirming = withQuery('/verify-email?sent', { next: callbackURL })
+      return c.redirect(token === null ? confirming : safeNext(next), 303)
     })
 }
 

@@ -13,8 +13,8 @@ import { explain } from './words.ts'
  * open its links too; pressing the button does.
  */
 export function verifyEmailRoutes({ brand, call, ownForm, providers }: PageDependencies) {
-  function show(c: Context, state: FormState) {
-    return view(c, <AskPage brand={brand} state={state} />)
+  function show(c: Context, state: FormState, next: string | undefined) {
+    return view(c, <AskPage brand={brand} state={state} next={next} />)
   }
 
   return new Hono<Env>()
@@ -25,7 +25,7 @@ export function verifyEmailRoutes({ brand, call, ownForm, providers }: PageDepen
       }
       if (token !== undefined)
         return view(c, <ConfirmPage brand={brand} hidden={{ token, next }} action="/verify-email" />)
-      return c.req.query('sent') === undefined ? show(c, {}) : view(c, <SentPage brand={brand} />)
+      return c.req.query('sent') === undefined ? show(c, {}, next) : view(c, <SentPage brand={brand} next={next} />)
     })
     .post('/verify-email', ownForm, async (c) => {
       const { token = '', password, next: asked } = await fieldsOf(c)
@@ -45,7 +45,7 @@ export function verifyEmailRoutes({ brand, call, ownForm, providers }: PageDepen
         case 'click again':
           return view(c, <ConfirmPage {...props} state={state} action="/verify-email" />)
         case 'link of no use':
-          return show(c, state)
+          return show(c, state, next)
       }
     })
     .post('/verify-email/change', ownForm, async (c) => {
@@ -64,10 +64,11 @@ export function verifyEmailRoutes({ brand, call, ownForm, providers }: PageDepen
       )
     })
     .post('/verify-email/resend', ownForm, async (c) => {
-      const { email = '' } = await fieldsOf(c)
-      const answer = await call(c, 'POST', '/api/auth/send-verification-email', { email })
-      if (answer.isOk) return c.redirect('/verify-email?sent', 303)
-      return show(c, { ...explain(answer, ['email']), values: { email } })
+      const { email = '', next: asked } = await fieldsOf(c)
+      const next = asked || undefined
+      const answer = await call(c, 'POST', '/api/auth/send-verification-email', { email, callbackURL: next })
+      if (answer.isOk) return c.redirect(withQuery('/verify-email?sent', { next }), 303)
+      return show(c, { ...explain(answer, ['email']), values: { email } }, next)
     })
 }
 
@@ -192,7 +193,12 @@ function FailedPage({ brand, problem }: Branded & { problem: string }) {
   )
 }
 
-function SentPage({ brand }: Branded) {
+interface OnwardProps extends Branded {
+  /** Where people go on once their address is confirmed. */
+  next: string | undefined
+}
+
+function SentPage({ brand, next }: OnwardProps) {
   return (
     <Page brand={brand} title="Look into your mail">
       <h1>Look into your mail</h1>
@@ -202,19 +208,19 @@ function SentPage({ brand }: Branded) {
         unwanted mail. If you have an account already, sign in, or reset your password.
       </p>
       <nav class="more">
-        <a href="/verify-email">Ask for another link</a>
+        <a href={withQuery('/verify-email', { next })}>Ask for another link</a>
         <a href="/sign-in">Sign in</a>
       </nav>
     </Page>
   )
 }
 
-function AskPage({ brand, state }: Branded & { state: FormState }) {
+function AskPage({ brand, state, next }: OnwardProps & { state: FormState }) {
   return (
     <Page brand={brand} title="Confirm your e-mail address">
       <h1>Confirm your address</h1>
       <p>Give your address to get a new link. Five at most are sent within an hour; the newest that you have works.</p>
-      <Form action="/verify-email/resend" state={state}>
+      <Form action="/verify-email/resend" state={state} hidden={{ next }}>
         <EmailField state={state} autofocus />
         <button type="submit">Send the link</button>
       </Form>

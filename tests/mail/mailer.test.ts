@@ -30,7 +30,7 @@ function start(url: string, count: CountMessage = () => Promise.resolve(() => Pr
 
 test.each<[string, Message, string | undefined]>([
   ['verification', messages.verification(ada, 'https://auth.example.com/v?token=x'), '/v?token=x'],
-  ['alreadySignedUp', messages.alreadySignedUp(ada), '/sign-in'],
+  ['alreadySignedUp', messages.alreadySignedUp(ada, 'https://auth.example.com/sign-in'), '/sign-in'],
   ['reset', messages.reset(ada, 'https://auth.example.com/r?token=x'), '/r?token=x'],
   ['invitation', messages.invitation(ada, 'https://auth.example.com/i?token=x'), '/i?token=x'],
   ['emailChange', messages.emailChange(ada, 'https://auth.example.com/c?a=1&b=2', 'user-1'), '/c?a=1&b=2'],

@@ -50,6 +50,28 @@ test('to where they wanted to go when they signed up again, or signed in, before
   }
 })
 
+test('to where they wanted to go when they had the link sent again', async () => {
+  const [visitor, user, next] = [createVisitor(service), newUser(), '/problems/conflict']
+
+  const sent = await visitor.submit('/sign-up', { ...user, next })
+  const page = await visitor.open(/href="([^"]+)">Ask for another link/.exec(sent.html)?.[1] ?? '')
+  const again = { email: user.email, next: hiddenIn(page, 'next') ?? '' }
+  expect((await visitor.submit('/verify-email/resend', again)).at).toBe(sent.at)
+
+  expect((await confirmAndSignIn(visitor, user, 2)).at).toBe(next)
+})
+
+test('to where they wanted to go when they have an account already', async () => {
+  const [visitor, user, next] = [createVisitor(service), newUser(), '/problems/conflict']
+  await signUpAndIn(visitor, {}, user)
+
+  await createVisitor(service).submit('/sign-up', { ...user, next })
+  const link = () => mails.flatMap(({ content }) => /\/sign-in\?next=\S+/.exec(content)?.[0] ?? [])[0]
+  await expect.poll(link).toBeDefined()
+
+  expect((await visitor.open(link() ?? '')).at).toBe(next)
+})
+
 test.each([{}, { prompt: 'login consent' }, { prompt: 'create' }])(
   'to the application that asked (%j), with a new signature',
   async (more) => {

@@ -37,6 +37,11 @@ export function mailCallbacks({ mailer, send, messages, baseUrl, secret }: MailD
     const query = new URLSearchParams({ token, ...(next !== undefined && { next }) })
     return `${baseUrl}/verify-email?${query.toString()}`
   }
+  const signInPage = (next: string | undefined) => {
+    // The page leads to pages of ours only.
+    const query = next?.startsWith('/') ? `?${new URLSearchParams({ next }).toString()}` : ''
+    return `${baseUrl}/sign-in${query}`
+  }
   return {
     emailAndPassword: {
       sendResetPassword: ({ user, url, token }) =>
@@ -50,9 +55,9 @@ export function mailCallbacks({ mailer, send, messages, baseUrl, secret }: MailD
       },
       // The answer does not tell that the address is taken, and says that a mail is on its way: so one is.
       onExistingUserSignUp: async ({ user }) => {
-        if (user.emailVerified) return mailer.send(messages.alreadySignedUp(user))
         // Better-Auth has checked where it leads, as for any sign-up.
         const { callbackURL } = getCurrentAuthEndpointContext().body as { callbackURL?: string }
+        if (user.emailVerified) return mailer.send(messages.alreadySignedUp(user, signInPage(callbackURL)))
         const token = await createEmailVerificationToken(secret, user.email)
         mailer.send(messages.verification(user, verifyPage(token, callbackURL)))
       },
