@@ -10,5 +10,7 @@ export type Grant = z.infer<typeof GrantSchema>
 export interface Account {
   id: string
   providerId: string
+  /** Who it is there. */
+  accountId: string
   createdAt: string
 }

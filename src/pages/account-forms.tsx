@@ -17,11 +17,13 @@ export function Impersonation({ name, state = {} }: { name: string; state: FormS
 interface ProfileProps {
   user: User
   canSendMail: boolean
+  /** Whether the owner looks, and not an admin, who can change nothing. */
+  isOwn: boolean
   state: FormState | undefined
 }
 
 /** Who it is. */
-export function Profile({ user, canSendMail, state = {} }: ProfileProps) {
+export function Profile({ user, canSendMail, isOwn, state = {} }: ProfileProps) {
   return (
     <Section id="profile" title="Profile">
       <dl>
@@ -32,11 +34,13 @@ export function Profile({ user, canSendMail, state = {} }: ProfileProps) {
         <dt>Role</dt>
         <dd>{user.role}</dd>
       </dl>
-      <Form action="/account/profile" state={state}>
-        <NameField state={state} value={user.name} />
-        <button type="submit">Save</button>
-      </Form>
-      {canSendMail && !user.emailVerified && (
+      {isOwn && (
+        <Form action="/account/profile" state={state}>
+          <NameField state={state} value={user.name} />
+          <button type="submit">Save</button>
+        </Form>
+      )}
+      {isOwn && canSendMail && !user.emailVerified && (
         <Form action="/verify-email/resend" hidden={{ email: user.email }}>
           <button type="submit" class="quiet">
             Send a link that confirms the address
@@ -47,8 +51,21 @@ export function Profile({ user, canSendMail, state = {} }: ProfileProps) {
   )
 }
 
-/** Asks for another address. */
-export function Email({ hasPassword, state = {} }: { hasPassword: boolean; state: FormState | undefined }) {
+interface EmailProps {
+  hasPassword: boolean
+  canSendMail: boolean
+  state: FormState | undefined
+}
+
+/** Asks for another address, where that can be confirmed. */
+export function Email({ hasPassword, canSendMail, state = {} }: EmailProps) {
+  if (!canSendMail) {
+    return (
+      <Section id="email-address" title="E-mail address">
+        <p>An administrator can change it: this service sends no mail, and so cannot ask whether another is yours.</p>
+      </Section>
+    )
+  }
   return (
     <Section id="email-address" title="E-mail address">
       <Form action="/account/email" state={state}>

@@ -5,8 +5,15 @@ import { Form, type FormState, Notice } from './fields.tsx'
 import { permissionsIn } from './scope-words.ts'
 import { Section } from './section.tsx'
 
+interface SessionsProps {
+  sessions: Session[]
+  hasMoreSessions: boolean
+  isOwn: boolean
+  state: FormState | undefined
+}
+
 /** Where the owner is signed in. */
-export function Sessions({ sessions, state = {} }: { sessions: Session[]; state: FormState | undefined }) {
+export function Sessions({ sessions, hasMoreSessions, isOwn, state = {} }: SessionsProps) {
   return (
     <Section id="sessions" title="Where you are signed in">
       {state.problem && <Notice kind="bad">{state.problem}</Notice>}
@@ -17,10 +24,11 @@ export function Sessions({ sessions, state = {} }: { sessions: Session[]; state:
               <strong>{deviceOf(userAgent)}</strong> {current && <span class="tag">this one</span>}
               {impersonatedBy !== null && <span class="tag">an administrator, as you</span>}
               <p class="hint">
-                {ipAddress ?? 'unknown address'} · signed in <Time at={createdAt} /> · ends <Time at={expiresAt} />
+                {ipAddress ? `from ${ipAddress}` : 'from an unknown address'} · signed in <Time at={createdAt} /> · ends{' '}
+                <Time at={expiresAt} />
               </p>
             </div>
-            {!current && (
+            {isOwn && !current && (
               <Form action="/account/sessions" hidden={{ id }}>
                 <button
                   type="submit"
@@ -34,7 +42,8 @@ export function Sessions({ sessions, state = {} }: { sessions: Session[]; state:
           </li>
         ))}
       </ul>
-      {sessions.length > 1 && (
+      {hasMoreSessions && <p>There are more: these are the newest.</p>}
+      {isOwn && sessions.length > 1 && (
         <Form action="/account/sessions">
           <button type="submit" class="quiet">
             End all other sessions
@@ -57,13 +66,14 @@ interface SignInMethodsProps {
   accounts: Account[]
   providers: PageDependencies['providers']
   hasPassword: boolean
+  isOwn: boolean
   state: FormState | undefined
 }
 
 /** With which other services the owner signs in. */
-export function SignInMethods({ accounts, providers, hasPassword, state = {} }: SignInMethodsProps) {
+export function SignInMethods({ accounts, providers, hasPassword, isOwn, state = {} }: SignInMethodsProps) {
   const linked = accounts.filter(({ providerId }) => providerId !== 'credential')
-  if (linked.length === 0 && providers.length === 0 && !state.problem) return null
+  if (linked.length === 0 && (providers.length === 0 || !isOwn) && !state.problem) return null
   const nameOf = (id: string) => providers.find((provider) => provider.id === id)?.name ?? id
   const others = providers.filter(({ id }) => !linked.some(({ providerId }) => providerId === id))
   const isConfigured = (id: string) => providers.some((provider) => provider.id === id)
@@ -74,17 +84,21 @@ export function SignInMethods({ accounts, providers, hasPassword, state = {} }: 
       {state.problem && <Notice kind="bad">{state.problem}</Notice>}
       {linked.length > 0 && (
         <ul class="rows">
-          {linked.map(({ id, providerId, createdAt }) => (
+          {linked.map(({ id, providerId, accountId, createdAt }) => (
             <li>
               <div>
                 <strong>{nameOf(providerId)}</strong>
                 <p class="hint">
-                  since <Time at={createdAt} />
+                  account {accountId} · since <Time at={createdAt} />
                 </p>
               </div>
-              {hasAnotherThan(id) && (
+              {isOwn && hasAnotherThan(id) && (
                 <Form action="/account/unlink" hidden={{ id }}>
-                  <button type="submit" class="quiet small" aria-label={`Remove ${nameOf(providerId)}`}>
+                  <button
+                    type="submit"
+                    class="quiet small"
+                    aria-label={`Remove ${nameOf(providerId)}, account ${accountId}`}
+                  >
                     Remove
                   </button>
                 </Form>
@@ -93,19 +107,26 @@ export function SignInMethods({ accounts, providers, hasPassword, state = {} }: 
           ))}
         </ul>
       )}
-      {others.map(({ id, name }) => (
-        <Form action="/account/link" hidden={{ provider: id }}>
-          <button type="submit" class="quiet">
-            Sign in with {name} too
-          </button>
-        </Form>
-      ))}
+      {isOwn &&
+        others.map(({ id, name }) => (
+          <Form action="/account/link" hidden={{ provider: id }}>
+            <button type="submit" class="quiet">
+              Sign in with {name} too
+            </button>
+          </Form>
+        ))}
     </Section>
   )
 }
 
+interface ApplicationsProps {
+  grants: Grant[]
+  isOwn: boolean
+  state: FormState | undefined
+}
+
 /** Which applications act for the owner, and what they may do. */
-export function Applications({ grants, state = {} }: { grants: Grant[]; state: FormState | undefined }) {
+export function Applications({ grants, isOwn, state = {} }: ApplicationsProps) {
   if (grants.length === 0 && !state.problem) return null
   return (
     <Section id="applications" title="Connected applications">
@@ -124,11 +145,13 @@ export function Applications({ grants, state = {} }: { grants: Grant[]; state: F
                 ))}
               </ul>
             </div>
-            <Form action="/account/disconnect" hidden={{ clientId }}>
-              <button type="submit" class="quiet small" aria-label={`Disconnect ${name}`}>
-                Disconnect
-              </button>
-            </Form>
+            {isOwn && (
+              <Form action="/account/disconnect" hidden={{ clientId }}>
+                <button type="submit" class="quiet small" aria-label={`Disconnect ${name}`}>
+                  Disconnect
+                </button>
+              </Form>
+            )}
           </li>
         ))}
       </ul>

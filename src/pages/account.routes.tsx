@@ -19,20 +19,28 @@ export function accountRoutes(dependencies: PageDependencies) {
 
   async function show(c: Context, state: AccountState) {
     const answers = await Promise.all(
-      ['/auth/me', '/auth/accounts', '/users/me/sessions?limit=100', '/users/me/grants'].map((path) =>
+      ['/auth/session', '/auth/accounts', '/users/me/sessions?limit=100', '/users/me/grants'].map((path) =>
         call(c, 'GET', `/api/v1${path}`),
       ),
     )
     const failed = answers.find(({ isOk }) => !isOk)
     if (failed) return refusal(c, failed)
-    const [user, accounts, sessions, grants] = answers.map(({ body }) => body) as [
-      User,
+    const [{ session, user }, accounts, sessions, grants] = answers.map(({ body }) => body) as [
+      { session: Session; user: User },
       { data: Account[] },
-      { data: Session[] },
+      { data: Session[]; page: { nextCursor: string | null } },
       { data: Grant[] },
     ]
-    const lists = { accounts: accounts.data, sessions: sessions.data, grants: grants.data }
-    return view(c, <AccountPage {...dependencies} {...lists} user={user} state={state} />)
+    const props = {
+      user,
+      session,
+      accounts: accounts.data,
+      otherSessions: sessions.data.filter(({ current }) => !current),
+      hasMoreSessions: sessions.page.nextCursor !== null,
+      grants: grants.data,
+      state,
+    }
+    return view(c, <AccountPage {...dependencies} {...props} />)
   }
 
   /** Goes back to the page with a notice, or shows what is wrong beside the form of that name. */

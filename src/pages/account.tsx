@@ -37,33 +37,33 @@ const notices = new Map(
 interface AccountProps extends Pick<PageDependencies, 'brand' | 'providers' | 'canSendMail'> {
   user: User
   accounts: Account[]
-  sessions: Session[]
+  /** That of the browser, which may be too old to be among the others that are shown. */
+  session: Session
+  otherSessions: Session[]
+  hasMoreSessions: boolean
   grants: Grant[]
   state: AccountState
 }
 
 /** What people see of their own account. */
-export function AccountPage({ brand, providers, canSendMail, user, state, ...lists }: AccountProps) {
-  const { accounts, sessions, grants } = lists
+export function AccountPage({ brand, providers, canSendMail, user, session, state, ...lists }: AccountProps) {
+  const { accounts, otherSessions, hasMoreSessions, grants } = lists
   const notice = notices.get(state.notice ?? '')
   const hasPassword = accounts.some(({ providerId }) => providerId === 'credential')
-  const isImpersonated = sessions.some(({ current, impersonatedBy }) => current && impersonatedBy !== null)
+  const isOwn = session.impersonatedBy === null
   return (
     <Page brand={brand} title="Your account" wide aside={<SignOut />}>
       <h1>Your account</h1>
       {notice && <Notice kind="good">{notice}</Notice>}
-      {isImpersonated ? (
-        <Impersonation name={user.name} state={state.return} />
-      ) : (
-        state.return?.problem && <Notice kind="bad">{state.return.problem}</Notice>
-      )}
-      <Profile user={user} canSendMail={canSendMail} state={state.profile} />
-      {canSendMail && <Email hasPassword={hasPassword} state={state.email} />}
-      <Password hasPassword={hasPassword} canSendMail={canSendMail} email={user.email} state={state.password} />
-      <Sessions sessions={sessions} state={state.sessions} />
-      <SignInMethods {...{ accounts, providers, hasPassword }} state={state.link ?? state.unlink} />
-      <Applications grants={grants} state={state.disconnect} />
-      <Deletion hasPassword={hasPassword} state={state.delete} />
+      {!isOwn && <Impersonation name={user.name} state={state.return} />}
+      {isOwn && state.return?.problem && <Notice kind="bad">{state.return.problem}</Notice>}
+      <Profile {...{ user, canSendMail, isOwn }} state={state.profile} />
+      {isOwn && <Email {...{ hasPassword, canSendMail }} state={state.email} />}
+      {isOwn && <Password {...{ hasPassword, canSendMail }} email={user.email} state={state.password} />}
+      <Sessions {...{ hasMoreSessions, isOwn }} sessions={[session, ...otherSessions]} state={state.sessions} />
+      <SignInMethods {...{ accounts, providers, hasPassword, isOwn }} state={state.link ?? state.unlink} />
+      <Applications {...{ grants, isOwn }} state={state.disconnect} />
+      {isOwn && <Deletion hasPassword={hasPassword} state={state.delete} />}
     </Page>
   )
 }

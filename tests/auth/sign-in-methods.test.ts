@@ -10,10 +10,10 @@ const service = await startServiceForFile({ env: providerEnv })
 const { db } = service
 
 /** Adds a way to sign in as Better-Auth does when somebody comes back from a provider. */
-async function link(email: string, providerId: string): Promise<void> {
+async function link(email: string, providerId: string, accountId: string = randomUUID()): Promise<void> {
   const { id } = await db.selectFrom('user').select('id').where('email', '=', email).executeTakeFirstOrThrow()
   const { internalAdapter } = await service.services.auth.$context
-  await internalAdapter.createAccount({ userId: id, providerId, accountId: randomUUID() })
+  await internalAdapter.createAccount({ userId: id, providerId, accountId })
 }
 
 const lettersTo = (email: string) =>
@@ -25,9 +25,9 @@ test('the account shows the ways to sign in, and lets its owner remove all but t
   const { visitor, email } = await signUp(service)
   expect((await visitor.open('/account')).html).toContain('Sign in with Google too')
 
-  await link(email, 'google')
+  await link(email, 'google', '1098')
   const page = await visitor.open('/account')
-  expect(page.html).toContain('aria-label="Remove Google"')
+  expect(page.html).toContain('aria-label="Remove Google, account 1098"')
   expect(page.html).not.toContain('Sign in with Google too')
   expect(lettersTo(email)).toHaveLength(1)
   expect(lettersTo(email)[0]).toContain('with Google from now on')
@@ -57,7 +57,9 @@ test('a provider that is configured no more is no way in', async () => {
     (await later.request('/api/auth/unlink-account', { cookie, json: { accountId: id } })).status
 
   const page = await createVisitor(later, cookie).open('/account')
-  expect(page.html.match(/aria-label="Remove [^"]+"/g)).toEqual(['aria-label="Remove google"'])
+  expect(page.html.match(/aria-label="Remove [^"]+"/g)).toEqual([
+    `aria-label="Remove google, account ${google.accountId}"`,
+  ])
 
   expect([await unlink(github), await unlink(google), await unlink(github)]).toEqual([400, 200, 400])
   const left = await later.db.selectFrom('account').select('id').where('user_id', '=', user.id).execute()

@@ -27,6 +27,36 @@ describe('the account', () => {
     expect((await visitor.open('/account')).at).toBe('/account')
   })
 
+  test('shows the newest sessions and this one, however many there are', async () => {
+    const { visitor, email } = await signedUp()
+    const { id: user_id } = await db
+      .selectFrom('user')
+      .select('id')
+      .where('email', '=', email)
+      .executeTakeFirstOrThrow()
+    const [created_at, expires_at] = [new Date(Date.now() + 60_000), new Date(Date.now() + 3_600_000)]
+    const rows = Array.from({ length: 101 }, () => ({
+      id: randomUUID(),
+      token: randomUUID(),
+      user_id,
+      created_at,
+      updated_at: created_at,
+      expires_at,
+      not_after: expires_at,
+    }))
+    await db.insertInto('session').values(rows).execute()
+
+    const page = await visitor.open('/account')
+    expect(page.html.match(/this one/g)).toHaveLength(1)
+    expect(page.html.match(/aria-label="End the session/g)).toHaveLength(100)
+    expect(textOf(page)).toContain('There are more: these are the newest.')
+    await visitor.submit('/account/sessions', {})
+
+    const left = await visitor.open('/account')
+    expect(left.html).not.toContain('End the session')
+    expect(textOf(left)).not.toContain('There are more')
+  })
+
   test('gets another address by the link that is mailed to it, in a session of its owner', async () => {
     const { visitor, email } = await signedUp()
     const newEmail = `${randomUUID()}@example.com`
@@ -119,6 +149,8 @@ describe('the account', () => {
 
     const page = await visitor.open('/account')
     expect(textOf(page)).toContain('You look at the account of Ada Lovelace as an administrator.')
+    const actions = [...page.html.matchAll(/action="([^"]+)"/g)].map(([, action]) => action)
+    expect(actions.toSorted()).toEqual(['/account/return', '/sign-out'])
     const refused = await visitor.submit('/account/profile', { name: 'Eve' })
     expect(textOf(refused)).not.toContain('Your name is saved.')
     const returned = await visitor.submit('/account/return', {})
