@@ -54,6 +54,7 @@ test('the service starts', async () => {
 
 beforeEach(() => {
   standIns.claims = {}
+  standIns.idToken = undefined
   standIns.person = { id: String(randomInt(1e9)), email: `${randomUUID()}@example.com`, isVerified: true }
 })
 
@@ -116,6 +117,7 @@ describe('X-05 an ID token that a client brings', () => {
     ['for others too', () => signed(claims({ aud: [providerEnv.GOOGLE_CLIENT_ID, 'another-client'] }))],
     ['without an end', () => signed(claims({ exp: undefined }))],
     ['that has ended', () => signed(claims({ exp: now() - 60 }))],
+    ['of a minute ahead', () => signed(claims({ iat: now() + 60 }))],
     ['without a time of issue', () => signed(claims({ iat: undefined }))],
     ['of two hours ago', () => signed(claims({ iat: now() - 7_200, exp: now() + 7_200 }))],
     ['without a subject', () => signed(claims({ sub: undefined }))],
@@ -196,11 +198,37 @@ describe('X-04 an ID token that Google hands over', () => {
     ['for others too', { aud: [providerEnv.GOOGLE_CLIENT_ID, 'another-client'] }],
     ['without an end', { exp: undefined }],
     ['that has ended', { exp: now() - 60 }],
+    ['of a minute ahead', { iat: now() + 60 }],
+    ['without a time of issue', { iat: undefined }],
     ['of two hours ago', { iat: now() - 7_200, exp: now() + 7_200 }],
     ['without a subject', { sub: undefined }],
     ['with a blank subject', { sub: ' ' }],
   ])('is refused %s', async (_what, change) => {
     standIns.claims = change
+
+    const { at, cookies } = await visit('google')
+
+    expect(at).toMatch(/^\/error\?error=unable_to_get_user_info/)
+    expect(cookies).not.toContain('session_token=')
+  })
+
+  test('is taken when the clock of Google is ahead', async () => {
+    standIns.claims = { iat: now() + 3 }
+
+    expect((await visit('google')).at).toBe('/account')
+  })
+
+  test.each<[string, (given: object) => Promise<string> | string]>([
+    ['that nobody has signed', (given) => `${segment({ alg: 'none' })}.${segment(given)}.`],
+    [
+      'signed with the secret of the client',
+      (given) => signed(given, { ...header, alg: 'HS256' }, new TextEncoder().encode(providerEnv.GOOGLE_CLIENT_SECRET)),
+    ],
+    ['signed by another', async (given) => signed(given, header, (await generateKeyPair('RS256')).privateKey)],
+    ['signed with a key that is not known', (given) => signed(given, { ...header, kid: 'another' })],
+    ['that is none', () => 'garbage'],
+  ])('is refused %s', async (_what, make) => {
+    standIns.idToken = make
 
     const { at, cookies } = await visit('google')
 
@@ -218,6 +246,7 @@ describe('X-04 an ID token that Google hands over', () => {
   })
 })
 
+// Here because it needs the stand-ins.
 test.each(['google', 'github'])('X-14 a name of a megabyte at %s signs nobody in', async (provider) => {
   standIns.person.name = 'x'.repeat(1_048_576)
 

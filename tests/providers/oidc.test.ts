@@ -115,7 +115,7 @@ describe('signing in with an OpenID provider', () => {
     const { at } = await visitor.submit('/account/link', { provider: 'oidc' })
     const page = await comeBack(visitor, await answerAt(at, person.id))
     expect(page.at).toBe('/account?notice=link')
-    expect(page.html).toContain('aria-label="Remove Example"')
+    expect(page.html).toContain('aria-label="Remove Example, account ')
     const [account] = await accountsOf(person)
     expect((await visitor.submit('/account/unlink', { id: account?.id ?? '' })).at).toBe('/account?notice=unlink')
 

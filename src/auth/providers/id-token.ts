@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { type OAuthProvider, verifyProviderIdToken } from '@better-auth/core/oauth2'
-import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader } from 'jose'
+import type { OAuthProvider } from '@better-auth/core/oauth2'
+import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose'
+import type { Log } from '../../log.ts'
 
 const maxSubjectChars = 255
 
@@ -14,31 +15,50 @@ export function demandClaims({ idToken }: OAuthProvider): void {
   idToken.verifyClaims = (claims) => isComplete(claims, audience) && (verifyClaims?.(claims) ?? true)
 }
 
-// Remembered for ten minutes: Better-Auth would ask for them at every sign-in.
-const googleKeys = createRemoteJWKSet(new URL('https://www.googleapis.com/oauth2/v3/certs'))
+const googleKeys = new URL('https://www.googleapis.com/oauth2/v3/certs')
+// Google publishes a key ahead; one that is not known is looked up at once.
+const googleKeysMs = 3_600_000
+const clockToleranceSeconds = 5
 
 /**
- * Checks the ID token of Google wherever it comes from, and binds it to the sign-in for which it was asked. One that Google
- * itself hands over Better-Auth would take without a look: for whom it is, until when, and whether it was ours to ask for.
+ * Has the ID tokens of Google checked by its keys in memory and with some tolerance for its clock, and binds that of a
+ * sign-in to what was asked for. Better-Auth would take one that Google itself hands over without a look.
+ * @param provider its claims are demanded already
  * @see OpenID Connect Core 1.0 section 3.1.3.7
  */
-export function bindIdToken(provider: OAuthProvider): void {
+export function bindGoogleIdToken(provider: OAuthProvider, log: Log): void {
   const { id, idToken: rules, createAuthorizationURL, getUserInfo } = provider
   if (id !== 'google' || !rules || 'verify' in rules) return
-  rules.jwks = googleKeys
+  const keys = createRemoteJWKSet(googleKeys, { cacheMaxAge: googleKeysMs })
+
+  const { issuer = [], audience, maxTokenAge = '1h', verifyClaims } = rules
+  const options = { issuer, audience, maxTokenAge, algorithms: ['RS256'], clockTolerance: clockToleranceSeconds }
+
+  async function verify(token: string, nonce: string | undefined): Promise<boolean> {
+    try {
+      const { payload } = await jwtVerify(token, keys, options)
+      return (nonce === undefined || payload['nonce'] === nonce) && (verifyClaims?.(payload) ?? true)
+    } catch (err) {
+      log.warn({ err }, 'an ID token of Google is not taken')
+      return false
+    }
+  }
+
+  provider.idToken = { verify }
   provider.requiresIdTokenNonce = true
   provider.createAuthorizationURL = async (data) => {
     const url = await createAuthorizationURL(data)
-    url.searchParams.set('nonce', data.idTokenNonce ?? '')
+    if (data.idTokenNonce === undefined) throw new Error('There is no nonce for the ID token')
+    url.searchParams.set('nonce', data.idTokenNonce)
     return url
   }
   provider.getUserInfo = async (tokens) => {
     const { idToken, accessToken, expectedIdTokenNonce: nonce } = tokens
-    const found = await getUserInfo(tokens)
     // Only who comes back has a nonce, and must have one. What is on file from a sign-in has ended long since.
-    if (!found || !idToken || nonce === undefined) return found
-    const isOurs = await verifyProviderIdToken(provider, idToken, nonce)
-    return isOurs && isIssuedWith(idToken, accessToken, found.data) ? found : null
+    if (!idToken || nonce === undefined) return getUserInfo(tokens)
+    if (!(await verify(idToken, nonce))) return null
+    const found = await getUserInfo(tokens)
+    return found && isIssuedWith(idToken, accessToken, found.data) ? found : null
   }
 }
 

@@ -9,7 +9,7 @@ type Own = Readonly<Record<string, () => Promise<unknown>>>
 
 interface Limits {
   own: Own
-  /** When the first request was made, on the clock of `performance`. */
+  /** When the first request was made, on the clock of `performance`: what comes before is not theirs to wait for. */
   since?: number
 }
 
@@ -34,6 +34,8 @@ export function limitOutbound<T>(work: () => Promise<T>, own: Own = {}): Promise
       return limitedFetch(original, limits.since + timeoutMs - performance.now(), input, init)
     }
   }
+  const outer = limited.getStore()
+  if (outer) outer.since ??= performance.now()
   return limited.run({ own }, work)
 }
 
@@ -43,10 +45,11 @@ async function limitedFetch(
   input: Parameters<typeof fetch>[0],
   init: RequestInit = {},
 ): Promise<Response> {
+  if (leftMs <= 0) throw timeout()
   const url = new URL(input instanceof Request ? input.url : input)
   if (!isPrivate(url)) throw new Error(`An identity provider at ${url.origin} is not asked without https`)
   const deadline = new AbortController()
-  const expire = () => deadline.abort(new DOMException('The operation was aborted due to timeout', 'TimeoutError'))
+  const expire = () => deadline.abort(timeout())
   const giveUp = () => deadline.abort(init.signal?.reason)
   // Held by the timer: `AbortSignal.timeout` and `AbortSignal.any` are forgotten with the garbage, and never fire then.
   const timer = setTimeout(expire, leftMs)
@@ -64,6 +67,10 @@ async function limitedFetch(
     clearTimeout(timer)
     init.signal?.removeEventListener('abort', giveUp)
   }
+}
+
+function timeout(): DOMException {
+  return new DOMException('The operation was aborted due to timeout', 'TimeoutError')
 }
 
 async function bodyOf({ body }: Response, signal: AbortSignal): Promise<Buffer<ArrayBuffer> | null> {

@@ -38,6 +38,8 @@ export interface StandIns {
   asked: string[]
   /** What Google's ID tokens state otherwise; what is undefined is left out. */
   claims: Record<string, unknown>
+  /** Makes another ID token of the claims. */
+  idToken: ((claims: object) => Promise<string> | string) | undefined
   /** Signs what Google publishes a key for, as `standin`. */
   googleKey: CryptoKey
   close: () => Promise<void>
@@ -63,6 +65,7 @@ export async function startStandIns({ key, cert }: Certificate): Promise<StandIn
     mood: 'good',
     asked: [],
     claims: {},
+    idToken: undefined,
     googleKey,
     close: async () => {},
   }
@@ -108,7 +111,8 @@ export async function startStandIns({ key, cert }: Certificate): Promise<StandIn
     const access = randomUUID()
     people.set(access, grant.person)
     const claims = { ...claimsOf(grant), at_hash: halfHash(access), ...state.claims }
-    const id_token = await new SignJWT(claims).setProtectedHeader({ alg: 'RS256', kid: 'standin' }).sign(googleKey)
+    const sign = () => new SignJWT(claims).setProtectedHeader({ alg: 'RS256', kid: 'standin' }).sign(googleKey)
+    const id_token = await (state.idToken?.(claims) ?? sign())
     answer(200, { access_token: access, token_type: 'bearer', expires_in: 3_600, id_token })
   }
 
