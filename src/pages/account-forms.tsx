@@ -17,13 +17,13 @@ export function Impersonation({ name, state = {} }: { name: string; state: FormS
 interface ProfileProps {
   user: User
   canSendMail: boolean
-  /** Whether the owner looks, and not an admin, who can change nothing. */
-  isOwn: boolean
+  /** Whether an admin looks, who can change nothing. */
+  isImpersonated: boolean
   state: FormState | undefined
 }
 
 /** Who it is. */
-export function Profile({ user, canSendMail, isOwn, state = {} }: ProfileProps) {
+export function Profile({ user, canSendMail, isImpersonated, state = {} }: ProfileProps) {
   return (
     <Section id="profile" title="Profile">
       <dl>
@@ -34,13 +34,13 @@ export function Profile({ user, canSendMail, isOwn, state = {} }: ProfileProps) 
         <dt>Role</dt>
         <dd>{user.role}</dd>
       </dl>
-      {isOwn && (
+      {!isImpersonated && (
         <Form action="/account/profile" state={state}>
           <NameField state={state} value={user.name} />
           <button type="submit">Save</button>
         </Form>
       )}
-      {isOwn && canSendMail && !user.emailVerified && (
+      {!isImpersonated && canSendMail && !user.emailVerified && (
         <Form action="/verify-email/resend" hidden={{ email: user.email }}>
           <button type="submit" class="quiet">
             Send a link that confirms the address

@@ -7,13 +7,14 @@ import { Section } from './section.tsx'
 
 interface SessionsProps {
   sessions: Session[]
-  hasMoreSessions: boolean
-  isOwn: boolean
+  /** How many there are, with those that are not shown. */
+  count: number
+  isImpersonated: boolean
   state: FormState | undefined
 }
 
 /** Where the owner is signed in. */
-export function Sessions({ sessions, hasMoreSessions, isOwn, state = {} }: SessionsProps) {
+export function Sessions({ sessions, count, isImpersonated, state = {} }: SessionsProps) {
   return (
     <Section id="sessions" title="Where you are signed in">
       {state.problem && <Notice kind="bad">{state.problem}</Notice>}
@@ -24,11 +25,11 @@ export function Sessions({ sessions, hasMoreSessions, isOwn, state = {} }: Sessi
               <strong>{deviceOf(userAgent)}</strong> {current && <span class="tag">this one</span>}
               {impersonatedBy !== null && <span class="tag">an administrator, as you</span>}
               <p class="hint">
-                {ipAddress ? `from ${ipAddress}` : 'from an unknown address'} · signed in <Time at={createdAt} /> · ends{' '}
+                from {ipAddress ?? 'an unknown address'} · signed in <Time at={createdAt} /> · ends{' '}
                 <Time at={expiresAt} />
               </p>
             </div>
-            {isOwn && !current && (
+            {!isImpersonated && !current && (
               <Form action="/account/sessions" hidden={{ id }}>
                 <button
                   type="submit"
@@ -42,8 +43,8 @@ export function Sessions({ sessions, hasMoreSessions, isOwn, state = {} }: Sessi
           </li>
         ))}
       </ul>
-      {hasMoreSessions && <p>There are more: these are the newest.</p>}
-      {isOwn && sessions.length > 1 && (
+      {count > sessions.length && <p>Not shown, as they are older: {count - sessions.length}</p>}
+      {!isImpersonated && sessions.length > 1 && (
         <Form action="/account/sessions">
           <button type="submit" class="quiet">
             End all other sessions
@@ -66,14 +67,14 @@ interface SignInMethodsProps {
   accounts: Account[]
   providers: PageDependencies['providers']
   hasPassword: boolean
-  isOwn: boolean
+  isImpersonated: boolean
   state: FormState | undefined
 }
 
 /** With which other services the owner signs in. */
-export function SignInMethods({ accounts, providers, hasPassword, isOwn, state = {} }: SignInMethodsProps) {
+export function SignInMethods({ accounts, providers, hasPassword, isImpersonated, state = {} }: SignInMethodsProps) {
   const linked = accounts.filter(({ providerId }) => providerId !== 'credential')
-  if (linked.length === 0 && (providers.length === 0 || !isOwn) && !state.problem) return null
+  if (linked.length === 0 && (providers.length === 0 || isImpersonated) && !state.problem) return null
   const nameOf = (id: string) => providers.find((provider) => provider.id === id)?.name ?? id
   const others = providers.filter(({ id }) => !linked.some(({ providerId }) => providerId === id))
   const isConfigured = (id: string) => providers.some((provider) => provider.id === id)
@@ -92,7 +93,7 @@ export function SignInMethods({ accounts, providers, hasPassword, isOwn, state =
                   account {accountId} · since <Time at={createdAt} />
                 </p>
               </div>
-              {isOwn && hasAnotherThan(id) && (
+              {!isImpersonated && hasAnotherThan(id) && (
                 <Form action="/account/unlink" hidden={{ id }}>
                   <button
                     type="submit"
@@ -107,7 +108,7 @@ export function SignInMethods({ accounts, providers, hasPassword, isOwn, state =
           ))}
         </ul>
       )}
-      {isOwn &&
+      {!isImpersonated &&
         others.map(({ id, name }) => (
           <Form action="/account/link" hidden={{ provider: id }}>
             <button type="submit" class="quiet">
@@ -121,12 +122,12 @@ export function SignInMethods({ accounts, providers, hasPassword, isOwn, state =
 
 interface ApplicationsProps {
   grants: Grant[]
-  isOwn: boolean
+  isImpersonated: boolean
   state: FormState | undefined
 }
 
 /** Which applications act for the owner, and what they may do. */
-export function Applications({ grants, isOwn, state = {} }: ApplicationsProps) {
+export function Applications({ grants, isImpersonated, state = {} }: ApplicationsProps) {
   if (grants.length === 0 && !state.problem) return null
   return (
     <Section id="applications" title="Connected applications">
@@ -145,7 +146,7 @@ export function Applications({ grants, isOwn, state = {} }: ApplicationsProps) {
                 ))}
               </ul>
             </div>
-            {isOwn && (
+            {!isImpersonated && (
               <Form action="/account/disconnect" hidden={{ clientId }}>
                 <button type="submit" class="quiet small" aria-label={`Disconnect ${name}`}>
                   Disconnect

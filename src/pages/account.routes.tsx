@@ -19,8 +19,8 @@ export function accountRoutes(dependencies: PageDependencies) {
 
   async function show(c: Context, state: AccountState) {
     const answers = await Promise.all(
-      ['/auth/session', '/auth/accounts', '/users/me/sessions?limit=100', '/users/me/grants'].map((path) =>
-        call(c, 'GET', `/api/v1${path}`),
+      ['/auth/session', '/auth/accounts', '/users/me/sessions?limit=100&include=total', '/users/me/grants'].map(
+        (path) => call(c, 'GET', `/api/v1${path}`),
       ),
     )
     const failed = answers.find(({ isOk }) => !isOk)
@@ -28,7 +28,7 @@ export function accountRoutes(dependencies: PageDependencies) {
     const [{ session, user }, accounts, sessions, grants] = answers.map(({ body }) => body) as [
       { session: Session; user: User },
       { data: Account[] },
-      { data: Session[]; page: { nextCursor: string | null } },
+      { data: Session[]; total: number },
       { data: Grant[] },
     ]
     const props = {
@@ -36,7 +36,7 @@ export function accountRoutes(dependencies: PageDependencies) {
       session,
       accounts: accounts.data,
       otherSessions: sessions.data.filter(({ current }) => !current),
-      hasMoreSessions: sessions.page.nextCursor !== null,
+      countSessions: sessions.total,
       grants: grants.data,
       state,
     }
@@ -115,7 +115,8 @@ export function accountRoutes(dependencies: PageDependencies) {
 
 /** Sends whoever is signed in no more to sign in again. @throws ProblemError for any other reason */
 function refusal(c: Context, { status, message }: Answer) {
-  if (status === 401) return c.redirect('/sign-in', 303)
+  // A session that has just ended is not found.
+  if (status === 401 || status === 404) return c.redirect('/sign-in', 303)
   throw new ProblemError(status === 503 ? 'dependency-unavailable' : 'internal', message)
 }
 

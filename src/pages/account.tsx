@@ -40,30 +40,45 @@ interface AccountProps extends Pick<PageDependencies, 'brand' | 'providers' | 'c
   /** That of the browser, which may be too old to be among the others that are shown. */
   session: Session
   otherSessions: Session[]
-  hasMoreSessions: boolean
+  countSessions: number
   grants: Grant[]
   state: AccountState
 }
 
 /** What people see of their own account. */
 export function AccountPage({ brand, providers, canSendMail, user, session, state, ...lists }: AccountProps) {
-  const { accounts, otherSessions, hasMoreSessions, grants } = lists
+  const { accounts, otherSessions, countSessions, grants } = lists
   const notice = notices.get(state.notice ?? '')
   const hasPassword = accounts.some(({ providerId }) => providerId === 'credential')
-  const isOwn = session.impersonatedBy === null
+  const isImpersonated = session.impersonatedBy !== null
+  const { notice: _, ...forms } = state
   return (
     <Page brand={brand} title="Your account" wide aside={<SignOut />}>
       <h1>Your account</h1>
       {notice && <Notice kind="good">{notice}</Notice>}
-      {!isOwn && <Impersonation name={user.name} state={state.return} />}
-      {isOwn && state.return?.problem && <Notice kind="bad">{state.return.problem}</Notice>}
-      <Profile {...{ user, canSendMail, isOwn }} state={state.profile} />
-      {isOwn && <Email {...{ hasPassword, canSendMail }} state={state.email} />}
-      {isOwn && <Password {...{ hasPassword, canSendMail }} email={user.email} state={state.password} />}
-      <Sessions {...{ hasMoreSessions, isOwn }} sessions={[session, ...otherSessions]} state={state.sessions} />
-      <SignInMethods {...{ accounts, providers, hasPassword, isOwn }} state={state.link ?? state.unlink} />
-      <Applications {...{ grants, isOwn }} state={state.disconnect} />
-      {isOwn && <Deletion hasPassword={hasPassword} state={state.delete} />}
+      {/* Whatever an admin has sent, from a page of before, is answered where the one form is. */}
+      {isImpersonated && <Impersonation name={user.name} state={Object.values(forms)[0]} />}
+      {!isImpersonated && state.return?.problem && <Notice kind="bad">{state.return.problem}</Notice>}
+      <Profile user={user} canSendMail={canSendMail} isImpersonated={isImpersonated} state={state.profile} />
+      {!isImpersonated && <Email hasPassword={hasPassword} canSendMail={canSendMail} state={state.email} />}
+      {!isImpersonated && (
+        <Password hasPassword={hasPassword} canSendMail={canSendMail} email={user.email} state={state.password} />
+      )}
+      <Sessions
+        sessions={[session, ...otherSessions]}
+        count={countSessions}
+        isImpersonated={isImpersonated}
+        state={state.sessions}
+      />
+      <SignInMethods
+        accounts={accounts}
+        providers={providers}
+        hasPassword={hasPassword}
+        isImpersonated={isImpersonated}
+        state={state.link ?? state.unlink}
+      />
+      <Applications grants={grants} isImpersonated={isImpersonated} state={state.disconnect} />
+      {!isImpersonated && <Deletion hasPassword={hasPassword} state={state.delete} />}
     </Page>
   )
 }

@@ -42,8 +42,8 @@ export function signUpRoutes(dependencies: PageDependencies) {
       if (url !== undefined) return leadTo(c, brand, url)
       const { token } = answer.body as { token: string | null }
       // Without a session the address is to be confirmed first; the answer for one that is taken is the same.
-      const confirming = withQuery('/verify-email?sent', { next: callbackURL })
-      return c.redirect(token === null ? confirming : safeNext(next), 303)
+      const sentPage = withQuery('/verify-email?sent', { next: callbackURL })
+      return c.redirect(token === null ? sentPage : safeNext(next), 303)
     })
 }
 

@@ -45,7 +45,7 @@ export function verifyEmailRoutes({ brand, call, ownForm, providers }: PageDepen
         case 'click again':
           return view(c, <ConfirmPage {...props} state={state} action="/verify-email" />)
         case 'link of no use':
-          return show(c, state, next)
+          return show(c, state, mayLeadOn(answer) ? next : undefined)
       }
     })
     .post('/verify-email/change', ownForm, async (c) => {
@@ -68,7 +68,7 @@ export function verifyEmailRoutes({ brand, call, ownForm, providers }: PageDepen
       const next = asked || undefined
       const answer = await call(c, 'POST', '/api/auth/send-verification-email', { email, callbackURL: next })
       if (answer.isOk) return c.redirect(withQuery('/verify-email?sent', { next }), 303)
-      return show(c, { ...explain(answer, ['email']), values: { email } }, next)
+      return show(c, { ...explain(answer, ['email']), values: { email } }, mayLeadOn(answer) ? next : undefined)
     })
 }
 
@@ -93,6 +93,11 @@ function outcomeOf(answer: Answer, { errors }: FormState, withPassword: boolean)
   if (answer.code === 'PASSWORD_NEEDED') return 'password needed'
   if (withPassword && (mayWorkYet(answer) || errors)) return 'password again'
   return mayWorkYet(answer) ? 'click again' : 'link of no use'
+}
+
+/** Whether people may be led on to where they are to go: without it the same form can be sent again. */
+function mayLeadOn({ code }: Answer): boolean {
+  return code !== 'INVALID_CALLBACK_URL'
 }
 
 /** Whether the same link may do in a moment what it has not done now. */
@@ -209,7 +214,7 @@ function SentPage({ brand, next }: OnwardProps) {
       </p>
       <nav class="more">
         <a href={withQuery('/verify-email', { next })}>Ask for another link</a>
-        <a href="/sign-in">Sign in</a>
+        <a href={withQuery('/sign-in', { next })}>Sign in</a>
       </nav>
     </Page>
   )
@@ -225,7 +230,7 @@ function AskPage({ brand, state, next }: OnwardProps & { state: FormState }) {
         <button type="submit">Send the link</button>
       </Form>
       <nav class="more">
-        <a href="/sign-in">Back to sign-in</a>
+        <a href={withQuery('/sign-in', { next })}>Back to sign-in</a>
       </nav>
     </Page>
   )

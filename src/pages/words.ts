@@ -32,6 +32,7 @@ const faults: Record<string, Fault> = {
   INVALID_TOKEN: { text: 'This link was used already, or has expired. Ask for a new one.' },
   TOKEN_EXPIRED: { text: 'This link has expired. Ask for a new one.' },
   USER_NOT_FOUND: { text: 'This link was used already, or has expired. Ask for a new one.' },
+  INVALID_CALLBACK_URL: { text: 'The link leads on to a place that is not known here. Ask for a new one.' },
   PASSWORD_CHANGED: { text: 'The password of the account has just been changed. Try again.' },
   MAIL_NOT_CONFIGURED: { text: 'This service cannot send mail. Ask an administrator for help.' },
   SESSION_EXPIRED: { text: 'To do this, sign in again first.' },

@@ -183,7 +183,22 @@ describe('after the address is confirmed', () => {
   test.each(['https://evil.example/', '//evil.example/'])('nobody is led to %s', async (next) => {
     const { user, link } = await signUp()
 
-    expect((await confirmAnywhere({ ...link, next }, user.password)).at).toBe('/verify-email')
+    const page = await confirmAnywhere({ ...link, next }, user.password)
+
+    expect(page.at).toBe('/verify-email')
+    expect(textOf(page)).toContain('The link leads on to a place that is not known here.')
+    expect(page.html).not.toContain('evil.example')
+    const again = await createVisitor(service).submit('/verify-email/resend', { email: user.email, next })
+    expect(again.html).not.toContain('evil.example')
+  })
+
+  test('what is to be read rather than opened is not mailed', async () => {
+    const user = newUser()
+
+    await createVisitor(service).submit('/sign-up', { ...user, next: `/${'x'.repeat(2_000)}` })
+
+    const [link] = await linksFor(user.email, 1)
+    expect(Object.keys(link ?? {})).toEqual(['token'])
   })
 
   const confirmAnywhere = (link: object, password: string) =>

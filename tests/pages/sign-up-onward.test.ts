@@ -61,15 +61,25 @@ test('to where they wanted to go when they had the link sent again', async () =>
   expect((await confirmAndSignIn(visitor, user, 2)).at).toBe(next)
 })
 
-test('to where they wanted to go when they have an account already', async () => {
-  const [visitor, user, next] = [createVisitor(service), newUser(), '/problems/conflict']
+test('to the application that asked, and nowhere else, when they have an account already', async () => {
+  const party = await createRelyingParty(service, await registerClient(service))
+  const request = await beginSignIn(party, 'openid email')
+  const [visitor, user] = [createVisitor(service), newUser()]
   await signUpAndIn(visitor, {}, user)
+  const links = () =>
+    mails.filter(({ to }) => to.includes(user.email)).flatMap(({ content }) => /\/sign-in\S*/.exec(content)?.[0] ?? [])
 
-  await createVisitor(service).submit('/sign-up', { ...user, next })
-  const link = () => mails.flatMap(({ content }) => /\/sign-in\?next=\S+/.exec(content)?.[0] ?? [])[0]
-  await expect.poll(link).toBeDefined()
+  const stranger = createVisitor(service)
+  await stranger.submit('/sign-up', { ...user, next: '/account?notice=password' })
+  await expect.poll(links).toEqual(['/sign-in'])
+  const page = await stranger.open(`${request.url.pathname}${request.url.search}`)
+  await stranger.submit('/sign-up', { ...user, oauth_query: page.at.slice(page.at.indexOf('?') + 1) })
+  await expect.poll(() => links().length).toBe(2)
 
-  expect((await visitor.open(link() ?? '')).at).toBe(next)
+  const sight = await visitor.open(links().at(-1) ?? '')
+  expect(sight.at).toMatch(/^\/consent\?/)
+  const callback = await allow(visitor, { url: new URL(sight.at, service.baseUrl) })
+  expect(await redeem(party, callback, request)).toMatchObject({ scope: 'openid email' })
 })
 
 test.each([{}, { prompt: 'login consent' }, { prompt: 'create' }])(

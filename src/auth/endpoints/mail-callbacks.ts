@@ -33,15 +33,11 @@ interface MailDependencies {
 
 /** Better-Auth's requests to mail something, handed to the mailer. */
 export function mailCallbacks({ mailer, send, messages, baseUrl, secret }: MailDependencies) {
-  const verifyPage = (token: string, next?: string) => {
-    const query = new URLSearchParams({ token, ...(next !== undefined && { next }) })
-    return `${baseUrl}/verify-email?${query.toString()}`
+  const pageUrl = (path: string, query: Record<string, string | undefined>) => {
+    const given = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined)
+    return `${baseUrl}${path}${given.length > 0 ? '?' : ''}${new URLSearchParams(given).toString()}`
   }
-  const signInPage = (next: string | undefined) => {
-    // The page leads to pages of ours only.
-    const query = next?.startsWith('/') ? `?${new URLSearchParams({ next }).toString()}` : ''
-    return `${baseUrl}/sign-in${query}`
-  }
+  const verifyPage = (token: string, next: string | undefined) => pageUrl('/verify-email', { token, next: fit(next) })
   return {
     emailAndPassword: {
       sendResetPassword: ({ user, url, token }) =>
@@ -57,7 +53,8 @@ export function mailCallbacks({ mailer, send, messages, baseUrl, secret }: MailD
       onExistingUserSignUp: async ({ user }) => {
         // Better-Auth has checked where it leads, as for any sign-up.
         const { callbackURL } = getCurrentAuthEndpointContext().body as { callbackURL?: string }
-        if (user.emailVerified) return mailer.send(messages.alreadySignedUp(user, signInPage(callbackURL)))
+        if (user.emailVerified)
+          return mailer.send(messages.alreadySignedUp(user, pageUrl('/sign-in', { next: requestIn(callbackURL) })))
         const token = await createEmailVerificationToken(secret, user.email)
         mailer.send(messages.verification(user, verifyPage(token, callbackURL)))
       },
@@ -75,6 +72,18 @@ export function mailCallbacks({ mailer, send, messages, baseUrl, secret }: MailD
     >
     emailVerification: BetterAuthOptions['emailVerification']
   }
+}
+
+const maxNextChars = 2_000
+
+/** Where a mailed link leads on, unless that is so long that somebody wants it to be read. */
+function fit(next: string | undefined): string | undefined {
+  return next !== undefined && next.length <= maxNextChars ? next : undefined
+}
+
+/** The request of an application: all that a letter says of what a stranger has asked for. */
+function requestIn(next: string | undefined): string | undefined {
+  return next?.startsWith('/api/auth/oauth2/authorize?') ? fit(next) : undefined
 }
 
 /** Where the client asked Better-Auth to lead on from a link. */
