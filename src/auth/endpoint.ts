@@ -33,7 +33,7 @@ export function wrapEndpoint<E>(
 export type MiddlewareContext = Parameters<typeof getSessionFromCtx>[0]
 
 /**
- * The session token in the cookie of a call, if one is that we signed. Read as the endpoints do: another parser of cookies
+ * The session token in the cookie of a call, if there is one that we signed. Read as the endpoints do: another parser of cookies
  * can be made to see another session than they.
  */
 export function sessionTokenOf({ context, getSignedCookie }: MiddlewareContext) {

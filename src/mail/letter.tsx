@@ -10,7 +10,7 @@ export interface Recipient {
   email: string
 }
 
-interface Letter extends Pick<Message, 'isCapped' | 'asker'> {
+interface Letter extends Pick<Message, 'cap'> {
   to: Recipient
   subject: string
   /** What comes before the link. */

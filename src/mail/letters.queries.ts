@@ -16,13 +16,13 @@ const windowMs = 3_600_000
  */
 export async function countLetter(
   db: Db,
-  { to, subject, asker }: Pick<Message, 'to' | 'subject' | 'asker'>,
+  { to, subject, cap }: Pick<Message, 'to' | 'subject' | 'cap'>,
 ): Promise<(() => Promise<void>) | undefined> {
   await db.deleteFrom('rate_limit').where('key', 'like', 'letter|%').where('last_request', '<=', Date.now()).execute()
   const kind = [subject, to.toLowerCase()]
-  if (asker === undefined) return countUp(db, keyOf(kind), maxLetters)
+  if (typeof cap !== 'object') return countUp(db, keyOf(kind), maxLetters)
   // Theirs first: what is over it takes nothing from others.
-  const takeBackTheirs = await countUp(db, keyOf([...kind, asker]), maxLetters)
+  const takeBackTheirs = await countUp(db, keyOf([...kind, cap.asker]), maxLetters)
   if (!takeBackTheirs) return undefined
   const takeBackOfAll = await countUp(db, keyOf(kind), maxOfAllAskers)
   if (takeBackOfAll) return async () => void (await Promise.all([takeBackTheirs(), takeBackOfAll()]))

@@ -11,10 +11,8 @@ export interface Message {
   subject: string
   text: string
   html: string
-  /** Whether a stranger can have it sent, so that an address is sent only so many. */
-  isCapped?: boolean
-  /** The id of the user who asks for it, where so many are sent for each who asks. */
-  asker?: string
+  /** Where a stranger can have it sent, an address is sent only so many: in all, or for each user, by id, who asks. */
+  cap?: 'address' | { asker: string }
 }
 
 /** Sends mail, or says that it cannot. */
@@ -64,7 +62,7 @@ export function createMailer({ smtp, logLinks, count, log }: MailerOptions): Mai
   async function dispatch(message: Message): Promise<void> {
     const { subject } = message
     // The log annoys nobody.
-    const takeBack = smtp && message.isCapped ? await counted(message) : notCounted
+    const takeBack = smtp && message.cap ? await counted(message) : notCounted
     if (!takeBack) return log.info({ subject }, 'mail was not sent: its address has had enough of these')
     try {
       await persistently(() => deliver(message), message, log, closing.signal)

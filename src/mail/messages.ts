@@ -15,7 +15,7 @@ export function createMessages(brand: Brand, baseUrl: string) {
     verification: (to: Recipient, url: string): Message =>
       compose(brand, {
         to,
-        isCapped: true,
+        cap: 'address',
         subject: 'Confirm your e-mail address',
         text: 'please confirm that this is your e-mail address.',
         action: { label: 'Confirm the address', url },
@@ -27,7 +27,7 @@ export function createMessages(brand: Brand, baseUrl: string) {
     alreadySignedUp: (to: Recipient, url: string): Message =>
       compose(brand, {
         to,
-        isCapped: true,
+        cap: 'address',
         subject: 'You have an account already',
         text: 'somebody, probably you, tried to sign up with this address. It has an account already: sign in to it. If you do not know its password, ask for a new one there.',
         action: { label: 'Sign in', url },
@@ -38,7 +38,7 @@ export function createMessages(brand: Brand, baseUrl: string) {
     reset: (to: Recipient, url: string): Message =>
       compose(brand, {
         to,
-        isCapped: true,
+        cap: 'address',
         subject: 'Reset your password',
         text: 'somebody, probably you, asked to reset your password.',
         action: { label: 'Choose a new password', url },
@@ -59,9 +59,8 @@ export function createMessages(brand: Brand, baseUrl: string) {
     emailChange: (to: Recipient, url: string, asker: string): Message =>
       compose(brand, {
         to,
-        isCapped: true,
         // Anybody may ask for the address of somebody else, who must still get the letter that they ask for themselves.
-        asker,
+        cap: { asker },
         subject: 'Confirm your new e-mail address',
         text: 'please confirm that this is to be the e-mail address of your account.',
         action: { label: 'Use this address', url },

@@ -5,7 +5,7 @@ import type { Db } from '../../db/database.ts'
 import type { Messages } from '../../mail/messages.ts'
 import { inAuthTransaction, markEmailVerified, removeProviders } from '../auth-transaction.ts'
 import { lockAuthority } from '../authority.queries.ts'
-import { refused } from '../endpoint.ts'
+import { type MiddlewareContext, refused } from '../endpoint.ts'
 import { storePassword } from './credential.ts'
 import { documented } from './documented.ts'
 import type { SendAfterCommit } from './mail-callbacks.ts'
@@ -73,8 +73,6 @@ export function emailVerification({ db, send, messages }: Dependencies) {
   return { verifyEmail, signInEmail: quietSignIn(signInEmail()) }
 }
 
-type Context = Parameters<typeof isOfThisBrowser>[0]
-
 /** @throws APIError where the address was confirmed before: whoever gives a password must not believe that it counts now */
 function assertUnused(password: string | undefined): void {
   if (password === undefined) return
@@ -82,7 +80,7 @@ function assertUnused(password: string | undefined): void {
 }
 
 /** Whose address a mailed token is to confirm. @throws APIError for a token that is no good */
-async function userOf({ context }: Context, token: string) {
+async function userOf({ context }: MiddlewareContext, token: string) {
   const claims = Claims.safeParse(await verifyJWT(token, context.secret))
   const found = claims.success && (await context.internalAdapter.findUserByEmail(claims.data.email))
   if (!found) throw refused('INVALID_TOKEN', 'Invalid token', 'BAD_REQUEST')
@@ -96,14 +94,18 @@ interface Weighed {
 }
 
 /** Computes it, which takes a while: ahead of the transaction, so that nobody waits for that. */
-async function weigh({ context }: Context, userId: string, password: string): Promise<Weighed> {
+async function weigh({ context }: MiddlewareContext, userId: string, password: string): Promise<Weighed> {
   const stored = (await context.internalAdapter.findCredentialAccount(userId))?.password ?? undefined
   const isSame = stored !== undefined && (await context.password.verify({ hash: stored, password }))
   return { stored, hash: isSame ? undefined : await context.password.hash(password) }
 }
 
 /** Gives a user a password, in the transaction under way. Returns whether they had another, or none. */
-async function replacePassword({ context }: Context, userId: string, { stored, hash }: Weighed): Promise<boolean> {
+async function replacePassword(
+  { context }: MiddlewareContext,
+  userId: string,
+  { stored, hash }: Weighed,
+): Promise<boolean> {
   const account = await context.internalAdapter.findCredentialAccount(userId)
   if ((account?.password ?? undefined) !== stored) {
     throw new APIError('CONFLICT', {

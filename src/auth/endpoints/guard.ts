@@ -76,7 +76,7 @@ export async function actorOf(db: Db, context: EndpointContext): Promise<Authori
   return token ? findAuthorityByToken(db, token) : undefined
 }
 
-const presentedToken = createAuthMiddleware((ctx) => sessionTokenOf(ctx))
+const presentedToken = createAuthMiddleware(sessionTokenOf)
 
 /** Refuses whoever acts as somebody else: that is for looking, not for taking an account over. */
 export const notImpersonating: Rule = ({ actor }) => {

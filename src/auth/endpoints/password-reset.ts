@@ -22,13 +22,13 @@ export const checkPasswordReset = createAuthEndpoint(
 )
 
 /**
- * An endpoint that resets a password in a transaction: the password is hashed before it, as that takes too long to be done
- * while others wait.
+ * Hashes a new password ahead of what sets it, which takes too long to be done while others wait.
+ * @param endpoint guarded: it uses the link up in a transaction
  */
 export function preparePasswordReset<E>(endpoint: E): E {
   return wrapEndpoint(endpoint, async (call, given) => {
     const { context, token, newPassword } = asked(given)
-    // In a transaction or not at all: Better-Auth lets one at a time use a link up, and who waits may hold the connection.
+    // Outside the transaction it is only looked at: Better-Auth lets one at a time use a link up, and who waits may hold the connection.
     if (!(await isGood(context, token))) throw refused('INVALID_TOKEN', 'Invalid token', 'BAD_REQUEST')
     await hashFor(given, newPassword)
     return call(given)
