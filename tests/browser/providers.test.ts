@@ -58,8 +58,14 @@ const scripts = [true, false]
 const origins = ['https://accounts.google.com', 'https://github.com']
 const open = (options = {}) => chromium.open(origin, '/sign-in', { origins, ...options })
 
+let stop = () => Promise.resolve()
+// Here: a test cannot ask for what is to be done after all of them.
+afterAll(() => stop())
+
 test('the service starts, and tells the callback URLs to give to the providers', async () => {
-  const service = startProgram([process.execPath, join(root, 'dist/src/main.js')], settings, folder, afterAll)
+  const service = startProgram([process.execPath, join(root, 'dist/src/main.js')], settings, folder, (end) => {
+    stop = end
+  })
   await service.ready()
   logOf = service.log
 

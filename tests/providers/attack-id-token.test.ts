@@ -31,6 +31,10 @@ const { url: mailUrl } = await startMailServer()
 const port = await freePort()
 const origin = `http://localhost:${port}`
 
+let stop = () => Promise.resolve()
+// Here: a test cannot ask for what is to be done after all of them.
+afterAll(() => stop())
+
 // A process of its own: only at its start can it be told to trust the certificate of the stand-in.
 test('the service starts', async () => {
   const settings = {
@@ -47,7 +51,9 @@ test('the service starts', async () => {
     STANDIN_NAMES: providerNames.join(','),
     STANDIN_PORT: String(standIns.port),
   }
-  const service = startProgram([process.execPath, join(root, 'dist/src/main.js')], settings, folder, afterAll)
+  const service = startProgram([process.execPath, join(root, 'dist/src/main.js')], settings, folder, (end) => {
+    stop = end
+  })
 
   expect(await service.ready()).toBe(origin)
 })
