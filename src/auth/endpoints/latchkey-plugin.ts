@@ -29,7 +29,7 @@ import type { BanNotices } from '../ban-notice.ts'
 import { tellCaller } from '../caller.ts'
 import { refused } from '../endpoint.ts'
 import { providerHooks } from '../providers/hooks.ts'
-import { bindGoogleIdToken, demandClaims } from '../providers/id-token.ts'
+import { bindGoogleIdToken } from '../providers/id-token.ts'
 import type { Provider } from '../providers/providers.ts'
 import { noteVerification, providerSignIn } from '../providers/sign-in.ts'
 import type { SessionCookies } from '../session-cookie.ts'
@@ -67,7 +67,6 @@ export function latchkeyPlugin(dependencies: LatchkeyDependencies) {
     id: 'latchkey',
     init({ socialProviders }) {
       for (const provider of socialProviders) {
-        demandClaims(provider)
         bindGoogleIdToken(provider, log)
         noteVerification(provider)
       }

@@ -18,26 +18,29 @@ export function demandClaims({ idToken }: OAuthProvider): void {
 const googleKeys = new URL('https://www.googleapis.com/oauth2/v3/certs')
 // Google publishes a key ahead; one that is not known is looked up at once.
 const googleKeysMs = 3_600_000
-const clockToleranceSeconds = 5
+const googleRules = {
+  issuer: ['https://accounts.google.com', 'accounts.google.com'],
+  algorithms: ['RS256'],
+  maxTokenAge: '1h',
+  clockTolerance: 5,
+}
 
 /**
- * Has the ID tokens of Google checked by its keys in memory and with some tolerance for its clock, and binds that of a
- * sign-in to what was asked for. Better-Auth would take one that Google itself hands over without a look.
- * @param provider its claims are demanded already
+ * Has the ID tokens of Google checked by its keys in memory and with some seconds of tolerance for its clock, and binds
+ * that of a sign-in to what was asked for. Better-Auth would take one that Google itself hands over without a look.
+ * @param provider Google; any other stays as it is
  * @see OpenID Connect Core 1.0 section 3.1.3.7
  */
 export function bindGoogleIdToken(provider: OAuthProvider, log: Log): void {
-  const { id, idToken: rules, createAuthorizationURL, getUserInfo } = provider
-  if (id !== 'google' || !rules || 'verify' in rules) return
+  if (provider.id !== 'google') return
+  const { options, createAuthorizationURL, getUserInfo } = provider
+  const audience = String(options?.clientId)
   const keys = createRemoteJWKSet(googleKeys, { cacheMaxAge: googleKeysMs })
-
-  const { issuer = [], audience, maxTokenAge = '1h', verifyClaims } = rules
-  const options = { issuer, audience, maxTokenAge, algorithms: ['RS256'], clockTolerance: clockToleranceSeconds }
 
   async function verify(token: string, nonce: string | undefined): Promise<boolean> {
     try {
-      const { payload } = await jwtVerify(token, keys, options)
-      return (nonce === undefined || payload['nonce'] === nonce) && (verifyClaims?.(payload) ?? true)
+      const { payload } = await jwtVerify(token, keys, { ...googleRules, audience })
+      return isComplete(payload, audience) && (nonce === undefined || payload['nonce'] === nonce)
     } catch (err) {
       log.warn({ err }, 'an ID token of Google is not taken')
       return false
@@ -45,20 +48,19 @@ export function bindGoogleIdToken(provider: OAuthProvider, log: Log): void {
   }
 
   provider.idToken = { verify }
+  // Better-Auth makes one for each sign-in then.
   provider.requiresIdTokenNonce = true
   provider.createAuthorizationURL = async (data) => {
     const url = await createAuthorizationURL(data)
-    if (data.idTokenNonce === undefined) throw new Error('There is no nonce for the ID token')
-    url.searchParams.set('nonce', data.idTokenNonce)
+    url.searchParams.set('nonce', String(data.idTokenNonce))
     return url
   }
   provider.getUserInfo = async (tokens) => {
-    const { idToken, accessToken, expectedIdTokenNonce: nonce } = tokens
+    const { idToken = '', accessToken, expectedIdTokenNonce: nonce } = tokens
     // Only who comes back has a nonce, and must have one. What is on file from a sign-in has ended long since.
-    if (!idToken || nonce === undefined) return getUserInfo(tokens)
-    if (!(await verify(idToken, nonce))) return null
+    if (nonce !== undefined && !(await verify(idToken, nonce))) return null
     const found = await getUserInfo(tokens)
-    return found && isIssuedWith(idToken, accessToken, found.data) ? found : null
+    return found && (nonce === undefined || isIssuedWith(idToken, accessToken, found.data)) ? found : null
   }
 }
 
