@@ -1,11 +1,7 @@
 import { randomInt, randomUUID } from 'node:crypto'
-import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import type { IncomingMessage } from 'node:http'
-import { request as httpsRequest } from 'node:https'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { pathToFileURL } from 'node:url'
 import { base64url, type CryptoKey, generateKeyPair, SignJWT } from 'jose'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
@@ -15,6 +11,7 @@ import { providerEnv } from '../support/provider-env.ts'
 import { buildService, startProgram } from '../support/service-process.ts'
 import { makeCertificate } from '../support/standins/certificates.ts'
 import { halfHash } from '../support/standins/half-hash.ts'
+import { openPage } from '../support/standins/open-page.ts'
 import { providerNames, startStandIns } from '../support/standins/providers.ts'
 import { freePort } from '../support/throwaway-postgres.ts'
 import { newUser } from '../support/visitor.ts'
@@ -158,27 +155,11 @@ describe('X-05 an ID token that a client brings', () => {
   })
 })
 
-/** Opens a page of a stand-in, which is found here by no name. */
-async function read(url: URL): Promise<string> {
-  const { hostname: servername, pathname, search } = url
-  const outgoing = httpsRequest({
-    host: '127.0.0.1',
-    port: standIns.port,
-    servername,
-    path: `${pathname}${search}`,
-    headers: { host: servername },
-    ca: readFileSync(certificate.authority),
-    agent: false,
-  }).end()
-  const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage]
-  return text(incoming)
-}
-
 /** Signs in at a provider, and comes back: where that leads, and with which cookies. */
 async function visit(provider: string) {
   const begun = await post('/sign-in/social', { provider, callbackURL: '/account' })
   const { url } = (await begun.json()) as { url: string }
-  const [, back = ''] = /href="([^"]+)"/.exec(await read(new URL(url))) ?? []
+  const [, back = ''] = /href="([^"]+)"/.exec(await openPage(new URL(url), standIns.port, certificate)) ?? []
   const cookie = begun.headers.getSetCookie().map((value) => value.split(';')[0])
   const response = await fetch(back.replaceAll('&amp;', '&'), {
     redirect: 'manual',
