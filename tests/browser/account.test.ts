@@ -47,10 +47,13 @@ describe.each([
   test('of an admin who acts as somebody changes nothing of theirs, and returns', async () => {
     const [admin, user] = [await createMember('admin'), await createMember()]
     const page = await open(admin)
-    await actAs(page, user)
-    expect(await page.getByText(user.email).isVisible()).toBe(true)
-    await page.getByText('as an administrator. You cannot change it.').waitFor()
+    const other = await page.context().newPage()
+    await actAs(other, user)
+    expect(await other.getByText(user.email).isVisible()).toBe(true)
+    await other.getByText('as an administrator. You cannot change it.').waitFor()
+    expect(await other.getByRole('textbox').count()).toBe(0)
 
+    // What was open before has its forms still.
     await page.getByLabel('Current password').fill(password)
     await page.getByLabel('New password').fill('a password of mine')
     await page.getByRole('button', { name: 'Change the password' }).click()
