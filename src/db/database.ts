@@ -1,18 +1,24 @@
 import { Kysely, PostgresDialect, type Selectable, type Transaction } from 'kysely'
 import pg from 'pg'
-import { openEmbedded } from './embedded.ts'
-import { databaseFailure, isConflict } from './failure.ts'
-import { reportOutage } from './outage.ts'
+import { type Embedded, openEmbedded } from './embedded.ts'
+import { type Listening, listen, type Notifications } from './notifications.ts'
 import type { DB } from './schema.ts'
+import { watchPool } from './watched-pool.ts'
 
 export type Db = Kysely<DB>
 export type Tx = Transaction<DB>
 /** A row of a table, as it is read. */
 export type Row<T extends keyof DB> = Selectable<DB[T]>
 
-/** An open database. `close` ends every connection, and the embedded server with its lock. */
+/** An open database. */
 export interface Database {
   db: Db
+  /**
+   * Hears what is told on a channel. From then on a change returns when what it told has been heard here, or when nothing
+   * that was heard counts as current.
+   */
+  listen: (listening: Listening) => Promise<Notifications>
+  /** Ends every connection, and the embedded server with its lock. */
   close: () => Promise<void>
 }
 
@@ -23,7 +29,14 @@ export interface Database {
 export type Limits = 'request' | 'pooled' | 'migration'
 
 export type DatabaseConfig =
-  | { kind: 'postgres'; url: string; limits: Limits; onError: (error: Error) => void }
+  | {
+      kind: 'postgres'
+      url: string
+      /** Where to listen, when a pooler is before `url`. */
+      directUrl?: string | undefined
+      limits: Limits
+      onError: (error: Error) => void
+    }
   | { kind: 'embedded'; directory: string; onError: (error: Error) => void }
 
 const connectTimeoutMs = 2_000
@@ -49,9 +62,12 @@ export async function openDatabase(config: DatabaseConfig): Promise<Database> {
   const embedded = await openEmbedded(config.directory)
   const pool = new pg.Pool({ ...embedded.clientConfig, max: 1, idleTimeoutMillis: 0, types })
   pool.on('error', config.onError)
-  const db = new Kysely<DB>({ dialect: new PostgresDialect({ pool: reportsFailures(pool) }) })
+  // What a change tells is heard before it returns: both are in this process.
+  const watched = watchPool(pool, { dropsBroken: false, notifications: () => undefined })
+  const db = new Kysely<DB>({ dialect: new PostgresDialect({ pool: watched }) })
   return {
     db,
+    listen: (listening) => listenWithin(embedded, listening),
     async close() {
       await db.destroy()
       await embedded.close()
@@ -59,7 +75,7 @@ export async function openDatabase(config: DatabaseConfig): Promise<Database> {
   }
 }
 
-function openPostgres({ url, limits, onError }: DatabaseConfig & { kind: 'postgres' }): Database {
+function openPostgres({ url, directUrl = url, limits, onError }: DatabaseConfig & { kind: 'postgres' }): Database {
   const pool = new pg.Pool({
     connectionString: url,
     max: 10,
@@ -74,52 +90,28 @@ function openPostgres({ url, limits, onError }: DatabaseConfig & { kind: 'postgr
   pool.on('error', onError)
   // The same while one is in use, between two of its queries; the next query on it fails, and it is dropped.
   pool.on('connect', (client) => client.on('error', () => {}))
-  const db = new Kysely<DB>({ dialect: new PostgresDialect({ pool: reportsFailures(pool, { dropsBroken: true }) }) })
-  return { db, close: () => db.destroy() }
-}
-
-interface KyselyPool {
-  connect: () => Promise<pg.PoolClient>
-  end: () => Promise<void>
-}
-
-/**
- * Reports every failure of a query to whoever watches.
- * @param dropsBroken whether a client that failed, or whose query timed out and goes on, must not return to the pool; the
- *   one client of the embedded database is all there is
- */
-function reportsFailures(pool: pg.Pool, { dropsBroken = false } = {}): KyselyPool {
+  let notifications: Notifications | undefined
+  const watched = watchPool(pool, { dropsBroken: true, notifications: () => notifications })
+  const db = new Kysely<DB>({ dialect: new PostgresDialect({ pool: watched }) })
   return {
-    end: () => pool.end(),
-    async connect() {
-      const client = await orReport(pool.connect())
-      const { query, release } = client
-      let broken: Error | undefined
-      const watched = async (...args: unknown[]): Promise<unknown> => {
-        try {
-          return await orReport(Reflect.apply(query, client, args) as Promise<unknown>)
-        } catch (error) {
-          if (error instanceof Error && !(error instanceof pg.DatabaseError)) broken = error
-          throw error
-        }
-      }
-      client.query = watched as typeof query
-      client.release = () => {
-        client.query = query
-        client.release = release
-        release.call(client, dropsBroken ? broken : undefined)
-      }
-      return client
+    db,
+    async listen(listening) {
+      notifications = listen({ ...listening, url, directUrl })
+      return notifications
+    },
+    async close() {
+      await notifications?.close()
+      await db.destroy()
     },
   }
 }
 
-async function orReport<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work
-  } catch (error) {
-    const isExpected = databaseFailure(error)?.kind === 'constraint' || isConflict(error)
-    if (!isExpected && error instanceof Error) reportOutage(error)
-    throw error
-  }
+/** Listens in the embedded database, where nothing is between who tells and who hears. */
+async function listenWithin(
+  { hear }: Embedded,
+  { channel, onNotification, onChange }: Listening,
+): Promise<Notifications> {
+  const stop = await hear(channel, onNotification)
+  onChange({ carries: true })
+  return { isCurrent: () => true, catchUp: async () => {}, distrust: () => {}, age: () => 0, close: stop }
 }

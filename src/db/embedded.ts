@@ -21,8 +21,11 @@ function clusterOf(directory: string): string {
   return join(directory, 'postgres')
 }
 
-interface Embedded {
+/** The embedded database, once it is open. */
+export interface Embedded {
   clientConfig: ReturnType<typeof createPgConfig>
+  /** Calls `onNotification` with what is told on a channel, before the statement that tells it returns. @returns what ends that */
+  hear: (channel: string, onNotification: (payload: string) => void) => Promise<() => Promise<void>>
   close: () => Promise<void>
 }
 
@@ -36,7 +39,11 @@ export async function openEmbedded(directory: string): Promise<Embedded> {
   const lock = await lockDirectory(directory)
   try {
     const pglite = await openCluster(clusterOf(directory))
-    return { clientConfig: createPgConfig(pglite), close: () => closeCluster(pglite, lock) }
+    return {
+      clientConfig: createPgConfig(pglite),
+      hear: (channel, onNotification) => pglite.listen(channel, onNotification),
+      close: () => closeCluster(pglite, lock),
+    }
   } catch (error) {
     await lock.release()
     throw error

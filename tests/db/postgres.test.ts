@@ -100,7 +100,7 @@ describe.skipIf(!server)('on PostgreSQL (needs TEST_DATABASE_URL)', () => {
     expect(await whoami(service, ada)).toMatchObject({ status: 200 })
   })
 
-  test('a database that hangs is answered with 503 within seven seconds, and used again when it is back', async () => {
+  test('a database that hangs is answered with 503 once nothing was heard of it, and used again when it is back', async () => {
     const proxy = await startProxy(server)
     onTestFinished(proxy.close)
     const { service } = await start(proxy.url)
@@ -108,6 +108,8 @@ describe.skipIf(!server)('on PostgreSQL (needs TEST_DATABASE_URL)', () => {
     expect(await whoami(service, ada)).toMatchObject({ status: 200 })
 
     proxy.freeze()
+    // Until then who has which authority is in memory, and known to be right.
+    await expect.poll(() => service.services.authority.gauges().heartbeatAge, { timeout: 5_000 }).toBeGreaterThan(2_000)
     const startedAt = performance.now()
     // More requests than connections: those that get none must not wait longer.
     const answers = await Promise.all(Array.from({ length: 25 }, () => whoami(service, ada)))

@@ -1,0 +1,94 @@
+import type { PostgresPool } from 'kysely'
+import pg from 'pg'
+import { databaseFailure, isConflict } from './failure.ts'
+import type { Notifications, Notify } from './notifications.ts'
+import { reportOutage } from './outage.ts'
+
+interface Watching {
+  /** Whether a client that failed, or whose query timed out and goes on, must not return to the pool; that of the embedded database is all there is. */
+  dropsBroken: boolean
+  /** What is told of changes, once somebody listens. */
+  notifications: () => Notifications | undefined
+}
+
+/** A pool whose failures are reported to whoever watches, and whose changes of authority return once they were heard of. */
+export function watchPool(pool: pg.Pool, watching: Watching): PostgresPool {
+  return {
+    end: () => pool.end(),
+    async connect() {
+      const client = await orReport(pool.connect())
+      return watchClient(client, watching)
+    },
+  }
+}
+
+function watchClient(client: pg.PoolClient, { dropsBroken, notifications }: Watching): pg.PoolClient {
+  const { query, release } = client
+  const run = (...args: unknown[]) => Reflect.apply(query, client, args) as Promise<unknown>
+  const isTold = createChangeWatch()
+  let broken: Error | undefined
+  // The change is made already, whatever becomes of this.
+  const notify: Notify = async (channel, payload) => {
+    broken = new Error('What was told of a change is not answered yet')
+    await run('select pg_notify($1, $2)', [channel, payload])
+    broken = undefined
+  }
+  const watched = async (...args: unknown[]): Promise<unknown> => {
+    const told = isTold(args[0])
+    try {
+      const result = await orReport(run(...args))
+      if (told) await notifications()?.catchUp(notify)
+      return result
+    } catch (error) {
+      if (error instanceof Error && !(error instanceof pg.DatabaseError)) {
+        broken = error
+        // It may have been done all the same.
+        if (told) notifications()?.distrust()
+      }
+      throw error
+    }
+  }
+  client.query = watched as typeof query
+  client.release = () => {
+    client.query = query
+    client.release = release
+    release.call(client, dropsBroken ? broken : undefined)
+  }
+  return client
+}
+
+const toldTables = /\b(user|session|account|oauth_client|oauth_grant|oauth_revoked_token|jwks)\b/
+// Nobody can have heard of what is new.
+const newRow = /^\s*insert into "(user|session)"(?![\s\S]*\bon conflict\b)/
+
+/** Says of each statement whether, when it succeeds, a change of which the database tells may be there for good. */
+function createChangeWatch(): (text: unknown) => boolean {
+  let isInTransaction = false
+  let isTold = false
+  return (text) => {
+    const statement = typeof text === 'string' ? text : ''
+    const verb = /^\s*(\w+)/.exec(statement)?.[1]?.toLowerCase()
+    if (verb === 'begin' || verb === 'start') {
+      isInTransaction = true
+      isTold = false
+      return false
+    }
+    if (verb === 'commit' || /^\s*rollback(?!\s+to\b)/i.test(statement)) {
+      isInTransaction = false
+      return verb === 'commit' && isTold
+    }
+    const changes = verb !== 'select' && toldTables.test(statement) && !newRow.test(statement)
+    isTold ||= changes
+    return changes && !isInTransaction
+  }
+}
+
+async function orReport<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    const isExpected = databaseFailure(error)?.kind === 'constraint' || isConflict(error)
+    if (!isExpected && error instanceof Error) reportOutage(error)
+    throw error
+  }
+}
