@@ -10,6 +10,7 @@ import { createGuards, type Guards } from './auth/authorize.ts'
 import { type BanNotices, createBanNotices } from './auth/ban-notice.ts'
 import { keyMint, opensKey } from './auth/keys/mint-key.ts'
 import { createSigningKeys, type KeyPolicy, type SigningKeys } from './auth/keys/signing-keys.ts'
+import { type LiveAuthority, watchAuthority } from './auth/live-authority.ts'
 import { syncOAuth } from './auth/oauth/first-party-clients.queries.ts'
 import { firstPartyClients } from './auth/oauth/first-party-clients.ts'
 import { type Authenticate, createAuthenticator } from './auth/principal.ts'
@@ -36,6 +37,7 @@ export interface Services {
   roles: Roles
   keys: SigningKeys
   auth: Auth
+  authority: LiveAuthority
   sessionCookies: SessionCookies
   authenticate: Authenticate
   guards: Guards
@@ -53,6 +55,8 @@ export interface Services {
 }
 
 const hourMs = 3_600_000
+// Some fifteen to twenty-five thousand users at a time.
+const authorityBytes = 40_000_000
 
 /**
  * Opens the database, brings its schema up to date, and builds everything on it.
@@ -62,7 +66,8 @@ export async function createServices(config: Config, authConfig: AuthConfig, log
   const roles = createRoles(authConfig)
   const secret = await secretOf(config)
   if (config.database) await migrateDirectly(config, roles, log)
-  const { db, close: closeDatabase } = await openDatabase(databaseConfig(config, log))
+  const database = await openDatabase(databaseConfig(config, log))
+  const { db, close: closeDatabase } = database
   try {
     if (!config.database) await migrateAndTell(db, roles, log)
     const policy = keyPolicy(config, authConfig)
@@ -82,7 +87,8 @@ export async function createServices(config: Config, authConfig: AuthConfig, log
       graceMs: policy.graceMs,
       shared: config.jwt.shared,
     })
-    const authenticate = createAuthenticator({ db, roles, verifyAccessToken, sessionCookies })
+    const authority = await watchAuthority({ database, maxBytes: authorityBytes, onKeysChanged: () => {}, log })
+    const authenticate = createAuthenticator({ authority, roles, verifyAccessToken, sessionCookies })
     await syncOAuth(db, `${config.baseUrl}/api/v1`, firstPartyClients(authConfig, config.baseUrl))
     const banNotices = createBanNotices(derivedKey(secret, 'ban'), config.baseUrl.startsWith('https:'))
     const common = { config, db, roles, keys, sessionCookies, mailer, messages, banNotices, log, authenticate }
@@ -95,6 +101,7 @@ export async function createServices(config: Config, authConfig: AuthConfig, log
       roles,
       keys,
       auth,
+      authority,
       sessionCookies,
       authenticate,
       guards: createGuards({ db, authenticate, sessionCookies, trustedOrigins: config.trustedOrigins }),
@@ -199,7 +206,7 @@ function databaseConfig(config: Config, log: Log, { migrates = false } = {}): Da
   if (!config.database) return { kind: 'embedded', directory: config.dataDir, onError }
   const { url, directUrl } = config.database
   if (migrates) return { kind: 'postgres', url: directUrl ?? url, limits: 'migration', onError }
-  return { kind: 'postgres', url, limits: directUrl === undefined ? 'request' : 'pooled', onError }
+  return { kind: 'postgres', url, directUrl, limits: directUrl === undefined ? 'request' : 'pooled', onError }
 }
 
 // One secret is configured; each use gets a key of its own (RFC 5869).

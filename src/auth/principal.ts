@@ -1,9 +1,10 @@
-import type { Db, Tx } from '../db/database.ts'
+import type { Tx } from '../db/database.ts'
 import { ProblemError } from '../http/problem.ts'
 import type { UserRow } from '../resources/user.ts'
 import type { AccessToken, VerifyAccessToken } from './access-token.ts'
-import { findAuthority, findAuthorityByToken, holdAuthority } from './authority.queries.ts'
+import { holdAuthority } from './authority.queries.ts'
 import { assertActive, assertIssuedAfter, assertLive, seconds, toPrincipal } from './authority.ts'
+import { type AuthorityReader, readAuthority } from './authority-reader.ts'
 import { judgeOAuth } from './oauth/authority.ts'
 import { holdClient } from './oauth/oauth.queries.ts'
 import { covers, type Scope } from './permissions.ts'
@@ -40,21 +41,21 @@ export interface Authenticated {
 }
 
 /**
- * Turns a credential into its principal, with the authority that the database has now.
+ * Turns a credential into its principal, with the authority of now.
  * @throws ProblemError with status 401
  */
 export type Authenticate = (credential: Credential) => Promise<Authenticated>
 
 interface AuthenticatorOptions {
-  db: Db
+  authority: AuthorityReader
   roles: Roles
   verifyAccessToken: VerifyAccessToken
   sessionCookies: SessionCookies
 }
 
-/** One query a request: the user or the client, with what the credential names. */
+/** One look-up a request: the user or the client, with what the credential names. */
 export function createAuthenticator({
-  db,
+  authority,
   roles,
   verifyAccessToken,
   sessionCookies,
@@ -62,13 +63,13 @@ export function createAuthenticator({
   async function authenticateToken(value: string): Promise<Authenticated> {
     const token = await verifyAccessToken(value)
     const { iss, aud, iat, exp } = token.claims
-    return { ...(await judge(db, roles, token)), claims: { iss, aud, iat, exp }, slide: false, token }
+    return { ...(await judge(authority, roles, token)), claims: { iss, aud, iat, exp }, slide: false, token }
   }
 
   async function authenticateCookie(value: string): Promise<Authenticated> {
     const token = sessionCookies.open(value)
     if (token === undefined) throw new ProblemError('session-ended')
-    const user = assertLive(assertActive(await findAuthorityByToken(db, token)))
+    const user = assertLive(assertActive(await authority.ofSession(token)))
     return {
       principal: toPrincipal(user, roles),
       user,
@@ -91,7 +92,7 @@ export async function assertStillAuthorized(trx: Tx, roles: Roles, { principal, 
   await holdClient(trx, principal.clientId)
   const user = await holdAuthority(trx, principal.subject, principal.sessionId)
   const { permissions } = token
-    ? (await judge(trx, roles, token)).principal
+    ? (await judge(readAuthority(trx), roles, token)).principal
     : toPrincipal(assertLive(assertActive(user)), roles)
   if (!covers(permissions, principal.permissions)) throw new ProblemError('forbidden')
 }
@@ -103,10 +104,14 @@ export function userOf({ user }: Authenticated): UserRow {
 }
 
 /** Who presents a token, and what they may do now. */
-async function judge(db: Db, roles: Roles, token: AccessToken): Promise<Pick<Authenticated, 'principal' | 'user'>> {
-  if (token.kind === 'oauth') return judgeOAuth(db, roles, token.claims)
+async function judge(
+  authority: AuthorityReader,
+  roles: Roles,
+  token: AccessToken,
+): Promise<Pick<Authenticated, 'principal' | 'user'>> {
+  if (token.kind === 'oauth') return judgeOAuth(authority, roles, token.claims)
   const { claims } = token
-  const user = assertActive(await findAuthority(db, claims.sub, claims.sid ?? null))
+  const user = assertActive(await authority.ofUser(claims.sub, claims.sid ?? null))
   if (token.kind === 'session') assertLive(user)
   else assertIssuedAfter(claims, user)
   return { principal: toPrincipal(user, roles), user }

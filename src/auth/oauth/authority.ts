@@ -1,12 +1,12 @@
-import type { Db } from '../../db/database.ts'
 import { ProblemError } from '../../http/problem.ts'
 import type { OAuthClaims } from '../access-token.ts'
 import { assertActive, assertIssuedAfter, assertLive, isFromBefore, toPrincipal } from '../authority.ts'
+import type { AuthorityReader } from '../authority-reader.ts'
 import type { Claims } from '../jwt.ts'
 import type { Scope } from '../permissions.ts'
 import type { Principal } from '../principal.ts'
 import type { Roles } from '../roles.ts'
-import { type ClientRow, type DelegationRow, findDelegation, findMachine } from './delegation.queries.ts'
+import type { ClientRow, DelegationRow } from './delegation.queries.ts'
 import { apiScopesOf } from './scopes.ts'
 
 /**
@@ -14,13 +14,13 @@ import { apiScopesOf } from './scopes.ts'
  * or the client itself, with those that it was registered for.
  * @throws ProblemError with status 401
  */
-export async function judgeOAuth(db: Db, roles: Roles, claims: OAuthClaims) {
+export async function judgeOAuth(authority: AuthorityReader, roles: Roles, claims: OAuthClaims) {
   const granted = apiScopesOf(claims.scope)
   if (claims.sub === claims.client_id) {
-    const { client_own_scopes } = assertClient(claims, await findMachine(db, claims))
+    const { client_own_scopes } = assertClient(claims, await authority.ofMachine(claims))
     return { principal: toMachine(claims, among(granted, client_own_scopes ?? [])), user: null }
   }
-  const row = assertActive(await findDelegation(db, claims))
+  const row = assertActive(await authority.ofDelegation(claims))
   assertGranted(claims, row)
   // A grant of offline access outlives the session in which it was given.
   if (isOffline(claims, row)) assertIssuedAfter(claims, row)
