@@ -8,8 +8,10 @@ import { type Auth, createAuth } from './auth/auth.ts'
 import type { AuthConfig, Brand } from './auth/auth-config.ts'
 import { createGuards, type Guards } from './auth/authorize.ts'
 import { type BanNotices, createBanNotices } from './auth/ban-notice.ts'
-import { keyMint, opensKey } from './auth/keys/mint-key.ts'
+import { createKeyRows, type KeyRows } from './auth/keys/key-rows.ts'
+import { keyMint, openKey } from './auth/keys/mint-key.ts'
 import { createSigningKeys, type KeyPolicy, type SigningKeys } from './auth/keys/signing-keys.ts'
+import { createTokenSigner } from './auth/keys/token-signer.ts'
 import { type LiveAuthority, watchAuthority } from './auth/live-authority.ts'
 import { syncOAuth } from './auth/oauth/first-party-clients.queries.ts'
 import { firstPartyClients } from './auth/oauth/first-party-clients.ts'
@@ -35,6 +37,7 @@ export interface Services {
   log: Log
   db: Db
   roles: Roles
+  keyRows: KeyRows
   keys: SigningKeys
   auth: Auth
   authority: LiveAuthority
@@ -71,7 +74,8 @@ export async function createServices(config: Config, authConfig: AuthConfig, log
   try {
     if (!config.database) await migrateAndTell(db, roles, log)
     const policy = keyPolicy(config, authConfig)
-    const keys = createSigningKeys(db, policy)
+    const keyRows = createKeyRows(db)
+    const keys = createSigningKeys(db, keyRows, policy)
     const stopUpkeep = await maintain(keys, policy, secret, log)
     const count: CountMessage = (message) => countLetter(db, message)
     const mailer = createMailer({ smtp: config.smtp, logLinks: config.isLoopback, count, log })
@@ -81,17 +85,18 @@ export async function createServices(config: Config, authConfig: AuthConfig, log
       secure: config.baseUrl.startsWith('https:'),
       idleMs: authConfig.session.idleDays * 24 * hourMs,
     })
-    const verifyAccessToken = createAccessTokenVerifier(db, {
+    const verifyAccessToken = createAccessTokenVerifier(keyRows, {
       issuer: `${config.baseUrl}/api/auth`,
       audience: `${config.baseUrl}/api/v1`,
       graceMs: policy.graceMs,
       shared: config.jwt.shared,
     })
-    const authority = await watchAuthority({ database, maxBytes: authorityBytes, onKeysChanged: () => {}, log })
+    const authority = await watchAuthority({ database, maxBytes: authorityBytes, onKeysChanged: keyRows.forget, log })
     const authenticate = createAuthenticator({ authority, roles, verifyAccessToken, sessionCookies })
     await syncOAuth(db, `${config.baseUrl}/api/v1`, firstPartyClients(authConfig, config.baseUrl))
     const banNotices = createBanNotices(derivedKey(secret, 'ban'), config.baseUrl.startsWith('https:'))
-    const common = { config, db, roles, keys, sessionCookies, mailer, messages, banNotices, log, authenticate }
+    const signer = createTokenSigner({ keys, algorithm: policy.algorithm, secret })
+    const common = { config, db, roles, signer, sessionCookies, mailer, messages, banNotices, log, authenticate }
     const auth = createAuth({ ...common, authConfig, secret })
     const userAccounts = createUserAccounts({ db, auth, mailer, messages, baseUrl: config.baseUrl })
     return {
@@ -99,6 +104,7 @@ export async function createServices(config: Config, authConfig: AuthConfig, log
       log,
       db,
       roles,
+      keyRows,
       keys,
       auth,
       authority,
@@ -168,12 +174,13 @@ async function secretOf({ database, dataDir, secret }: Config): Promise<string> 
 
 /** With another secret every request for a token would fail, and only that. */
 async function assertSecretFits(keys: SigningKeys, secret: string): Promise<void> {
-  for (const key of await keys.current()) {
-    if (await opensKey(secret, key)) continue
+  const key = await keys.current()
+  if (!key) return
+  await openKey(secret, key.row).catch(() => {
     throw new ConfigError([
       'BETTER_AUTH_SECRET: is not the one that this database was used with. Set that one, or, to give it up, delete the rows of the table "jwks"',
     ])
-  }
+  })
 }
 
 /**

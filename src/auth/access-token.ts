@@ -1,8 +1,11 @@
-import { createLocalJWKSet, errors, type JWK, type JWTVerifyGetKey, jwtVerify } from 'jose'
-import type { Db } from '../db/database.ts'
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
 import { ProblemError } from '../http/problem.ts'
-import { type Claims, decodeJwt, type JwtHeader } from './jwt.ts'
-import { findPublicKeys, type PublicKeyRow } from './keys/signing-keys.queries.ts'
+import { type Claims, type DecodedJwt, decodeJwt, type JwtHeader } from './jwt.ts'
+import { isBetween, isIssued, timeFault } from './jwt-claims.ts'
+import type { Key, KeyRows, KeySet } from './keys/key-rows.ts'
+import { isSignatureOf } from './keys/signature.ts'
+import { onceKnown } from './once-known.ts'
 
 interface VerifierOptions {
   issuer: string
@@ -13,7 +16,10 @@ interface VerifierOptions {
   shared: { secret: string; issuer: string } | undefined
 }
 
-/** The claims of a good token: of a session, of a trusted front end, or what a client was given by the OAuth provider. */
+/**
+ * The claims of a good token: of a session, of a trusted front end, or what a client was given by the OAuth provider.
+ * They are frozen: who presents the token again gets the same object.
+ */
 export type AccessToken =
   | { kind: 'session'; claims: Claims & { sid: string } }
   | { kind: 'shared'; claims: Claims }
@@ -24,62 +30,100 @@ export type OAuthClaims = Claims & { client_id: string; jti: string; scope: stri
 
 /**
  * Checks that a token was signed by us for `/api/v1` and is in its time. Whether its session still lives is not asked.
+ * The answer is there at once unless the keys have to be read.
  * @throws ProblemError `invalid-token` or `token-expired`
  */
-export type VerifyAccessToken = (token: string) => Promise<AccessToken>
+export type VerifyAccessToken = (token: string) => AccessToken | Promise<AccessToken>
 
-const clockToleranceSeconds = 5
-const maxKeySetAgeMs = 5_000
+/** A token that was found good, and the key whose signature it bears; undefined for the shared secret. */
+interface Verified {
+  token: AccessToken
+  key: Key | undefined
+}
+
+const maxVerified = 50_000
+const maxVerifiedBytes = 32 * 1_024 * 1_024
+// What an entry takes beside the characters of its token: the claims, and its place in the cache.
+const entryBytes = 512
 
 /**
  * The verifier of session JWTs and of access tokens of clients, by the keys in the `jwks` table, and of shared-secret
  * tokens where they are configured.
  * A key pins its algorithm: a token's header chooses neither a weaker one nor, with a `kid`, the shared secret.
+ * What was found good is remembered by its exact text, but for its time and its key, which are asked for each time.
  * @see RFC 7519 section 7.2, RFC 8725
  */
-export function createAccessTokenVerifier(db: Db, options: VerifierOptions): VerifyAccessToken {
-  const { audience } = options
-  const userInfo = `${options.issuer}/oauth2/userinfo`
-  const keySet = createKeySet(db, options.graceMs)
-  const sharedKey = options.shared && new TextEncoder().encode(options.shared.secret)
+export function createAccessTokenVerifier(keyRows: KeyRows, options: VerifierOptions): VerifyAccessToken {
+  const { issuer, audience, graceMs, shared } = options
+  const audiences: [string, string] = [audience, `${issuer}/oauth2/userinfo`]
+  const sharedKey = shared && createSecretKey(shared.secret, 'utf8')
+  const verified = new LRUCache<string, Verified>({
+    max: maxVerified,
+    maxSize: maxVerifiedBytes,
+    sizeCalculation: (_, text) => text.length + entryBytes,
+  })
 
-  async function verifyShared(token: string): Promise<void> {
-    if (!options.shared || !sharedKey) throw new ProblemError('invalid-token')
-    const { issuer } = options.shared
-    await jwtVerify(token, sharedKey, {
-      issuer,
-      audience,
-      algorithms: ['HS256'],
-      clockTolerance: clockToleranceSeconds,
-    })
+  function verifyShared(text: string, decoded: DecodedJwt): AccessToken {
+    if (!shared || !sharedKey || !hasTag(decoded, sharedKey)) throw new ProblemError('invalid-token')
+    return admit(text, decoded, { issuer: shared.issuer, key: undefined })
   }
 
-  async function verifySigned(token: string, kid: string): Promise<void> {
-    const key = (await keySet()).get(kid)
-    if (!key) throw new ProblemError('invalid-token')
-    await jwtVerify(token, key.resolve, {
-      issuer: options.issuer,
-      audience,
-      algorithms: [key.alg],
-      clockTolerance: clockToleranceSeconds,
-    })
+  function verifySigned(text: string, decoded: DecodedJwt, key: Key | undefined): AccessToken {
+    if (!key || !isAccepted(key) || !hasSignature(decoded, key)) throw new ProblemError('invalid-token')
+    return admit(text, decoded, { issuer, key })
   }
 
-  return async (token) => {
-    const decoded = decodeJwt(token)
-    if (!decoded) throw new ProblemError('invalid-token')
-    const { header, claims } = decoded
-    try {
-      if (header.kid === undefined) await verifyShared(token)
-      else await verifySigned(token, header.kid)
-    } catch (error) {
-      throw tokenProblem(error)
-    }
+  function isAccepted({ endsAt }: Key): boolean {
+    return endsAt + graceMs > Date.now()
+  }
+
+  /** Judges the claims of a token whose signature is good. */
+  function admit(text: string, { header, claims }: DecodedJwt, by: { issuer: string; key: Key | undefined }) {
+    if (!isBetween(claims, { issuer: by.issuer, audience })) throw new ProblemError('invalid-token')
+    const fault = timeFault(claims)
+    if (fault) throw new ProblemError(fault)
     const kind = kindOf(header, claims)
-    const isForUs = kind === 'oauth' ? isAudience(claims.aud, [audience, userInfo]) : claims.aud === audience
-    if (!kind || !isForUs || claims.iat > nowSeconds() + clockToleranceSeconds) throw new ProblemError('invalid-token')
-    return { kind, claims } as AccessToken
+    const isForUs = kind === 'oauth' ? isAudience(claims.aud, audiences) : claims.aud === audience
+    if (!kind || !isForUs || !isIssued(claims)) throw new ProblemError('invalid-token')
+    const token = frozen({ kind, claims } as AccessToken)
+    verified.set(text, { token, key: by.key })
+    return token
   }
+
+  function verifyNew(text: string): AccessToken | Promise<AccessToken> {
+    const decoded = decodeJwt(text)
+    if (!decoded) throw new ProblemError('invalid-token')
+    const { kid } = decoded.header
+    if (kid === undefined) return verifyShared(text, decoded)
+    return onceKnown(keyRows.read(), (keys) => verifySigned(text, decoded, keys.get(kid)))
+  }
+
+  /** What was found good before, if its time and its key still let it; else it is judged anew. */
+  function recall(text: string, { token, key }: Verified, keys: KeySet | undefined) {
+    const hasKey = !key || (keys?.get(key.row.id) === key && isAccepted(key))
+    if (hasKey && !timeFault(token.claims) && isIssued(token.claims)) return token
+    verified.delete(text)
+    return verifyNew(text)
+  }
+
+  return (text) => {
+    const known = verified.get(text)
+    if (!known) return verifyNew(text)
+    return known.key ? onceKnown(keyRows.read(), (keys) => recall(text, known, keys)) : recall(text, known, undefined)
+  }
+}
+
+/** Whether the signature is of the key, by the algorithm that it was made for. */
+function hasSignature({ header, signingInput, signature }: DecodedJwt, { verification }: Key): boolean {
+  if (!verification || header.alg !== verification.algorithm) return false
+  return isSignatureOf(verification.algorithm, verification.publicKey, signingInput, signature)
+}
+
+/** Whether a token was authenticated with the secret. @see RFC 7518 section 3.2 */
+function hasTag({ header, signingInput, signature }: DecodedJwt, secret: KeyObject): boolean {
+  if (header.alg !== 'HS256') return false
+  const tag = createHmac('sha256', secret).update(signingInput).digest()
+  return tag.length === signature.length && timingSafeEqual(tag, signature)
 }
 
 /** Which kind of token it is, told apart by what only that kind has; undefined for any other, such as an ID token. */
@@ -95,47 +139,8 @@ function isAudience(aud: string | string[], [api, userInfo]: [string, string]): 
   return audiences.includes(api) && audiences.every((name) => name === api || name === userInfo)
 }
 
-function tokenProblem(error: unknown): unknown {
-  if (error instanceof errors.JWTExpired) return new ProblemError('token-expired')
-  if (error instanceof errors.JOSEError || error instanceof TypeError) {
-    return new ProblemError('invalid-token', undefined, { cause: error })
-  }
-  return error
-}
-
-function nowSeconds(): number {
-  return Math.floor(Date.now() / 1_000)
-}
-
-interface VerificationKey {
-  alg: string
-  resolve: JWTVerifyGetKey
-}
-
-/** The public keys by `kid`, read again when they are five seconds old and no sooner, whatever tokens ask for. */
-function createKeySet(db: Db, graceMs: number): () => Promise<ReadonlyMap<string, VerificationKey>> {
-  let keys: Promise<ReadonlyMap<string, VerificationKey>> | undefined
-  let loadedAt = Number.NEGATIVE_INFINITY
-  async function load() {
-    const rows = await findPublicKeys(db, new Date(Date.now() - graceMs))
-    return new Map(rows.map((row) => [row.id, toVerificationKey(row)]))
-  }
-  return () => {
-    const now = performance.now()
-    if (!keys || now - loadedAt >= maxKeySetAgeMs) {
-      loadedAt = now
-      const loading = load()
-      keys = loading
-      loading.catch(() => {
-        if (keys === loading) keys = undefined
-      })
-    }
-    return keys
-  }
-}
-
-function toVerificationKey({ id, alg, public_key }: PublicKeyRow): VerificationKey {
-  const key = { ...(JSON.parse(public_key) as JWK), kid: id, alg: alg ?? 'EdDSA' }
-  // Imports the key once, on its first use.
-  return { alg: key.alg, resolve: createLocalJWKSet({ keys: [key] }) }
+function frozen(token: AccessToken): AccessToken {
+  Object.freeze(token.claims.aud)
+  Object.freeze(token.claims)
+  return Object.freeze(token)
 }

@@ -12,6 +12,11 @@ export function transactionOr(db: Db): Db {
   return transactionUnderWay.getStore() ?? db
 }
 
+/** Whether there is a transaction under way. */
+export function isInTransaction(): boolean {
+  return transactionUnderWay.getStore() !== undefined
+}
+
 /** The transaction under way. @throws Error when there is none */
 export function currentTransaction(): Tx {
   const trx = transactionUnderWay.getStore()

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 
 const maxTokenChars = 8_192
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const canonicalSegment = /^[A-Za-z0-9_-]+$/
 
 // Every claim that is read is typed here, whoever minted the token. Times are whole seconds since the epoch (RFC 7519 section 2).
@@ -34,6 +35,9 @@ export type Claims = z.infer<typeof Claims>
 export interface DecodedJwt {
   header: JwtHeader
   claims: Claims
+  /** What is signed. @see RFC 7515 section 5.1 */
+  signingInput: string
+  signature: Buffer
 }
 
 /**
@@ -44,12 +48,15 @@ export interface DecodedJwt {
  */
 export function decodeJwt(token: string): DecodedJwt | undefined {
   if (token.length > maxTokenChars) return undefined
-  const [header, payload, signature, ...rest] = token.split('.')
-  if (!header || !payload || !signature || rest.length > 0 || !decodeSegment(signature)) return undefined
+  const [header, payload, last, ...rest] = token.split('.')
+  if (!header || !payload || !last || rest.length > 0) return undefined
+  const signature = decodeSegment(last)
+  if (!signature) return undefined
   const parsedHeader = Header.safeParse(parseObject(decodeSegment(header)))
   const parsedClaims = Claims.safeParse(parseObject(decodeSegment(payload)))
   if (!parsedHeader.success || !parsedClaims.success) return undefined
-  return { header: parsedHeader.data, claims: parsedClaims.data }
+  const signingInput = token.slice(0, -last.length - 1)
+  return { header: parsedHeader.data, claims: parsedClaims.data, signingInput, signature }
 }
 
 function decodeSegment(segment: string): Buffer | undefined {
@@ -61,9 +68,10 @@ function decodeSegment(segment: string): Buffer | undefined {
 function parseObject(bytes: Buffer | undefined): unknown {
   if (!bytes) return undefined
   try {
-    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    const text = utf8.decode(bytes)
     const value: unknown = JSON.parse(text)
-    return hasDuplicateMember(text) ? undefined : value
+    // What comes out as it went in has lost no member: the usual case, and the quickest to see.
+    return JSON.stringify(value) !== text && hasDuplicateMember(text) ? undefined : value
   } catch {
     return undefined
   }

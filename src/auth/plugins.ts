@@ -12,7 +12,7 @@ import { createEndpointGuard, type GuardEndpoint } from './endpoints/guard.ts'
 import { latchkeyPlugin } from './endpoints/latchkey-plugin.ts'
 import type { SendAfterCommit } from './endpoints/mail-callbacks.ts'
 import { keyPairConfig } from './keys/mint-key.ts'
-import type { SigningKeys } from './keys/signing-keys.ts'
+import type { TokenSigner } from './keys/token-signer.ts'
 import { oauthPlugin } from './oauth/provider.ts'
 import type { Authenticate } from './principal.ts'
 import { oidcPlugin } from './providers/oidc.ts'
@@ -26,7 +26,7 @@ export interface PluginDependencies {
   config: Config
   db: Db
   roles: Roles
-  keys: SigningKeys
+  signer: TokenSigner
   sessionCookies: SessionCookies
   mailer: Mailer
   send: SendAfterCommit
@@ -37,37 +37,39 @@ export interface PluginDependencies {
 }
 
 /** What Better-Auth is extended with, each plugin with the settings and the rules of this service. */
-export function authPlugins({ config, db, roles, keys, authenticate, ...rest }: PluginDependencies) {
+export function authPlugins({ config, db, roles, signer, authenticate, ...rest }: PluginDependencies) {
   const guard = createEndpointGuard(db)
   return [
-    tokens({ config, keys }),
+    tokens({ config, signer }),
     visitorPlugin,
     guardedAdmin(roles, guard, rest),
     bearer({ requireSignature: true }),
-    oauthPlugin({ config, db, authenticate, guard }),
+    oauthPlugin({ config, db, signer, authenticate, guard }),
     openAPI({ disableDefaultReference: true }),
     ...(config.oidc ? [oidcPlugin(config.oidc, config, rest.log)] : []),
     latchkeyPlugin({ ...rest, db, guard, baseUrl: config.baseUrl, providers: providersOf(config) }),
   ]
 }
 
-/** Session JWTs, signed with the keys of the `jwks` table. */
-function tokens({ config, keys }: Pick<PluginDependencies, 'config' | 'keys'>) {
+/** Session JWTs, signed as all tokens are. */
+function tokens({ config, signer }: Pick<PluginDependencies, 'config' | 'signer'>) {
   return jwt({
-    jwks: { keyPairConfig: keyPairConfig(config.jwt.algorithm) },
+    jwks: {
+      // Required by Better-Auth beside a `sign` of ours. Our own route answers there.
+      remoteUrl: `${config.baseUrl}/api/auth/jwks`,
+      keyPairConfig: {
+        ...keyPairConfig(config.jwt.algorithm),
+        // The OAuth provider asks before it hashes an access token for an ID token.
+        get alg() {
+          return signer.algorithm()
+        },
+      } as ReturnType<typeof keyPairConfig>,
+    },
     jwt: {
       issuer: `${config.baseUrl}/api/auth`,
       audience: `${config.baseUrl}/api/v1`,
       definePayload: ({ user, session }) => sessionClaims(user, session, config.jwt.ttlSeconds),
-    },
-    adapter: {
-      getJwks: () => keys.current(),
-      createJwk: async (key) => {
-        await keys.maintain(() => Promise.resolve(key))
-        const [current] = await keys.current()
-        if (!current) throw new Error('There is no signing key')
-        return current
-      },
+      sign: signer.sign,
     },
     // It mints tokens for sessions that have expired.
     disableSettingJwtHeader: true,

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { KyselyPlugin } from 'kysely'
 import { afterEach, expect, test, vi } from 'vitest'
 import { createAccessTokenVerifier } from '../../src/auth/access-token.ts'
+import { createKeyRows } from '../../src/auth/keys/key-rows.ts'
 import type { Db } from '../../src/db/database.ts'
 import { startServiceForFile } from '../support/harness.ts'
 import { attackerKey, nowSeconds, rs256, type SigningKey, sessionClaims, signingKeyOf } from '../support/tokens.ts'
@@ -21,7 +22,9 @@ async function isActive(token: string): Promise<unknown> {
 
 function verifierOn(db: Db, graceMs = hourMs) {
   const issuer = `${service.baseUrl}/api/auth`
-  return createAccessTokenVerifier(db, { issuer, audience: `${service.baseUrl}/api/v1`, graceMs, shared: undefined })
+  const options = { issuer, audience: `${service.baseUrl}/api/v1`, graceMs, shared: undefined }
+  const verify = createAccessTokenVerifier(createKeyRows(db), options)
+  return async (token: string) => verify(token)
 }
 
 /** The service's database, counting what is asked of it. */

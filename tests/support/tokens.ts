@@ -1,5 +1,5 @@
-import { createHmac, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
-import { symmetricDecrypt } from 'better-auth/crypto'
+import { createHmac, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
+import { openKey } from '../../src/auth/keys/mint-key.ts'
 import { type SignedIn, secret, type TestService } from './harness.ts'
 
 /** A key that signs, and the `kid` under which its public half is known. */
@@ -13,11 +13,10 @@ export type Members = Record<string, unknown>
 
 /** The key with which the service signs now. */
 export async function signingKeyOf({ services }: TestService): Promise<SigningKey> {
-  const [key] = await services.keys.current()
+  const key = await services.keys.current()
   if (!key) throw new Error('the service has no signing key')
-  const jwk = await symmetricDecrypt({ key: secret, data: JSON.parse(key.privateKey) as string })
-  const privateKey = createPrivateKey({ key: JSON.parse(jwk), format: 'jwk' })
-  return { kid: key.id, privateKey, publicKey: createPublicKey(privateKey) }
+  const privateKey = await openKey(secret, key.row)
+  return { kid: key.row.id, privateKey, publicKey: createPublicKey(privateKey) }
 }
 
 /** A key of somebody else's that claims to be ours. */

@@ -1,6 +1,9 @@
+import { createPrivateKey, type JsonWebKey, type KeyObject } from 'node:crypto'
 import { symmetricDecrypt, symmetricEncrypt } from 'better-auth/crypto'
-import { generateExportedKeyPair, type Jwk } from 'better-auth/plugins/jwt'
-import type { JwtAlgorithm, MintKey } from './signing-keys.ts'
+import { generateExportedKeyPair } from 'better-auth/plugins/jwt'
+import type { JwtAlgorithm } from './signature.ts'
+import type { KeyRow } from './signing-keys.queries.ts'
+import type { MintKey } from './signing-keys.ts'
 
 /** Makes key pairs as Better-Auth's jwt plugin does: the private half encrypted with the service's secret. */
 export function keyMint(algorithm: JwtAlgorithm, secret: string): MintKey {
@@ -16,14 +19,15 @@ export function keyMint(algorithm: JwtAlgorithm, secret: string): MintKey {
   }
 }
 
-/** Whether `secret` is the one that the private half of a key was encrypted with. */
-export async function opensKey(secret: string, { privateKey }: Pick<Jwk, 'privateKey'>): Promise<boolean> {
-  try {
-    await symmetricDecrypt({ key: secret, data: JSON.parse(privateKey) as string })
-    return true
-  } catch {
-    return false
-  }
+/**
+ * The private half of a key, decrypted with the service's secret.
+ * @throws Error when the key was encrypted with another secret
+ */
+export async function openKey(secret: string, { private_key }: Pick<KeyRow, 'private_key'>): Promise<KeyObject> {
+  const jwk = await symmetricDecrypt({ key: secret, data: JSON.parse(private_key) as string }).catch(() => {
+    throw new Error('The signing key cannot be decrypted with this BETTER_AUTH_SECRET')
+  })
+  return createPrivateKey({ key: JSON.parse(jwk) as JsonWebKey, format: 'jwk' })
 }
 
 /** The parameters of a new key, in the terms of the jwt plugin. */

@@ -4,21 +4,10 @@ import type { Db, Tx } from '../../db/database.ts'
 import type { JwksTable } from '../../db/schema.ts'
 
 export type KeyRow = Selectable<JwksTable>
-export type PublicKeyRow = Pick<KeyRow, 'id' | 'public_key' | 'alg'>
 
 /** All keys, in the order in which they begin to sign. */
 export function findKeys(db: Db): Promise<KeyRow[]> {
   return db.selectFrom('jwks').selectAll().orderBy('active_at').orderBy('id').execute()
-}
-
-/** The public half of the keys that had not ended by `limit`. */
-export function findPublicKeys(db: Db, limit: Date): Promise<PublicKeyRow[]> {
-  return db
-    .selectFrom('jwks')
-    .select(['id', 'public_key', 'alg'])
-    .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', limit)]))
-    .orderBy('active_at')
-    .execute()
 }
 
 /** Lets one instance at a time decide whether a key is to be made. */

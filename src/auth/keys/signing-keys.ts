@@ -2,18 +2,10 @@ import type { Jwk } from 'better-auth/plugins/jwt'
 import type { JSONWebKeySet, JWK } from 'jose'
 import type { Db } from '../../db/database.ts'
 import { inTransaction } from '../../db/transaction.ts'
-import { transactionOr } from '../auth-transaction.ts'
-import {
-  deleteRetiredKeys,
-  findKeys,
-  findPublicKeys,
-  insertKey,
-  type KeyRow,
-  lockKeys,
-  type PublicKeyRow,
-} from './signing-keys.queries.ts'
-
-export type JwtAlgorithm = 'RS256' | 'ES256' | 'EdDSA'
+import { onceKnown } from '../once-known.ts'
+import type { Key, KeyRows, KeySet } from './key-rows.ts'
+import type { JwtAlgorithm } from './signature.ts'
+import { deleteRetiredKeys, findKeys, insertKey, type KeyRow, lockKeys } from './signing-keys.queries.ts'
 
 /** Which keys there are and when. Times are in milliseconds. */
 export interface KeyPolicy {
@@ -32,8 +24,11 @@ export type MintKey = () => Promise<Pick<Jwk, 'publicKey' | 'privateKey' | 'alg'
 
 /** The signing keys of all instances, in the `jwks` table. */
 export interface SigningKeys {
-  /** The one key that signs now, as Better-Auth's jwt plugin wants it. */
-  current: () => Promise<Jwk[]>
+  /**
+   * The one key that signs now, of an algorithm if there is one of it that signs; undefined when none does.
+   * @param algorithm the configured one when left out
+   */
+  current: (algorithm?: JwtAlgorithm) => Key | undefined | Promise<Key | undefined>
   /** What `/api/auth/jwks` publishes: keys that sign, will sign next, or signed within the grace period. */
   published: () => Promise<JSONWebKeySet>
   /** Makes the first key, or the next one ahead of its time, and prunes what is past its grace. Any instance may call it at any time. */
@@ -43,37 +38,45 @@ export interface SigningKeys {
 /**
  * Keys that are published before they sign and verify after they stopped, so that no verifier meets an unknown one.
  */
-export function createSigningKeys(db: Db, policy: KeyPolicy): SigningKeys {
-  return {
-    async current() {
-      const active = (await findKeys(transactionOr(db))).filter((row) => row.active_at.getTime() <= Date.now())
-      // After a change of JWT_ALGORITHM the old key signs on until the new one has been published.
-      const key = active.filter(({ alg }) => alg === policy.algorithm).at(-1) ?? active.at(-1)
-      return key ? [toJwk(key)] : []
-    },
-    async published() {
-      return { keys: (await findPublicKeys(db, new Date(Date.now() - policy.graceMs))).map(toPublicJwk) }
-    },
-    async maintain(mint) {
-      await deleteRetiredKeys(db, new Date(Date.now() - policy.graceMs))
-      if (nextActivation(await findKeys(db), policy) === undefined) return
-      // Generated before the lock is taken: an RSA key takes a tenth of a second.
-      const minted = await mint()
-      await inTransaction(db, async (trx) => {
-        await lockKeys(trx)
-        const activeAt = nextActivation(await findKeys(trx), policy)
-        if (activeAt === undefined) return
-        await insertKey(trx, {
-          public_key: minted.publicKey,
-          private_key: minted.privateKey,
-          alg: minted.alg ?? policy.algorithm,
-          crv: minted.crv ?? null,
-          active_at: activeAt,
-          expires_at: new Date(activeAt.getTime() + policy.rotationMs),
-        })
+export function createSigningKeys(db: Db, rows: KeyRows, policy: KeyPolicy): SigningKeys {
+  async function maintain(mint: MintKey): Promise<void> {
+    await deleteRetiredKeys(db, new Date(Date.now() - policy.graceMs))
+    if (nextActivation(await findKeys(db), policy) === undefined) return
+    // Generated before the lock is taken: an RSA key takes a tenth of a second.
+    const minted = await mint()
+    await inTransaction(db, async (trx) => {
+      await lockKeys(trx)
+      const activeAt = nextActivation(await findKeys(trx), policy)
+      if (activeAt === undefined) return
+      await insertKey(trx, {
+        public_key: minted.publicKey,
+        private_key: minted.privateKey,
+        alg: minted.alg ?? policy.algorithm,
+        crv: minted.crv ?? null,
+        active_at: activeAt,
+        expires_at: new Date(activeAt.getTime() + policy.rotationMs),
       })
-    },
+    })
   }
+
+  return {
+    current: (algorithm = policy.algorithm) => onceKnown(rows.read(), (set) => signingKeyOf(set, algorithm)),
+    async published() {
+      const limit = Date.now() - policy.graceMs
+      const keys = [...(await rows.read()).values()].filter(
+        ({ endsAt, verification }) => verification && endsAt > limit,
+      )
+      return { keys: keys.map(({ row }) => toPublicJwk(row)) }
+    },
+    maintain: (mint) => maintain(mint).finally(rows.forget),
+  }
+}
+
+function signingKeyOf(set: KeySet, algorithm: JwtAlgorithm): Key | undefined {
+  const now = Date.now()
+  const active = [...set.values()].filter(({ activeAt, verification }) => activeAt <= now && verification)
+  // After a change of JWT_ALGORITHM the old key signs on until the new one has been published.
+  return active.filter(({ verification }) => verification?.algorithm === algorithm).at(-1) ?? active.at(-1)
 }
 
 /** When a key that is to be made now begins to sign; undefined when none is needed yet. */
@@ -85,18 +88,7 @@ function nextActivation(rows: KeyRow[], { algorithm, publishAheadMs }: KeyPolicy
   return lastEnd - now <= publishAheadMs ? new Date(Math.max(lastEnd, now)) : undefined
 }
 
-function toJwk(row: KeyRow): Jwk {
-  return {
-    id: row.id,
-    publicKey: row.public_key,
-    privateKey: row.private_key,
-    createdAt: row.created_at,
-    alg: row.alg as JwtAlgorithm,
-    ...(row.crv && { crv: row.crv as 'Ed25519' | 'P-256' }),
-  }
-}
-
-function toPublicJwk(row: PublicKeyRow): JWK {
+function toPublicJwk(row: KeyRow): JWK {
   const { kty, n, e, crv, x, y } = JSON.parse(row.public_key) as JWK
   return { kid: row.id, alg: row.alg ?? 'EdDSA', use: 'sig', ...JSON.parse(JSON.stringify({ kty, n, e, crv, x, y })) }
 }

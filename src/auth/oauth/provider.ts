@@ -2,6 +2,7 @@ import { oauthProvider } from '@better-auth/oauth-provider'
 import type { Config } from '../../config.ts'
 import type { Db } from '../../db/database.ts'
 import { type GuardEndpoint, notImpersonating } from '../endpoints/guard.ts'
+import type { TokenSigner } from '../keys/token-signer.ts'
 import type { Authenticate } from '../principal.ts'
 import { guardAuthorization } from './authorization.ts'
 import { guardIntrospection, guardRevocation, guardUserInfo } from './endpoints.ts'
@@ -32,6 +33,7 @@ export const closedOAuthPaths = [
 interface Dependencies {
   config: Config
   db: Db
+  signer: TokenSigner
   authenticate: Authenticate
   guard: GuardEndpoint
 }
@@ -43,7 +45,7 @@ const day = 24 * hour
  * The OAuth 2.1 authorization server and OpenID provider.
  * @see RFC 6749, RFC 7636, RFC 8707, RFC 9068, OpenID Connect Core 1.0
  */
-export function oauthPlugin({ config, db, authenticate, guard }: Dependencies) {
+export function oauthPlugin({ config, db, signer, authenticate, guard }: Dependencies) {
   const plugin = oauthProvider({
     loginPage: '/sign-in',
     consentPage: '/consent',
@@ -78,7 +80,7 @@ export function oauthPlugin({ config, db, authenticate, guard }: Dependencies) {
       oauth2Authorize,
       // What the library writes there takes no part in a transaction of ours.
       oauth2Consent: guard(endpoints.oauth2Consent, { rules: [notImpersonating], inTransaction: false }),
-      oauth2Token: guardToken(endpoints.oauth2Token, { db, resource }),
+      oauth2Token: guardToken(endpoints.oauth2Token, { db, signer, resource }),
       oauth2Introspect: guardIntrospection(endpoints.oauth2Introspect, authenticate),
       oauth2Revoke: guardRevocation(endpoints.oauth2Revoke, { db, authenticate }),
       oauth2EndSession: guardEndSession(endpoints.oauth2EndSession),

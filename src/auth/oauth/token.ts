@@ -3,6 +3,7 @@ import { APIError, isAPIError } from 'better-auth/api'
 import type { Db, Tx } from '../../db/database.ts'
 import { databaseFailure } from '../../db/failure.ts'
 import { type EndpointContext, wrapEndpoint } from '../endpoint.ts'
+import type { TokenSigner } from '../keys/token-signer.ts'
 import { subjectOf } from './authorization.ts'
 import { authenticateClient } from './client.ts'
 import {
@@ -28,6 +29,7 @@ const exchanges = new AsyncLocalStorage<Exchange>()
 
 interface TokenOptions {
   db: Db
+  signer: TokenSigner
   /** What a machine's token is for, which it need not say. */
   resource: string
 }
@@ -40,14 +42,14 @@ const grantTypes: readonly unknown[] = ['authorization_code', 'refresh_token', '
  * each other, and one that comes again ends the access tokens too that were made of it.
  * @see RFC 6749 section 5.2, RFC 7636 section 4.6, RFC 9700 section 4.14
  */
-export function guardToken<E>(endpoint: E, { db, resource }: TokenOptions): E {
+export function guardToken<E>(endpoint: E, { db, signer, resource }: TokenOptions): E {
   return wrapEndpoint(endpoint, async (call, context) => {
     const body = toBody(context.body, resource)
     const codeHash = body['grant_type'] === 'authorization_code' ? hashOf(body['code']) : undefined
     const refreshHash = body['grant_type'] === 'refresh_token' ? hashOf(body['refresh_token']) : undefined
     try {
       const client = await authenticateClient(db, context)
-      return await keepingRefusals(db, context, async (trx) => {
+      const exchange = async (trx: Tx) => {
         await holdClient(trx, client)
         const code = codeHash === undefined ? undefined : await holdCode(trx, codeHash, client)
         // Who was not given a code does not use it up, nor ends what it gave.
@@ -65,7 +67,8 @@ export function guardToken<E>(endpoint: E, { db, resource }: TokenOptions): E {
           }
           throw error
         }
-      })
+      }
+      return await signer.inOneAlgorithm(() => keepingRefusals(db, context, exchange))
     } catch (error) {
       throw corrected(error)
     }

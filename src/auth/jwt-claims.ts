@@ -1,0 +1,25 @@
+import type { Claims } from './jwt.ts'
+
+/** How far clocks may be apart. */
+const clockToleranceSeconds = 5
+
+/** Whether a token is of this issuer, and for this audience, maybe among others. @see RFC 7519 sections 4.1.1 and 4.1.3 */
+export function isBetween({ iss, aud }: Claims, { issuer, audience }: { issuer: string; audience: string }): boolean {
+  return iss === issuer && [aud].flat().includes(audience)
+}
+
+/** What is wrong with the time of a token, if it has ended or not begun. @see RFC 7519 sections 4.1.4 and 4.1.5 */
+export function timeFault({ exp, nbf }: Claims): 'invalid-token' | 'token-expired' | undefined {
+  const now = nowSeconds()
+  if (nbf !== undefined && nbf > now + clockToleranceSeconds) return 'invalid-token'
+  return exp <= now - clockToleranceSeconds ? 'token-expired' : undefined
+}
+
+/** Whether a token was made by now: one from the future was made by a clock that is not ours. @see RFC 7519 section 4.1.6 */
+export function isIssued({ iat }: Claims): boolean {
+  return iat <= nowSeconds() + clockToleranceSeconds
+}
+
+function nowSeconds(): number {
+  return Math.floor(Date.now() / 1_000)
+}

@@ -1,0 +1,138 @@
+import { generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto'
+import { afterEach, expect, test, vi } from 'vitest'
+import { createAccessTokenVerifier } from '../../src/auth/access-token.ts'
+import { createKeyRows } from '../../src/auth/keys/key-rows.ts'
+import { startServiceForFile } from '../support/harness.ts'
+import { jws, type Members } from '../support/tokens.ts'
+
+// What RFC 7519 asks of a token, rule by rule: at which second and with which value it begins and ceases to be good.
+
+const { db } = await startServiceForFile()
+const issuer = 'https://auth.example/api/auth'
+const audience = 'https://auth.example/api/v1'
+const verify = createAccessTokenVerifier(createKeyRows(db), { issuer, audience, graceMs: 1_000, shared: undefined })
+const now = Math.floor(Date.now() / 1_000)
+
+afterEach(() => vi.restoreAllMocks())
+
+const pairs = {
+  RS256: generateKeyPairSync('rsa', { modulusLength: 2_048 }),
+  ES256: generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+  EdDSA: generateKeyPairSync('ed25519'),
+}
+type Algorithm = keyof typeof pairs
+for (const alg of Object.keys(pairs) as Algorithm[]) await insert(alg, pairs[alg].publicKey, alg)
+
+async function insert(id: string, publicKey: KeyObject, alg: string): Promise<void> {
+  const public_key = JSON.stringify(publicKey.export({ format: 'jwk' }))
+  await db.insertInto('jwks').values({ id, public_key, private_key: '', created_at: new Date(), alg }).execute()
+}
+
+function signature(alg: Algorithm, input: string, privateKey: KeyObject = pairs[alg].privateKey): Buffer {
+  const dsaEncoding = 'ieee-p1363'
+  return sign(alg === 'EdDSA' ? null : 'sha256', Buffer.from(input), { key: privateKey, dsaEncoding })
+}
+
+function token(changes: Members = {}, alg: Algorithm = 'ES256', header: Members = {}): string {
+  const claims = { iss: issuer, aud: audience, sub: 'ada', sid: 's', iat: now, exp: now + 900, ...changes }
+  return jws({ alg, kid: alg, ...header }, claims, (input) => signature(alg, input))
+}
+
+async function verdict(text: string): Promise<unknown> {
+  try {
+    return (await verify(text)).kind
+  } catch (error) {
+    return (error as { slug?: string }).slug
+  }
+}
+
+const oauth = { sid: undefined, client_id: 'c', jti: 'j', scope: '' }
+const userInfo = `${issuer}/oauth2/userinfo`
+
+test.each<[string, Members, unknown]>([
+  ['iss is another (4.1.1)', { iss: `${issuer}/` }, 'invalid-token'],
+  ['iss is a list (4.1.1)', { iss: [issuer] }, 'invalid-token'],
+  ['aud is another (4.1.3)', { aud: `${audience}/` }, 'invalid-token'],
+  ['aud is an empty list (4.1.3)', { aud: [] }, 'invalid-token'],
+  ['aud is a list of ours alone, in a session JWT', { aud: [audience] }, 'invalid-token'],
+  ['aud has a member that is no text (4.1.3)', { aud: [audience, 7] }, 'invalid-token'],
+  ['exp was five seconds ago (4.1.4)', { exp: now - 5 }, 'token-expired'],
+  ['exp was four seconds ago (4.1.4)', { exp: now - 4 }, 'session'],
+  ['exp is a fraction (2)', { exp: now + 900.5 }, 'invalid-token'],
+  ['nbf is in six seconds (4.1.5)', { nbf: now + 6 }, 'invalid-token'],
+  ['nbf is in five seconds (4.1.5)', { nbf: now + 5 }, 'session'],
+  ['nbf is text (4.1.5)', { nbf: '0' }, 'invalid-token'],
+  ['nbf is to come and exp has passed', { nbf: now + 60, exp: now - 60 }, 'invalid-token'],
+  ['iat is in six seconds (4.1.6)', { iat: now + 6 }, 'invalid-token'],
+  ['iat is in five seconds (4.1.6)', { iat: now + 5 }, 'session'],
+  ['it has ended and is of another issuer', { exp: now - 60, iss: 'x' }, 'invalid-token'],
+  ['it has ended and is for another audience', { exp: now - 60, aud: 'x' }, 'invalid-token'],
+  ['it has ended and names no session', { exp: now - 60, sid: undefined }, 'token-expired'],
+])('where %s', async (_, changes, expected) => {
+  vi.spyOn(Date, 'now').mockReturnValue(now * 1_000)
+
+  expect(await verdict(token(changes))).toBe(expected)
+})
+
+test.each<[string, unknown, unknown]>([
+  ['of ours', audience, 'oauth'],
+  ['of ours in a list', [audience], 'oauth'],
+  ['of ours and of who signed in', [audience, userInfo], 'oauth'],
+  ['of who signed in alone', [userInfo], 'invalid-token'],
+  ['of ours and another', [audience, 'https://x.test'], 'invalid-token'],
+])('an access token with an audience %s', async (_, aud, expected) => {
+  expect(await verdict(token({ ...oauth, aud }, 'ES256', { typ: 'at+jwt' }))).toBe(expected)
+})
+
+test.each(Object.keys(pairs) as Algorithm[])('a signature with %s is checked to its last bit', async (alg) => {
+  const good = token({}, alg)
+  const at = good.lastIndexOf('.') + 1
+  const bytes = Buffer.from(good.slice(at), 'base64url')
+  const withBytes = (changed: Buffer) => verdict(good.slice(0, at) + changed.toString('base64url'))
+  expect(await verdict(good)).toBe('session')
+
+  for (const index of [0, bytes.length >> 1, bytes.length - 1]) {
+    const changed = Buffer.from(bytes)
+    changed[index] = (changed[index] ?? 0) ^ 1
+    expect(await withBytes(changed)).toBe('invalid-token')
+  }
+  expect(await withBytes(bytes.subarray(0, -1))).toBe('invalid-token')
+  expect(await withBytes(Buffer.concat([bytes, Buffer.from([0])]))).toBe('invalid-token')
+  expect(await withBytes(Buffer.alloc(bytes.length))).toBe('invalid-token')
+})
+
+test('an ES256 signature in DER is refused', async () => {
+  const { privateKey } = pairs.ES256
+  const claims = { iss: issuer, aud: audience, sub: 'ada', sid: 's', iat: now, exp: now + 900 }
+  const der = jws({ alg: 'ES256', kid: 'ES256' }, claims, (input) => sign('sha256', Buffer.from(input), privateKey))
+
+  expect(await verdict(der)).toBe('invalid-token')
+})
+
+test.each<[string, () => { publicKey: KeyObject; privateKey: KeyObject }, Algorithm]>([
+  ['an RSA key of 1,024 bits', () => generateKeyPairSync('rsa', { modulusLength: 1_024 }), 'RS256'],
+  ['a key on another curve', () => generateKeyPairSync('ec', { namedCurve: 'secp256k1' }), 'ES256'],
+  ['a key of another kind', () => generateKeyPairSync('ec', { namedCurve: 'P-256' }), 'RS256'],
+  ['a key of Ed448', () => generateKeyPairSync('ed448'), 'EdDSA'],
+])('a row with %s verifies nothing', async (_, generate, alg) => {
+  const { publicKey, privateKey } = generate()
+  const kid = randomUUID()
+  await insert(kid, publicKey, alg)
+  const fresh = createAccessTokenVerifier(createKeyRows(db), { issuer, audience, graceMs: 1_000, shared: undefined })
+  const claims = { iss: issuer, aud: audience, sub: 'ada', sid: 's', iat: now, exp: now + 900 }
+  const text = jws({ alg, kid }, claims, (input) =>
+    signature(publicKey.asymmetricKeyType === 'ec' ? 'ES256' : alg, input, privateKey),
+  )
+
+  await expect(fresh(text)).rejects.toMatchObject({ slug: 'invalid-token' })
+})
+
+test('a row that is no key leaves the others as they are', async () => {
+  await db
+    .insertInto('jwks')
+    .values({ id: randomUUID(), public_key: '{', private_key: '', created_at: new Date() })
+    .execute()
+  const fresh = createAccessTokenVerifier(createKeyRows(db), { issuer, audience, graceMs: 1_000, shared: undefined })
+
+  expect(await fresh(token())).toMatchObject({ kind: 'session' })
+})

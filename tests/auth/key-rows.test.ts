@@ -1,0 +1,140 @@
+import type { KyselyPlugin } from 'kysely'
+import { afterEach, expect, test, vi } from 'vitest'
+import { inAuthTransaction } from '../../src/auth/auth-transaction.ts'
+import { createKeyRows } from '../../src/auth/keys/key-rows.ts'
+import type { Db } from '../../src/db/database.ts'
+import { startServiceForFile } from '../support/harness.ts'
+
+const service = await startServiceForFile()
+
+afterEach(() => vi.restoreAllMocks())
+
+/** The service's database; `answer` may hold each result back, or fail it. */
+function watched(answer: (reading: number) => Promise<unknown> = () => Promise.resolve()) {
+  let readings = 0
+  const plugin: KyselyPlugin = {
+    transformQuery({ node }) {
+      readings++
+      return node
+    },
+    async transformResult({ result }) {
+      await answer(readings)
+      return result
+    },
+  }
+  return { db: service.db.withPlugin(plugin) as Db, count: () => readings }
+}
+
+/** A clock that stands still until it is moved. */
+function stoppedClock() {
+  const clock = { now: 1_000 }
+  vi.spyOn(performance, 'now').mockImplementation(() => clock.now)
+  return clock
+}
+
+function gate() {
+  let open = () => {}
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { open, opened }
+}
+
+test('all who ask while the keys are being read wait for one reading, and who comes later need not wait', async () => {
+  const { db, count } = watched()
+  const rows = createKeyRows(db)
+
+  const sets = await Promise.all(Array.from({ length: 50 }, async () => rows.read()))
+
+  expect(new Set(sets).size).toBe(1)
+  expect(rows.read()).toBe(sets[0])
+  expect(count()).toBe(1)
+})
+
+test('the keys are read again when they are five seconds old, and those that did not change stay the same', async () => {
+  const { db, count } = watched()
+  const rows = createKeyRows(db)
+  const clock = stoppedClock()
+  const [first] = [...(await rows.read()).values()]
+
+  clock.now += 4_999
+  expect(rows.read()).not.toBeInstanceOf(Promise)
+  clock.now += 1
+  expect(rows.read()).toBeInstanceOf(Promise)
+
+  expect([...(await rows.read()).values()][0]).toBe(first)
+  expect(first?.verification?.algorithm).toBe('RS256')
+  expect(count()).toBe(2)
+})
+
+test('a reading that takes long counts as old as it is', async () => {
+  const clock = stoppedClock()
+  const { db } = watched(() => {
+    clock.now += 4_000
+    return Promise.resolve()
+  })
+  const rows = createKeyRows(db)
+
+  await rows.read()
+  expect(rows.read()).not.toBeInstanceOf(Promise)
+  clock.now += 1_000
+  expect(rows.read()).toBeInstanceOf(Promise)
+})
+
+test('what was read before word of a change came is not kept', async () => {
+  const [slow, slower] = [gate(), gate()]
+  const { db, count } = watched((reading) => [slow, slower][reading - 1]?.opened ?? Promise.resolve())
+  const rows = createKeyRows(db)
+
+  const first = rows.read()
+  rows.forget()
+  slow.open()
+  await first
+  const second = rows.read()
+  expect(second).toBeInstanceOf(Promise)
+
+  rows.forget()
+  const third = await rows.read()
+  slower.open()
+  expect(await second).not.toBe(third)
+  expect(rows.read()).toBe(third)
+  expect(count()).toBe(3)
+})
+
+test('who asks is told that the keys cannot be read, and is not given older ones', async () => {
+  let isDown = false
+  const { db, count } = watched(() => (isDown ? Promise.reject(new Error('the database is down')) : Promise.resolve()))
+  const rows = createKeyRows(db)
+  const clock = stoppedClock()
+  const known = await rows.read()
+
+  isDown = true
+  clock.now += 4_999
+  expect(rows.read()).toBe(known)
+  clock.now += 1
+  const answers = await Promise.allSettled(Array.from({ length: 20 }, async () => rows.read()))
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set(['rejected']))
+  expect(count()).toBe(2)
+
+  isDown = false
+  expect((await rows.read()).size).toBe(known.size)
+})
+
+test('within a transaction the keys are read in it, whoever else waits for them', async () => {
+  const { db } = watched()
+  const rows = createKeyRows(db)
+  const [begun, asked] = [gate(), gate()]
+
+  // The embedded database has one connection: who asks from outside waits until the transaction has ended.
+  const inside = inAuthTransaction(db, service.services.auth.options, async () => {
+    begun.open()
+    await asked.opened
+    return (await rows.read()).size
+  })
+  await begun.opened
+  const outside = rows.read()
+  asked.open()
+
+  expect(await inside).toBe(1)
+  expect((await outside).size).toBe(1)
+})
