@@ -6,6 +6,7 @@ import { announcesBody, assertJsonBody, isJson } from '../http/body.ts'
 import { type Env, exchangeOf } from '../http/exchange.ts'
 import { ProblemError } from '../http/problem.ts'
 import { slideSession } from './authority.queries.ts'
+import { onceKnown } from './once-known.ts'
 import type { Scope } from './permissions.ts'
 import type { Authenticate, Authenticated, Credential, Principal } from './principal.ts'
 import type { SessionCookies } from './session-cookie.ts'
@@ -31,32 +32,36 @@ export function createGuards({
   trustedOrigins,
 }: GuardOptions) {
   /** Who makes the request, if anybody does. A credential that is presented must be good. */
-  async function identify(c: Context<PrincipalEnv>): Promise<Principal | undefined> {
+  function identify(c: Context<PrincipalEnv>): Principal | undefined | Promise<Principal | undefined> {
     const credential = credentialOf(c, sessionCookies.name)
     if (!credential) return undefined
     if (credential.kind === 'cookie') assertSameSite(c, trustedOrigins)
-    const authenticated = await authenticateCredential(credential)
-    const { principal, slide } = authenticated
-    c.set('principal', principal)
-    c.set('authenticated', authenticated)
-    exchangeOf(c).principal = principal.subject
-    if (slide && credential.kind === 'cookie' && principal.sessionId) {
-      await slideSession(db, principal.sessionId, sessionCookies.slideTo())
-      c.header('set-cookie', sessionCookies.renew(credential.value), { append: true })
-    }
+    return onceKnown(authenticateCredential(credential), (authenticated) => {
+      const { principal, slide } = authenticated
+      c.set('principal', principal)
+      c.set('authenticated', authenticated)
+      exchangeOf(c).principal = principal.subject
+      if (!slide || credential.kind !== 'cookie' || !principal.sessionId) return principal
+      return slideCookie(c, principal, principal.sessionId, credential.value)
+    })
+  }
+
+  async function slideCookie(c: Context, principal: Principal, sessionId: string, cookie: string): Promise<Principal> {
+    await slideSession(db, sessionId, sessionCookies.slideTo())
+    c.header('set-cookie', sessionCookies.renew(cookie), { append: true })
     return principal
   }
 
-  async function identified(c: Context<PrincipalEnv>): Promise<Principal> {
-    const principal = await identify(c)
-    if (!principal) throw new ProblemError('unauthenticated')
-    return principal
+  function identified(c: Context<PrincipalEnv>): Principal | Promise<Principal> {
+    return onceKnown(identify(c), (principal) => {
+      if (!principal) throw new ProblemError('unauthenticated')
+      return principal
+    })
   }
 
   /** Lets signed-in callers through, and sets `c.var.principal`. */
-  const authenticate = createMiddleware<PrincipalEnv>(async function authenticate(c, next) {
-    await identified(c)
-    await next()
+  const authenticate = createMiddleware<PrincipalEnv>(function authenticate(c, next) {
+    return onceKnown(identified(c), () => next())
   })
 
   /** Lets everybody through; `c.var.principal` is undefined for who presents no credential, or a cookie that is over. */
@@ -78,11 +83,12 @@ export function createGuards({
    * a permission: a role's name says little about what it may do.
    */
   const requiresRole = (...roles: string[]) =>
-    createMiddleware<PrincipalEnv>(async function requiresRole(c, next) {
-      const { role, clientId, impersonatedBy } = await identified(c)
-      if (role === null || !roles.includes(role) || clientId !== null || impersonatedBy !== null)
-        throw new ProblemError('forbidden')
-      await next()
+    createMiddleware<PrincipalEnv>(function requiresRole(c, next) {
+      return onceKnown(identified(c), ({ role, clientId, impersonatedBy }) => {
+        if (role === null || !roles.includes(role) || clientId !== null || impersonatedBy !== null)
+          throw new ProblemError('forbidden')
+        return next()
+      })
     })
 
   /**
@@ -91,13 +97,14 @@ export function createGuards({
    */
   function requires(permission: Scope, { orSelf = false }: { orSelf?: boolean } = {}) {
     const ownScope: Scope = permission.endsWith(':read') ? 'account:read' : 'account:write'
-    const middleware = createMiddleware<PrincipalEnv>(async function requires(c, next) {
-      const principal = await identified(c)
-      const isSelf = orSelf && isOwn(principal, c.req.param('id'))
-      const allowed = principal.permissions.has(permission) || (isSelf && principal.permissions.has(ownScope))
-      if (!allowed) throw refusal(principal, isSelf ? ownScope : permission)
-      assertJsonBody(c)
-      await next()
+    const middleware = createMiddleware<PrincipalEnv>(function requires(c, next) {
+      return onceKnown(identified(c), (principal) => {
+        const isSelf = orSelf && isOwn(principal, c.req.param('id'))
+        const allowed = principal.permissions.has(permission) || (isSelf && principal.permissions.has(ownScope))
+        if (!allowed) throw refusal(principal, isSelf ? ownScope : permission)
+        assertJsonBody(c)
+        return next()
+      })
     })
     return {
       security: [
@@ -142,7 +149,9 @@ function credentialOf(c: Context, cookieName: string): Credential | undefined {
 // Node keeps the first of some headers and joins others.
 function isRepeated(c: Context, name: string): boolean {
   const { rawHeaders } = (c.env as Env['Bindings']).incoming
-  return rawHeaders.filter((text, i) => i % 2 === 0 && text.toLowerCase() === name).length > 1
+  let times = 0
+  for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]?.toLowerCase() === name) times++
+  return times > 1
 }
 
 /** @see RFC 6750 section 2.1 */

@@ -1,8 +1,9 @@
 /**
- * Goes on with a value at once where it is known, and as soon as it is where it has to be waited for: what is in memory
- * costs no turn of the event loop.
- * @throws what `proceed` throws, where the value is known
+ * Goes on with a value: at once where it is there, or when its promise resolves. A promise that need not be waited for
+ * costs more than a look-up in memory. What `proceed` throws is thrown, or rejects the promise.
  */
+export function onceKnown<T, R>(value: T | Promise<T>, proceed: (value: T) => Promise<R>): Promise<R>
+export function onceKnown<T, R>(value: T | Promise<T>, proceed: (value: T) => R | Promise<R>): R | Promise<R>
 export function onceKnown<T, R>(value: T | Promise<T>, proceed: (value: T) => R | Promise<R>): R | Promise<R> {
   return value instanceof Promise ? value.then(proceed) : proceed(value)
 }

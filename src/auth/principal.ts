@@ -7,6 +7,7 @@ import { assertActive, assertIssuedAfter, assertLive, seconds, toPrincipal } fro
 import { type AuthorityReader, readAuthority } from './authority-reader.ts'
 import { judgeOAuth } from './oauth/authority.ts'
 import { holdClient } from './oauth/oauth.queries.ts'
+import { onceKnown } from './once-known.ts'
 import { covers, type Scope } from './permissions.ts'
 import type { Roles } from './roles.ts'
 import type { SessionCookies } from './session-cookie.ts'
@@ -41,10 +42,10 @@ export interface Authenticated {
 }
 
 /**
- * Turns a credential into its principal, with the authority of now.
+ * Turns a credential into its principal, with the authority of now: at once where all is known.
  * @throws ProblemError with status 401
  */
-export type Authenticate = (credential: Credential) => Promise<Authenticated>
+export type Authenticate = (credential: Credential) => Authenticated | Promise<Authenticated>
 
 interface AuthenticatorOptions {
   authority: AuthorityReader
@@ -60,23 +61,27 @@ export function createAuthenticator({
   verifyAccessToken,
   sessionCookies,
 }: AuthenticatorOptions): Authenticate {
-  async function authenticateToken(value: string): Promise<Authenticated> {
-    const token = await verifyAccessToken(value)
-    const { iss, aud, iat, exp } = token.claims
-    return { ...(await judge(authority, roles, token)), claims: { iss, aud, iat, exp }, slide: false, token }
-  }
+  const authenticateToken = (value: string) =>
+    onceKnown(verifyAccessToken(value), (token) => {
+      const { iss, aud, iat, exp } = token.claims
+      return onceKnown(judge(authority, roles, token), ({ principal, user }) => {
+        return { principal, user, claims: { iss, aud, iat, exp }, slide: false, token }
+      })
+    })
 
-  async function authenticateCookie(value: string): Promise<Authenticated> {
+  function authenticateCookie(value: string): Authenticated | Promise<Authenticated> {
     const token = sessionCookies.open(value)
     if (token === undefined) throw new ProblemError('session-ended')
-    const user = assertLive(assertActive(await authority.ofSession(token)))
-    return {
-      principal: toPrincipal(user, roles),
-      user,
-      claims: { iss: null, aud: null, iat: seconds(user.session_created_at), exp: seconds(user.session_expires_at) },
-      slide: sessionCookies.isDue(user),
-      token: null,
-    }
+    return onceKnown(authority.ofSession(token), (found) => {
+      const user = assertLive(assertActive(found))
+      return {
+        principal: toPrincipal(user, roles),
+        user,
+        claims: { iss: null, aud: null, iat: seconds(user.session_created_at), exp: seconds(user.session_expires_at) },
+        slide: sessionCookies.isDue(user),
+        token: null,
+      }
+    })
   }
 
   return (credential) =>
@@ -104,15 +109,15 @@ export function userOf({ user }: Authenticated): UserRow {
 }
 
 /** Who presents a token, and what they may do now. */
-async function judge(
-  authority: AuthorityReader,
-  roles: Roles,
-  token: AccessToken,
-): Promise<Pick<Authenticated, 'principal' | 'user'>> {
+function judge(authority: AuthorityReader, roles: Roles, token: AccessToken): Judged | Promise<Judged> {
   if (token.kind === 'oauth') return judgeOAuth(authority, roles, token.claims)
-  const { claims } = token
-  const user = assertActive(await authority.ofUser(claims.sub, claims.sid ?? null))
-  if (token.kind === 'session') assertLive(user)
-  else assertIssuedAfter(claims, user)
-  return { principal: toPrincipal(user, roles), user }
+  const { kind, claims } = token
+  return onceKnown(authority.ofUser(claims.sub, claims.sid ?? null), (found) => {
+    const user = assertActive(found)
+    if (kind === 'session') assertLive(user)
+    else assertIssuedAfter(claims, user)
+    return { principal: toPrincipal(user, roles), user }
+  })
 }
+
+type Judged = Pick<Authenticated, 'principal' | 'user'>

@@ -3,6 +3,7 @@ import type { OAuthClaims } from '../access-token.ts'
 import { assertActive, assertIssuedAfter, assertLive, isFromBefore, toPrincipal } from '../authority.ts'
 import type { AuthorityReader } from '../authority-reader.ts'
 import type { Claims } from '../jwt.ts'
+import { onceKnown } from '../once-known.ts'
 import type { Scope } from '../permissions.ts'
 import type { Principal } from '../principal.ts'
 import type { Roles } from '../roles.ts'
@@ -14,20 +15,26 @@ import { apiScopesOf } from './scopes.ts'
  * or the client itself, with those that it was registered for.
  * @throws ProblemError with status 401
  */
-export async function judgeOAuth(authority: AuthorityReader, roles: Roles, claims: OAuthClaims) {
-  const granted = apiScopesOf(claims.scope)
-  if (claims.sub === claims.client_id) {
-    const { client_own_scopes } = assertClient(claims, await authority.ofMachine(claims))
-    return { principal: toMachine(claims, among(granted, client_own_scopes ?? [])), user: null }
-  }
-  const row = assertActive(await authority.ofDelegation(claims))
+export function judgeOAuth(authority: AuthorityReader, roles: Roles, claims: OAuthClaims) {
+  return claims.sub === claims.client_id
+    ? onceKnown(authority.ofMachine(claims), (row) => judgeMachine(claims, row))
+    : onceKnown(authority.ofDelegation(claims), (row) => judgeDelegation(roles, claims, row))
+}
+
+function judgeMachine(claims: OAuthClaims, row: ClientRow | undefined) {
+  const { client_own_scopes } = assertClient(claims, row)
+  return { principal: toMachine(claims, among(apiScopesOf(claims.scope), client_own_scopes ?? [])), user: null }
+}
+
+function judgeDelegation(roles: Roles, claims: OAuthClaims, found: DelegationRow | undefined) {
+  const row = assertActive(found)
   assertGranted(claims, row)
   // A grant of offline access outlives the session in which it was given.
   if (isOffline(claims, row)) assertIssuedAfter(claims, row)
   else assertLive(row)
   const principal = toPrincipal(row, roles)
   const permissions = among(
-    granted,
+    apiScopesOf(claims.scope),
     [...principal.permissions].filter((scope) => row.client_scopes?.includes(scope)),
   )
   return { principal: { ...principal, clientId: claims.client_id, permissions }, user: row }
