@@ -9,6 +9,7 @@ import { healthRoutes } from './health/health.routes.ts'
 import { limitedBody } from './http/body.ts'
 import { clientAddressFinder } from './http/client-address.ts'
 import { type Env, noteRoute } from './http/exchange.ts'
+import { createFlatRouter } from './http/flat.ts'
 import { rateLimited } from './http/limits.ts'
 import { allowedMethods } from './http/methods.ts'
 import { ProblemError } from './http/problem.ts'
@@ -48,7 +49,8 @@ export async function createApp(services: Services, isReady: () => boolean) {
   const document = buildDocument(api, config.baseUrl, cookieName)
   const authDocument = await buildAuthDocument(services.auth, config.baseUrl, cookieName)
 
-  const app = createRouter()
+  const onError = errorHandler(log, problemView(services.brand))
+  const app = createRouter({ router: createFlatRouter(onError) })
   app.use(noteRoute)
   app.use(crossOrigin(config.trustedOrigins))
   app.use(limitedBody)
@@ -76,7 +78,7 @@ export async function createApp(services: Services, isReady: () => boolean) {
     if (allow.length === 0) throw new ProblemError('not-found')
     throw new ProblemError('method-not-allowed', undefined, { headers: { allow: allow.join(', ') } })
   })
-  app.onError(errorHandler(log, problemView(services.brand)))
+  app.onError(onError)
   return app
 }
 

@@ -25,7 +25,7 @@ export function announcesBody(header: (name: string) => string | undefined): boo
  * cannot read. Handlers read it from the context, which keeps it, not from the native request.
  * Runs only where one is announced: looking at the native request costs two thirds of the throughput of a GET.
  */
-export const limitedBody = createMiddleware<Env>(async (c, next) => {
+export const limitedBody = createMiddleware<Env>((c, next) => {
   if (!announcesBody((name) => c.req.header(name))) {
     // Many clients name a type for a body that they do not send, which a parser would take for a broken one.
     if (c.req.header('content-type') !== undefined) c.req.raw.headers.delete('content-type')

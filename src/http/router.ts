@@ -6,9 +6,13 @@ import { type FieldError, invalid, type ProblemError } from './problem.ts'
 
 type Target = 'json' | 'query' | 'param' | 'header' | 'cookie' | 'form'
 
-/** A router whose validation failures become `validation` problems that name each field or parameter. */
-export function createRouter(): OpenAPIHono<Env> {
+/**
+ * A router whose validation failures become `validation` problems that name each field or parameter.
+ * @param options those of Hono
+ */
+export function createRouter(options?: ConstructorParameters<typeof OpenAPIHono>[0]): OpenAPIHono<Env> {
   return new OpenAPIHono<Env>({
+    ...options,
     defaultHook: (result, c) => {
       if (!result.success) throw validationProblem(result.error, result.target as Target)
       if (result.target === 'query') assertReadable(new URL(c.req.url).search)

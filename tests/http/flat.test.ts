@@ -1,0 +1,56 @@
+import { OpenAPIHono } from '@hono/zod-openapi'
+import type { ErrorHandler } from 'hono'
+import { HTTPException } from 'hono/http-exception'
+import { expect, test } from 'vitest'
+import { createFlatRouter } from '../../src/http/flat.ts'
+import { answers, type Build, chains, passes, waits } from '../support/chains.ts'
+
+const onError: ErrorHandler = (error, c) => {
+  if (error.message === 'beyond help') throw error
+  return c.text(`failed: ${error.message}`, error instanceof HTTPException ? error.status : 500)
+}
+
+function createApp(build: Build, ran: string[], options: ConstructorParameters<typeof OpenAPIHono>[0]): OpenAPIHono {
+  const app = new OpenAPIHono(options)
+  app.onError(onError)
+  build(app, ran)
+  return app
+}
+
+/** What becomes of a request: the answer, or what is thrown at the server, and what ran, in which order. */
+async function outcome(app: OpenAPIHono, ran: string[], path: string, init: RequestInit) {
+  try {
+    const response = await app.request(path, init)
+    return { status: response.status, headers: [...response.headers], body: await response.text(), ran }
+  } catch (thrown) {
+    return { thrown: String(thrown), ran }
+  }
+}
+
+test.each(chains)('runs as with compose: %s (%#)', async (_, build, path = '/', init = {}) => {
+  const [ofHono, flat]: [string[], string[]] = [[], []]
+
+  const expected = await outcome(createApp(build, ofHono, {}), ofHono, path, init)
+  const actual = await outcome(createApp(build, flat, { router: createFlatRouter(onError) }), flat, path, init)
+
+  expect(actual).toEqual(expected)
+})
+
+test('answers at once where no handler waits, and else with a promise', async () => {
+  const router = createFlatRouter(onError)
+  const app = new OpenAPIHono({ router }).use(passes).get('/', passes, answers).get('/slow', waits, answers)
+
+  expect(app.fetch(new Request('http://localhost/'))).toBeInstanceOf(Response)
+  const slow = app.fetch(new Request('http://localhost/slow'))
+  expect(slow).toBeInstanceOf(Promise)
+  expect(await (await slow).text()).toBe('answered')
+})
+
+test('names the route that answers, not the middlewares before it', () => {
+  const router = createFlatRouter(onError)
+  new OpenAPIHono({ router }).use(passes).use('/u/*', passes).get('/u/:id', answers)
+
+  const methods = (method: string, path: string) => router.match(method, path)[0].map(([[, route]]) => route.method)
+  expect(methods('GET', '/u/1')).toEqual(['GET'])
+  expect(methods('PUT', '/u/1')).toEqual(['ALL'])
+})
