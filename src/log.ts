@@ -54,18 +54,24 @@ function serializeError(error: Error): object {
   }
 }
 
-/** One line a request: never its URL or its headers. */
-export function logExchange(log: Log, exchange: Exchange, incoming: IncomingMessage, outgoing: ServerResponse): void {
-  log.info(
-    {
-      requestId: exchange.id,
-      method: incoming.method,
-      route: exchange.route ?? null,
-      status: outgoing.headersSent ? outgoing.statusCode : null,
-      durationMs: Math.round((performance.now() - exchange.startedAt) * 10) / 10,
-      principal: exchange.principal ?? null,
-      ...(outgoing.writableFinished ? {} : { aborted: true }),
-    },
-    'request',
-  )
+/**
+ * Writes one line a request: never its URL or its headers. Redaction looks into objects, for keys of a caller's making;
+ * no field here is one, so that it is left out: it costs as much as the rest of the line.
+ */
+export function createExchangeLog(log: Log) {
+  const lines = log.child({}, { redact: [] })
+  return (exchange: Exchange, incoming: IncomingMessage, outgoing: ServerResponse): void => {
+    lines.info(
+      {
+        requestId: exchange.id,
+        method: incoming.method,
+        route: exchange.route ?? null,
+        status: outgoing.headersSent ? outgoing.statusCode : null,
+        durationMs: Math.round((performance.now() - exchange.startedAt) * 10) / 10,
+        principal: exchange.principal ?? null,
+        aborted: outgoing.writableFinished ? undefined : true,
+      },
+      'request',
+    )
+  }
 }

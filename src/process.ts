@@ -14,7 +14,7 @@ import { noteRoute } from './http/exchange.ts'
 import { ProblemError } from './http/problem.ts'
 import { createRouter } from './http/router.ts'
 import { createServer, type Fetch } from './http/server.ts'
-import { type Log, logExchange } from './log.ts'
+import { createExchangeLog, type Log } from './log.ts'
 import { assetRoutes } from './pages/assets.ts'
 import { problemView } from './pages/problem.tsx'
 import { createServices, migrateDirectly, type Services } from './services.ts'
@@ -60,7 +60,7 @@ export async function serve(
       return fetch(request, env)
     },
     headers: constantHeaders(initial),
-    onExchange: (exchange, incoming, outgoing) => logExchange(log, exchange, incoming, outgoing),
+    onExchange: createExchangeLog(log),
     onRefused: (requestId, status) => log.info({ requestId, status }, 'request refused'),
     onError: (err, { id }) => log.error({ err, requestId: id }, 'request failed'),
   })
