@@ -1,7 +1,14 @@
 import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import ipaddr from 'ipaddr.js'
 
 type Range = [address: ipaddr.IPv4 | ipaddr.IPv6, bits: number]
+
+interface Peer {
+  text: string
+  /** The address again, of a proxy of ours. */
+  proxy: ipaddr.IPv4 | ipaddr.IPv6 | undefined
+}
 
 /** Carries the client's address to Better-Auth; what a client sends under this name is dropped. */
 export const clientAddressHeader = 'x-client-ip'
@@ -23,11 +30,21 @@ export function clientAddressFinder(trusted: Range[]): (incoming: IncomingMessag
   const isTrusted = (address: ipaddr.IPv4 | ipaddr.IPv6) =>
     trusted.some(([network, bits]) => address.kind() === network.kind() && address.match(network, bits))
 
+  // A connection has one peer for all its requests.
+  const peers = new WeakMap<Socket, Peer>()
+  function peerOf(socket: Socket): Peer {
+    const known = peers.get(socket)
+    if (known) return known
+    const address = parseAddress(socket.remoteAddress ?? '')
+    const peer = { text: address?.toString() ?? 'unknown', proxy: address && isTrusted(address) ? address : undefined }
+    peers.set(socket, peer)
+    return peer
+  }
+
   return (incoming) => {
-    const peer = parseAddress(incoming.socket.remoteAddress ?? '')
-    if (!peer) return 'unknown'
-    if (!isTrusted(peer)) return peer.toString()
-    let client = peer
+    const { text, proxy } = peerOf(incoming.socket)
+    if (!proxy) return text
+    let client = proxy
     const hops = [incoming.headers['x-forwarded-for'] ?? []].flat().join(',').split(',')
     for (const hop of hops.reverse()) {
       const address = parseAddress(hop.trim())
@@ -41,6 +58,7 @@ export function clientAddressFinder(trusted: Range[]): (incoming: IncomingMessag
 
 /** What one client owns: an IPv4 address, or the /64 of an IPv6 address. */
 export function addressBlock(address: string): string {
+  if (!address.includes(':')) return address
   const parsed = parseAddress(address)
   return parsed instanceof ipaddr.IPv6 ? parsed.parts.slice(0, 4).join(':') : address
 }
