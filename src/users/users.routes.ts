@@ -45,7 +45,7 @@ export function usersRoutes({ db, requires, roles, cursors, actOnUser, userAccou
         path: '/auth/me',
         responses: { 200: userResponse('The user') },
       }),
-      (c) => c.json(toUser(userOf(c.var.authenticated)), 200),
+      (c) => c.json(toUser(userOf(c.get('authenticated'))), 200),
     )
     .openapi(
       createRoute({
