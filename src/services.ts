@@ -1,6 +1,7 @@
 import { hkdfSync } from 'node:crypto'
 import { constants } from 'node:fs'
 import { access, mkdir } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { createSetup, type Setup } from './admin/setup.ts'
 import { createAccessTokenVerifier } from './auth/access-token.ts'
 import { type ActOnUser, createActOnUser } from './auth/act-on-user.ts'
@@ -8,6 +9,7 @@ import { type Auth, createAuth } from './auth/auth.ts'
 import type { AuthConfig, Brand } from './auth/auth-config.ts'
 import { createGuards, type Guards } from './auth/authorize.ts'
 import { type BanNotices, createBanNotices } from './auth/ban-notice.ts'
+import { createHashLane, type HashLane } from './auth/hashing/hash-lane.ts'
 import { createKeyRows, type KeyRows } from './auth/keys/key-rows.ts'
 import { keyMint, openKey } from './auth/keys/mint-key.ts'
 import { createSigningKeys, type KeyPolicy, type SigningKeys } from './auth/keys/signing-keys.ts'
@@ -15,6 +17,7 @@ import { createTokenSigner } from './auth/keys/token-signer.ts'
 import { type LiveAuthority, watchAuthority } from './auth/live-authority.ts'
 import { syncOAuth } from './auth/oauth/first-party-clients.queries.ts'
 import { firstPartyClients } from './auth/oauth/first-party-clients.ts'
+import { createPasswords } from './auth/password.ts'
 import { type Authenticate, createAuthenticator } from './auth/principal.ts'
 import { type Provider, providersOf } from './auth/providers/providers.ts'
 import { createRoles, type Roles } from './auth/roles.ts'
@@ -39,6 +42,7 @@ export interface Services {
   roles: Roles
   keyRows: KeyRows
   keys: SigningKeys
+  hashLane: HashLane
   auth: Auth
   authority: LiveAuthority
   sessionCookies: SessionCookies
@@ -97,7 +101,9 @@ export async function createServices(config: Config, authConfig: AuthConfig, log
     const banNotices = createBanNotices(derivedKey(secret, 'ban'), config.baseUrl.startsWith('https:'))
     const signer = createTokenSigner({ keys, algorithm: policy.algorithm, secret })
     const common = { config, db, roles, signer, sessionCookies, mailer, messages, banNotices, log, authenticate }
-    const auth = createAuth({ ...common, authConfig, secret })
+    // One core is left to everything else.
+    const hashLane = createHashLane({ size: Math.max(1, availableParallelism() - 1), log })
+    const auth = createAuth({ ...common, authConfig, secret, passwords: createPasswords(hashLane) })
     const userAccounts = createUserAccounts({ db, auth, mailer, messages, baseUrl: config.baseUrl })
     return {
       config,
@@ -106,6 +112,7 @@ export async function createServices(config: Config, authConfig: AuthConfig, log
       roles,
       keyRows,
       keys,
+      hashLane,
       auth,
       authority,
       sessionCookies,
@@ -122,6 +129,7 @@ export async function createServices(config: Config, authConfig: AuthConfig, log
       messages,
       async close() {
         stopUpkeep()
+        await hashLane.close()
         await mailer.close()
         await closeDatabase()
       },

@@ -8,6 +8,7 @@ import { type Env, exchangeOf } from '../http/exchange.ts'
 import { ProblemError } from '../http/problem.ts'
 import type { Auth } from './auth.ts'
 import { onCaller } from './caller.ts'
+import type { HashLane } from './hashing/hash-lane.ts'
 import type { SigningKeys } from './keys/signing-keys.ts'
 import { asNavigation } from './navigation.ts'
 import { assertOAuthForm, formPaths } from './oauth/forms.ts'
@@ -18,6 +19,7 @@ interface Dependencies {
   config: Config
   auth: Auth
   keys: SigningKeys
+  hashLane: HashLane
   clientAddress: (incoming: Env['Bindings']['incoming']) => string
 }
 
@@ -40,11 +42,13 @@ export const openPaths: ReadonlySet<string> = new Set([
   '/api/auth/oauth2/revoke',
   '/api/auth/oauth2/userinfo',
 ])
+// Each that comes here hashes a password, whoever it is for.
+const signInPath = '/api/auth/sign-in/email'
 // Where the applications of other sites send browsers to.
 const navigationPaths = ['/api/auth/oauth2/authorize', '/api/auth/oauth2/end-session']
 
 /** `/api/auth/*`: Better-Auth, told the true address of the client, and the JWKS. */
-export function authHandler({ config, auth, keys, clientAddress }: Dependencies) {
+export function authHandler({ config, auth, keys, hashLane, clientAddress }: Dependencies) {
   const endpoints = new Set(Object.values(auth.api).map(({ path }) => `/api/auth${path}`))
   // The provider asks for our keys by HTTP, at an address that may lead nowhere from here.
   const own = { [`${config.baseUrl}/api/auth/jwks`]: () => keys.published() }
@@ -81,7 +85,8 @@ export function authHandler({ config, auth, keys, clientAddress }: Dependencies)
         onCaller(request, (userId) => {
           exchange.principal = userId
         })
-        const response = explained(await throwOutage(() => limitOutbound(() => auth.handler(request), own)))
+        const handle = () => throwOutage(() => limitOutbound(() => auth.handler(request), own))
+        const response = explained(await (c.req.path === signInPath ? hashLane.admit(handle) : handle()))
         // RFC 6749 section 5.1 wants it beside Cache-Control.
         if (c.req.path.startsWith('/api/auth/oauth2/')) response.headers.set('pragma', 'no-cache')
         return response

@@ -10,6 +10,7 @@ import { holdActor } from './endpoints/hold-actor.ts'
 import { createSendAfterCommit, mailCallbacks } from './endpoints/mail-callbacks.ts'
 import { profileHooks } from './endpoints/profile-hooks.ts'
 import { closedOAuthPaths } from './oauth/provider.ts'
+import type { Passwords } from './password.ts'
 import { authPlugins, type PluginDependencies } from './plugins.ts'
 import { socialProviders } from './providers/profiles.ts'
 import { providersOf } from './providers/providers.ts'
@@ -17,6 +18,7 @@ import { providersOf } from './providers/providers.ts'
 interface AuthDependencies extends Omit<PluginDependencies, 'send'> {
   authConfig: AuthConfig
   secret: string
+  passwords: Passwords
 }
 
 export type Auth = ReturnType<typeof createAuth>
@@ -57,7 +59,11 @@ export function createAuth(dependencies: AuthDependencies) {
       accountLinking: { enabled: true, trustedProviders: [] },
     },
     verification: { fields: verificationFields, storeIdentifier: 'hashed' },
-    emailAndPassword: { ...passwords(config, mailer), ...mail.emailAndPassword },
+    emailAndPassword: {
+      ...emailAndPassword(config, mailer),
+      ...mail.emailAndPassword,
+      password: dependencies.passwords,
+    },
     emailVerification: { sendOnSignUp: mailer.isReal, sendOnSignIn: mailer.isReal, ...mail.emailVerification },
     socialProviders: socialProviders(config),
     databaseHooks: {
@@ -109,7 +115,7 @@ function sessions({ session }: AuthConfig) {
   } as const satisfies BetterAuthOptions['session']
 }
 
-function passwords({ signUpOpen }: Config, mailer: Mailer) {
+function emailAndPassword({ signUpOpen }: Config, mailer: Mailer) {
   return {
     enabled: true,
     disableSignUp: !signUpOpen,

@@ -1,0 +1,108 @@
+import { ProblemError } from '../../http/problem.ts'
+
+interface QueueOptions {
+  /** How many pieces of work run at a time. */
+  size: number
+  /** The longest that one may wait for its turn, in milliseconds. */
+  maxWaitMs: number
+}
+
+/** Runs work in the order in which it comes, so much at a time; what would wait too long for its turn is refused at once. */
+export interface Queue {
+  /** @throws ProblemError `overloaded` for work that was not begun in time, and what the work throws */
+  run: <T>(work: () => Promise<T>) => Promise<T>
+  /**
+   * Counts a request, until it is answered, that will need one turn: what is done before its turn comes is then done for
+   * no more requests than there is room for.
+   * @throws ProblemError `overloaded` when there is no room for another, and what the request throws
+   */
+  admit: <T>(request: () => Promise<T>) => Promise<T>
+  /** Refuses whatever waits or comes later, and waits for what runs. */
+  close: () => Promise<void>
+}
+
+interface Waiting {
+  deadline: number
+  begin: () => void
+  refuse: () => void
+}
+
+// Of one piece of work, until some were measured.
+const assumedMs = 100
+// How much the latest counts in the average: more when it was slower, so that few are let in whose turn comes too late.
+const [weightOfSlower, weightOfFaster] = [0.5, 0.1]
+
+/** Makes a queue with a deadline. Its bound follows from how long the work has taken so far. */
+export function createQueue({ size, maxWaitMs }: QueueOptions): Queue {
+  const waiting = new Set<Waiting>()
+  let running = 0
+  let admitted = 0
+  let averageMs = assumedMs
+  let onIdle: (() => void) | undefined
+  let isClosed = false
+
+  const waitMs = (ahead: number) => ((ahead + 1) * averageMs) / size
+  const isFull = (taken: number) => isClosed || (taken >= size && waitMs(taken - size) > maxWaitMs)
+
+  function refusal(): ProblemError {
+    const seconds = Math.max(1, Math.round(waitMs(waiting.size) / 1_000))
+    return new ProblemError('overloaded', undefined, { headers: { 'retry-after': String(seconds) } })
+  }
+
+  function turn(): Promise<void> {
+    if (isFull(running + waiting.size)) return Promise.reject(refusal())
+    if (running < size) {
+      running++
+      return Promise.resolve()
+    }
+    return new Promise((resolve, reject) => {
+      const leave = (then: () => void) => {
+        clearTimeout(timer)
+        waiting.delete(entry)
+        then()
+      }
+      const refuse = () => leave(() => reject(refusal()))
+      const entry = { deadline: performance.now() + maxWaitMs, begin: () => leave(resolve), refuse }
+      const timer = setTimeout(refuse, maxWaitMs)
+      waiting.add(entry)
+    })
+  }
+
+  function passOn(): void {
+    for (const entry of waiting) {
+      // Its timer may be late when there is much to do.
+      if (entry.deadline > performance.now()) return entry.begin()
+      entry.refuse()
+    }
+    running--
+    if (running === 0) onIdle?.()
+  }
+
+  return {
+    async run(work) {
+      await turn()
+      const beganAt = performance.now()
+      try {
+        return await work()
+      } finally {
+        const tookMs = performance.now() - beganAt
+        averageMs += (tookMs - averageMs) * (tookMs > averageMs ? weightOfSlower : weightOfFaster)
+        passOn()
+      }
+    },
+    async admit(request) {
+      if (isFull(Math.max(admitted, running + waiting.size))) throw refusal()
+      admitted++
+      try {
+        return await request()
+      } finally {
+        admitted--
+      }
+    },
+    async close() {
+      isClosed = true
+      for (const entry of waiting) entry.refuse()
+      if (running > 0) await new Promise<void>((resolve) => (onIdle = resolve))
+    },
+  }
+}
