@@ -52,7 +52,26 @@ const successes: Record<string, JsonObject> = {
   },
 }
 const conflict = { 409: { description: 'There must always be an active admin.' } }
-const anyFailure = { 503: { description: 'The database did not answer in time. Nothing was changed.' } }
+// These hash or check a password.
+const hashing = new Set([
+  '/sign-in/email',
+  '/sign-up/email',
+  '/change-password',
+  '/reset-password',
+  '/change-email',
+  '/delete-user',
+  '/admin/create-user',
+])
+
+const retryAfter = {
+  'Retry-After': { description: 'In how many seconds to try again', schema: { type: 'integer', example: 1 } },
+}
+
+function anyFailure(path: string): JsonObject {
+  const outage = 'The database did not answer in time. Nothing was changed.'
+  const overload = ' `OVERLOADED`: there are more passwords to check than can be right now.'
+  return { 503: { description: hashing.has(path) ? outage + overload : outage, headers: retryAfter } }
+}
 const bodyFailures = {
   413: { description: 'The body is larger than 64 KiB.' },
   415: { description: 'The body must be JSON.' },
@@ -167,7 +186,7 @@ function completed(method: string, path: string, { description, ...operation }: 
         ...successes[path],
         ...((isAdmin || path === '/delete-user') && conflict),
         ...(method === 'post' && bodyFailures),
-        ...anyFailure,
+        ...anyFailure(path),
       }).map(([status, response]) => [
         status,
         Number(status) < 400 ? response : withErrorSchema(response as JsonObject),
@@ -180,9 +199,9 @@ function json(properties: JsonObject, required: string[] = []): JsonObject {
   return { content: { 'application/json': { schema: { type: 'object', properties, required } } } }
 }
 
-function withErrorSchema({ description }: JsonObject): JsonObject {
+function withErrorSchema({ description, headers }: JsonObject): JsonObject {
   const schema = { $ref: '#/components/schemas/Error' }
-  return { description: description ?? '', content: { 'application/json': { schema } } }
+  return { description: description ?? '', ...(headers && { headers }), content: { 'application/json': { schema } } }
 }
 
 function operationId(method: string, path: string): string {

@@ -19,6 +19,21 @@ describe('the document of /api/auth', () => {
     expect(response.status).not.toBe(405)
   })
 
+  test('says of what takes a password, and of nothing else, that there may be too much of it', () => {
+    const overloaded = operationsOf(auth).filter(({ path, method }) =>
+      JSON.stringify(auth.paths[path]?.[method]?.responses['503']).includes('OVERLOADED'),
+    )
+    expect(overloaded.map(({ path }) => path).toSorted()).toEqual([
+      '/admin/create-user',
+      '/change-email',
+      '/change-password',
+      '/delete-user',
+      '/reset-password',
+      '/sign-in/email',
+      '/sign-up/email',
+    ])
+  })
+
   test('holds what is really answered', async () => {
     const json = { email: `${randomUUID()}@example.com`, password, name: 'Ada' }
     const headers = { origin: service.baseUrl }
