@@ -33,6 +33,7 @@ import type { Log } from './log.ts'
 import { countLetter } from './mail/letters.queries.ts'
 import { type CountMessage, createMailer, type Mailer } from './mail/mailer.ts'
 import { createMessages, type Messages } from './mail/messages.ts'
+import { createUpkeep, type Upkeep } from './upkeep/upkeep.ts'
 
 /** Every object that lives as long as the process. */
 export interface Services {
@@ -57,6 +58,7 @@ export interface Services {
   cursors: Cursors
   mailer: Mailer
   messages: Messages
+  upkeep: Upkeep
   /** Ends them in reverse: mail under way is sent, then the database is closed. */
   close: () => Promise<void>
 }
@@ -80,7 +82,9 @@ export async function createServices(config: Config, authConfig: AuthConfig, log
     const policy = keyPolicy(config, authConfig)
     const keyRows = createKeyRows(db)
     const keys = createSigningKeys(db, keyRows, policy)
-    const stopUpkeep = await maintain(keys, policy, secret, log)
+    const maintainKeys = () => keys.maintain(keyMint(policy.algorithm, secret))
+    await maintainKeys()
+    await assertSecretFits(keys, secret)
     const count: CountMessage = (message) => countLetter(db, message)
     const mailer = createMailer({ smtp: config.smtp, logLinks: config.isLoopback, count, log })
     const messages = createMessages(authConfig.brand, config.baseUrl)
@@ -104,7 +108,10 @@ export async function createServices(config: Config, authConfig: AuthConfig, log
     // One core is left to everything else.
     const hashLane = createHashLane({ size: Math.max(1, availableParallelism() - 1), log })
     const auth = createAuth({ ...common, authConfig, secret, passwords: createPasswords(hashLane) })
+    const batchSize = config.database ? 1_000 : 100
+    const upkeep = createUpkeep({ db, log, batchSize, maintainKeys })
     const userAccounts = createUserAccounts({ db, auth, mailer, messages, baseUrl: config.baseUrl })
+    upkeep.start()
     return {
       config,
       log,
@@ -127,8 +134,9 @@ export async function createServices(config: Config, authConfig: AuthConfig, log
       cursors: createCursors(derivedKey(secret, 'cursor')),
       mailer,
       messages,
+      upkeep,
       async close() {
-        stopUpkeep()
+        await upkeep.close()
         await hashLane.close()
         await mailer.close()
         await closeDatabase()
@@ -147,20 +155,6 @@ function keyPolicy({ jwt }: Config, { signingKey }: AuthConfig): KeyPolicy {
     publishAheadMs: signingKey.publishHoursAhead * hourMs,
     graceMs: Math.max(hourMs, jwt.ttlSeconds * 1_000),
   }
-}
-
-/**
- * Makes the first signing key where there is none; what becomes due is made and pruned each hour.
- * @returns what ends that
- */
-async function maintain(keys: SigningKeys, policy: KeyPolicy, secret: string, log: Log): Promise<() => void> {
-  const mint = keyMint(policy.algorithm, secret)
-  await keys.maintain(mint)
-  await assertSecretFits(keys, secret)
-  const upkeep = setInterval(() => {
-    keys.maintain(mint).catch((err: unknown) => log.error({ err }, 'signing keys could not be maintained'))
-  }, hourMs).unref()
-  return () => clearInterval(upkeep)
 }
 
 /** Makes the folder of the embedded database where there is none. */

@@ -1,0 +1,76 @@
+import type { Db } from '../db/database.ts'
+import type { Log } from '../log.ts'
+import { allSwept, type Swept, sweepBatch } from './upkeep.queries.ts'
+
+/** Removes what is over, again and again, as long as the service runs. */
+export interface Upkeep {
+  /** One round, now: all that is due, unless another instance is at it. Logs what fails, and does not throw. */
+  run: () => Promise<void>
+  /** Begins the rounds, about one a minute. */
+  start: () => void
+  /** Ends the rounds, and waits for the batch under way. */
+  close: () => Promise<void>
+}
+
+interface UpkeepOptions {
+  db: Db
+  log: Log
+  /** How many rows go at a time: so long others may have to wait for them, or for the one connection there is. */
+  batchSize: number
+  /** Makes and removes signing keys. */
+  maintainKeys: () => Promise<void>
+}
+
+const intervalMs = 60_000
+// So that instances that were started together do not come together.
+const jitter = 0.5
+
+/** Makes the upkeep of one service; several share the work on one database. */
+export function createUpkeep({ db, log, batchSize, maintainKeys }: UpkeepOptions): Upkeep {
+  let timer: NodeJS.Timeout | undefined
+  let round: Promise<void> | undefined
+  let isClosed = false
+
+  async function sweep(kind: Swept): Promise<void> {
+    let removed: number | undefined = batchSize
+    while (removed === batchSize && !isClosed) removed = await sweepBatch(db, kind, batchSize)
+  }
+
+  async function runAll(): Promise<void> {
+    const tasks: [string, () => Promise<void>][] = [
+      ['keys', maintainKeys],
+      ...allSwept.map((kind): [string, () => Promise<void>] => [kind, () => sweep(kind)]),
+    ]
+    const failures: { task: string; err: unknown }[] = []
+    for (const [task, work] of tasks) {
+      if (isClosed) break
+      // What fails keeps nothing else from being done.
+      await work().catch((err: unknown) => failures.push({ task, err }))
+    }
+    const [first] = failures
+    if (first) log.error({ err: first.err, failed: failures.map(({ task }) => task) }, 'upkeep failed, trying again')
+  }
+
+  function run(): Promise<void> {
+    round ??= runAll().finally(() => {
+      round = undefined
+    })
+    return round
+  }
+
+  function start(): void {
+    if (isClosed) return
+    const delayMs = intervalMs * (1 + jitter * (Math.random() - 0.5))
+    timer = setTimeout(() => void run().then(start), delayMs).unref()
+  }
+
+  return {
+    run,
+    start,
+    async close() {
+      isClosed = true
+      clearTimeout(timer)
+      await round
+    },
+  }
+}
