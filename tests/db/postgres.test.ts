@@ -1,20 +1,15 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { chownSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { sql } from 'kysely'
 import pg from 'pg'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openDatabase } from '../../src/db/database.ts'
 import { databaseUrl, onServer } from '../support/database-template.ts'
 import { createTestDatabase, type SignedIn, startService, type TestService } from '../support/harness.ts'
+import { lacksPgbouncer, startPooler } from '../support/pgbouncer.ts'
 import { statusOf } from '../support/service-process.ts'
 import { startProxy } from '../support/tcp-proxy.ts'
-import { freePort, ordinaryUser } from '../support/throwaway-postgres.ts'
+import { freePort } from '../support/throwaway-postgres.ts'
 
 const server = process.env['TEST_DATABASE_URL'] ?? ''
-const pgbouncer = '/usr/sbin/pgbouncer'
 
 /** A service that is reached through `through`, if given, and whose migrations go straight to its database. */
 async function start(through?: (url: string) => string): Promise<{ service: TestService; database: string }> {
@@ -174,69 +169,27 @@ describe.skipIf(!server)('on PostgreSQL (needs TEST_DATABASE_URL)', () => {
     await expect(sql`select 1`.execute(db)).rejects.toThrow('The server does not support SSL connections')
   })
 
-  test.skipIf(!existsSync(pgbouncer) && !process.env['REQUIRE_PACKAGES'])(
-    'it works through PgBouncer in transaction mode (needs pgbouncer)',
-    async () => {
-      const pooler = await startPooler()
-      const { service } = await start(pooler)
-      const { request } = service
-      const admin = await service.createSignedIn('admin')
-      const members = await Promise.all(Array.from({ length: 10 }, () => service.createSignedIn()))
-      const [ada] = members as [SignedIn]
+  test.skipIf(lacksPgbouncer)('it works through PgBouncer in transaction mode (needs pgbouncer)', async () => {
+    const pooler = await startPooler(server)
+    const { service } = await start(pooler)
+    const { request } = service
+    const admin = await service.createSignedIn('admin')
+    const members = await Promise.all(Array.from({ length: 10 }, () => service.createSignedIn()))
+    const [ada] = members as [SignedIn]
 
-      // Many at once, so that transactions of one client meet different connections of the server.
-      const answers = await Promise.all(members.flatMap((member) => [whoami(service, member), whoami(service, member)]))
-      expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200))
-      const signedUp = await request('/api/auth/sign-up/email', {
-        headers: { origin: service.baseUrl },
-        json: { email: 'new@example.com', password: 'correct horse battery', name: 'New' },
-      })
-      expect(signedUp.status).toBe(200)
-      const page = await request('/api/v1/users?q=new%40example&include=total', { token: admin.token })
-      expect(await page.json()).toMatchObject({ data: [{ email: 'new@example.com' }], total: 1 })
-      const banned = await request(`/api/v1/users/${ada.id}/ban`, { method: 'POST', token: admin.token })
-      expect(banned.status).toBe(200)
-      expect(await whoami(service, ada)).toMatchObject({ status: 401, type: '/problems/banned' })
-      expect(await statusOf(`${service.url}/health/db`)).toBe(200)
-    },
-  )
-})
-
-/** Starts a transaction pooler before the server, and returns the way through it. */
-async function startPooler(): Promise<(url: string) => string> {
-  const folder = mkdtempSync(join(tmpdir(), 'latchkey-pgbouncer-'))
-  const port = await freePort()
-  const target = new URL(server)
-  const configuration = join(folder, 'pgbouncer.ini')
-  writeFileSync(
-    configuration,
-    `[databases]
-* = host=${target.hostname} port=${target.port || 5432} user=${target.username}
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = ${port}
-unix_socket_dir =
-auth_type = any
-pool_mode = transaction
-default_pool_size = 4
-`,
-  )
-  const user = ordinaryUser()
-  if (user) for (const path of [folder, configuration]) chownSync(path, user.uid, user.gid)
-  const child: ChildProcess = spawn(pgbouncer, [configuration], { cwd: folder, stdio: 'ignore', ...user })
-  onTestFinished(async () => {
-    const exited = once(child, 'exit')
-    if (child.exitCode === null) {
-      child.kill('SIGKILL')
-      await exited
-    }
-    rmSync(folder, { recursive: true, force: true })
+    // Many at once, so that transactions of one client meet different connections of the server.
+    const answers = await Promise.all(members.flatMap((member) => [whoami(service, member), whoami(service, member)]))
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200))
+    const signedUp = await request('/api/auth/sign-up/email', {
+      headers: { origin: service.baseUrl },
+      json: { email: 'new@example.com', password: 'correct horse battery', name: 'New' },
+    })
+    expect(signedUp.status).toBe(200)
+    const page = await request('/api/v1/users?q=new%40example&include=total', { token: admin.token })
+    expect(await page.json()).toMatchObject({ data: [{ email: 'new@example.com' }], total: 1 })
+    const banned = await request(`/api/v1/users/${ada.id}/ban`, { method: 'POST', token: admin.token })
+    expect(banned.status).toBe(200)
+    expect(await whoami(service, ada)).toMatchObject({ status: 401, type: '/problems/banned' })
+    expect(await statusOf(`${service.url}/health/db`)).toBe(200)
   })
-  const through = (url: string) => {
-    const pooled = new URL(url)
-    pooled.host = `127.0.0.1:${port}`
-    return pooled.href
-  }
-  await expect.poll(() => onServer(through(server), 'select 1').then(() => 'up', String), { timeout: 5_000 }).toBe('up')
-  return through
-}
+})

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 
 /** Passes TCP connections on to a server, until it is told otherwise. */
 export interface TcpProxy {
@@ -7,7 +8,12 @@ export interface TcpProxy {
   url: (target: string) => string
   /** Nothing gets through any more, and nobody is told: what a network does that lost its way. */
   freeze: () => void
+  /** Ends all connections, and each new one, and tells those who had them. */
+  cut: () => void
+  /** Lets all through again, and what was held back first. */
   thaw: () => void
+  /** Everything takes so many milliseconds longer from now on, each way. */
+  delay: (ms: number) => void
   close: () => Promise<void>
 }
 
@@ -15,11 +21,21 @@ export interface TcpProxy {
 export async function startProxy(target: string, port = 0): Promise<TcpProxy> {
   const { hostname, port: targetPort } = new URL(target)
   const sockets = new Set<Socket>()
-  let frozen = false
+  let [frozen, isCut, delayMs] = [false, false, 0]
   const forward = (from: Socket, to: Socket) => {
     sockets.add(from)
     if (frozen) from.pause()
-    from.on('data', (chunk) => to.write(chunk))
+    let sent: Promise<unknown> | undefined
+    from.on('data', (chunk) => {
+      if (delayMs === 0 && !sent) return to.write(chunk)
+      // Also what is delayed less than what came before it stays behind that.
+      const own = Promise.all([sent, pause(delayMs)]).then(() => {
+        to.write(chunk)
+        if (sent === own) sent = undefined
+      })
+      sent = own
+      return true
+    })
     from.on('error', () => to.destroy())
     from.on('close', () => {
       sockets.delete(from)
@@ -27,6 +43,10 @@ export async function startProxy(target: string, port = 0): Promise<TcpProxy> {
     })
   }
   const server = createServer((client) => {
+    if (isCut) {
+      client.destroy()
+      return
+    }
     const upstream = connect(Number(targetPort || 5432), hostname)
     forward(client, upstream)
     forward(upstream, client)
@@ -43,8 +63,16 @@ export async function startProxy(target: string, port = 0): Promise<TcpProxy> {
       frozen = true
       for (const socket of sockets) socket.pause()
     },
+    cut() {
+      isCut = true
+      for (const socket of sockets) socket.destroy()
+    },
+    delay(ms) {
+      delayMs = ms
+    },
     thaw() {
       frozen = false
+      isCut = false
       for (const socket of sockets) socket.resume()
     },
     async close() {
