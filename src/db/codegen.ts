@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { PGlite } from '@electric-sql/pglite'
+import { extensions } from './embedded.ts'
 import { readMigrations } from './migrate.ts'
 
 const types: Record<string, string> = {
@@ -21,7 +22,7 @@ interface Column {
 
 /** The row types of the schema that `migrations/` makes, as the source of `schema.ts`. */
 async function generate(): Promise<string> {
-  const pglite = await PGlite.create()
+  const pglite = await PGlite.create({ extensions })
   for (const { text } of readMigrations()) await pglite.exec(text)
   const { rows } = await pglite.query<Column>(`
     select table_name, column_name, data_type, is_nullable, column_default from information_schema.columns

@@ -2,10 +2,14 @@ import { existsSync } from 'node:fs'
 import { chmod, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
+import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm'
 import { createPgConfig } from '@electric-sql/pglite/node-postgres'
 import { type DirectoryLock, lockDirectory } from './directory-lock.ts'
 
 const majorVersion = '18'
+
+/** What `migrations/` creates, which PGlite must be given when it is opened. */
+export const extensions = { pg_trgm }
 
 /** The embedded database cannot be opened; the message says why and what to do. */
 export class EmbeddedDatabaseError extends Error {
@@ -64,7 +68,7 @@ async function openCluster(cluster: string): Promise<PGlite> {
   // PGlite makes files that everybody may write, and the folder above may be of the operator's making.
   await chmod(cluster, 0o700)
   try {
-    return await PGlite.create(cluster)
+    return await PGlite.create(cluster, { extensions })
   } catch (cause) {
     throw new EmbeddedDatabaseError(`${cluster} cannot be opened: it is corrupt. Restore it from a backup.`, { cause })
   }

@@ -4,6 +4,7 @@ import { getMigrations } from 'better-auth/db/migration'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import { expect, test } from 'vitest'
+import { extensions } from '../../src/db/embedded.ts'
 import { migrate } from '../../src/db/migrate.ts'
 import type { DB } from '../../src/db/schema.ts'
 import { startServiceForFile } from '../support/harness.ts'
@@ -16,7 +17,10 @@ const added: Record<string, string> = {
   'column role.name text not null': 'known roles are rows',
   'primary key role(name)': 'known roles are rows',
   'foreign key user.role to role.name on delete no action': 'nobody has an unknown role',
-  'index user(role)': 'the last admin is looked for, and users are filtered by role',
+  'index user(role, created_at, id)': 'keyset of the users of a role; the last admin is looked for',
+  'index user(created_at, id) where banned': 'keyset of the banned users',
+  'index user(created_at, id) where (NOT email_verified)': 'keyset of the users who are not verified',
+  'index user(email, name)': 'search by trigrams',
   'column user.role text not null': 'everybody has a role',
   "default user.role 'user'::text": 'everybody has a role',
   'column user.banned boolean not null': 'who is not banned is not null either',
@@ -25,13 +29,13 @@ const added: Record<string, string> = {
   'check user (email = lower(email))': 'one user an address',
   'column user.valid_after timestamp with time zone null': 'ends tokens that have no session',
   'index user(created_at desc, id desc)': 'keyset of the list of users',
-  'index user(email, id)': 'keyset of the list of users',
   'index user(name, id)': 'keyset of the list of users',
   'column session.not_after timestamp with time zone not null': 'set by a trigger, so nobody has to know it',
   'foreign key session.impersonated_by to user.id on delete cascade': 'an admin who is gone impersonates nobody',
   'index session(user_id, created_at desc, id desc)': 'keyset of the list of sessions',
   'index session(impersonated_by) where (impersonated_by IS NOT NULL)': 'sessions end with who impersonates',
   'index session(expires_at)': 'sweeping',
+  'index account(user_id, provider_id)': 'users are filtered by provider',
   'unique account(provider_id, account_id)': 'an identity linked twice could never sign in again',
   'index verification(expires_at)': 'sweeping, at each look-up',
   'index verification(value)': 'links end with the password or address that they were for',
@@ -86,7 +90,7 @@ interface Schema {
 }
 
 async function emptySchema(): Promise<Schema> {
-  const pglite = await PGlite.create()
+  const pglite = await PGlite.create({ extensions })
   const pool = new pg.Pool({ ...createPgConfig(pglite), max: 1, idleTimeoutMillis: 0 })
   const db = new Kysely<DB>({ dialect: new PostgresDialect({ pool }) })
   return {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { PGlite } from '@electric-sql/pglite'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { extensions } from '../../src/db/embedded.ts'
 import { readMigrations } from '../../src/db/migrate.ts'
 import { onPostgres } from '../support/database-template.ts'
 import { createTestDatabase } from '../support/harness.ts'
@@ -38,7 +39,7 @@ async function listenOnPostgres(): Promise<Database> {
 }
 
 async function listenOnEmbedded(): Promise<Database> {
-  const pglite = await PGlite.create()
+  const pglite = await PGlite.create({ extensions })
   for (const { text } of readMigrations()) await pglite.exec(text)
   await pglite.listen('authority', (payload) => heard.push(payload))
   return { query: (text, values) => pglite.query(text, values), close: () => pglite.close() }
