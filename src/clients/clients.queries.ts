@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
+import { countRows, type Total } from '../db/count.ts'
 import type { Db } from '../db/database.ts'
 import type { Position } from '../http/cursor.ts'
 
@@ -81,12 +82,8 @@ export function positionOf({ created_at, id }: ClientRow): Position {
 }
 
 /** How many clients there are. */
-export async function countClients(db: Db): Promise<number> {
-  const { n } = await db
-    .selectFrom('oauth_client')
-    .select((eb) => eb.fn.countAll<number>().as('n'))
-    .executeTakeFirstOrThrow()
-  return n
+export function countClients(db: Db): Promise<Total> {
+  return countRows(db, db.selectFrom('oauth_client').select('id'))
 }
 
 /** Makes a client. Returns its `client_id`. */

@@ -10,8 +10,19 @@ export const pageQuery = {
     .transform(Number)
     .openapi({ type: 'integer', minimum: 1, maximum: 100, default: 25, description: 'Items per page', example: 25 }),
   cursor: z.string().max(4_096).optional().openapi({ description: '`page.nextCursor` of the page before' }),
-  include: z.literal('total').optional().openapi({ description: '`total`: count all matches too' }),
+  include: z.literal('total').optional().openapi({ description: '`total`: say how many match in all, too' }),
 }
+
+const Total = z
+  .object({
+    value: z.int().openapi({ example: 42 }),
+    relation: z.enum(['eq', 'estimate']).openapi({
+      description:
+        '`eq`: counted, as it is up to 10,000. `estimate`: by the statistics of the database, where counting would take long',
+      example: 'eq',
+    }),
+  })
+  .openapi('Total', { description: 'How many match in all; only with `include=total`' })
 
 /** The 200 response of a list: a page of `item`. */
 export function pageResponse<T extends z.ZodType>(description: string, item: T) {
@@ -29,9 +40,9 @@ function pageOf<T extends z.ZodType>(item: T) {
     data: z.array(item),
     page: z.object({
       limit: z.int(),
-      nextCursor: z.string().nullable().openapi({ description: 'Continues the list; null at its end' }),
+      nextCursor: z.string().nullable().openapi({ description: 'Continues the list; null at its end only' }),
     }),
-    total: z.int().optional().openapi({ description: 'All matches; only with `include=total`' }),
+    total: Total.optional(),
   })
 }
 

@@ -28,7 +28,7 @@ export function accountRoutes(dependencies: PageDependencies) {
     const [{ session, user }, accounts, sessions, grants] = answers.map(({ body }) => body) as [
       { session: Session; user: User },
       { data: Account[] },
-      { data: Session[]; total: number },
+      { data: Session[]; total: { value: number } },
       { data: Grant[] },
     ]
     const props = {
@@ -36,7 +36,7 @@ export function accountRoutes(dependencies: PageDependencies) {
       session,
       accounts: accounts.data,
       otherSessions: sessions.data.filter(({ current }) => !current),
-      countSessions: sessions.total,
+      countSessions: sessions.total.value,
       grants: grants.data,
       state,
     }

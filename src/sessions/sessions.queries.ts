@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { endTokens } from '../auth/authority.queries.ts'
+import { countRows, type Total } from '../db/count.ts'
 import type { Db } from '../db/database.ts'
 import type { Position } from '../http/cursor.ts'
 import { type SessionRow, sessionColumns } from '../resources/session.ts'
@@ -33,14 +34,11 @@ export function listSessions(
 }
 
 /** How many live sessions a user has. */
-export async function countSessions(db: Db, userId: string): Promise<number> {
-  const { n } = await db
-    .selectFrom('session')
-    .select((eb) => eb.fn.countAll<number>().as('n'))
-    .where('user_id', '=', userId)
-    .where('expires_at', '>', new Date())
-    .executeTakeFirstOrThrow()
-  return n
+export function countSessions(db: Db, userId: string): Promise<Total> {
+  return countRows(
+    db,
+    db.selectFrom('session').select('id').where('user_id', '=', userId).where('expires_at', '>', new Date()),
+  )
 }
 
 /** Where a page that ends with this row is continued. */

@@ -1,5 +1,6 @@
 import { type SelectQueryBuilder, sql } from 'kysely'
 import { isBanned } from '../auth/authority.queries.ts'
+import { countRows, type Total } from '../db/count.ts'
 import type { Db } from '../db/database.ts'
 import type { DB } from '../db/schema.ts'
 import type { Position } from '../http/cursor.ts'
@@ -64,11 +65,8 @@ export function positionOf(row: UserRow, sort: UserSort): Position {
 }
 
 /** How many users match. */
-export async function countUsers(db: Db, filter: UserFilter): Promise<number> {
-  const { n } = await matching(db, filter)
-    .select((eb) => eb.fn.countAll<number>().as('n'))
-    .executeTakeFirstOrThrow()
-  return n
+export function countUsers(db: Db, filter: UserFilter): Promise<Total> {
+  return countRows(db, matching(db, filter).select('user.id'))
 }
 
 function matching(db: Db, filter: UserFilter): SelectQueryBuilder<DB, 'user', object> {

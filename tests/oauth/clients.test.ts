@@ -122,12 +122,13 @@ describe('a client', () => {
     const page = (await (await clients('?limit=1&include=total')).json()) as {
       data: { id: string }[]
       page: { nextCursor: string }
-      total: number
+      total: { value: number; relation: string }
     }
     const next = (await (await clients(`?limit=1&cursor=${page.page.nextCursor}`)).json()) as typeof page
 
     expect([page.data[0]?.id, next.data[0]?.id]).toEqual([second.id, first.id])
-    expect(page.total).toBeGreaterThanOrEqual(3)
+    expect(page.total.value).toBeGreaterThanOrEqual(3)
+    expect(page.total.relation).toBe('eq')
   })
 
   test('that is not there is not found', async () => {

@@ -17,7 +17,7 @@ function strictPage<T extends z.ZodType>(item: T) {
   return z.strictObject({
     data: z.array(item),
     page: z.strictObject({ limit: z.int(), nextCursor: z.string().nullable() }),
-    total: z.int().optional(),
+    total: z.strictObject({ value: z.int(), relation: z.enum(['eq', 'estimate']) }).optional(),
   })
 }
 
