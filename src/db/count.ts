@@ -8,10 +8,15 @@ export interface Total {
 }
 
 /** Up to how many rows are counted. */
-const countedRows = 10_000
+export const countedRows = 10_000
 
-/** How many rows a query finds: exactly up to `countedRows`, beyond that one more; by the plan best for all of them. */
-async function countFew(db: Db, query: Expression<unknown>): Promise<number> {
+/** How many rows a query finds: exactly up to `countedRows`, beyond that one more; it is stopped there. */
+export async function countUpTo(db: Db, query: Expression<unknown>): Promise<number> {
+  return count(db, sql`${query} limit ${countedRows + 1}`)
+}
+
+/** The same of a query that finds few rows, by the plan that is best for all of them. */
+export async function countFew(db: Db, query: Expression<unknown>): Promise<number> {
   // With a limit the planner might read the whole table for what it takes for common.
   return count(db, sql`with found as materialized ${query} select from found limit ${countedRows + 1}`)
 }
@@ -22,7 +27,7 @@ async function count(db: Db, query: Expression<unknown>): Promise<number> {
 }
 
 /** How many rows the planner expects of a query, which is not run. */
-async function estimateRows(db: Db, query: Expression<unknown>): Promise<number> {
+export async function estimateRows(db: Db, query: Expression<unknown>): Promise<number> {
   const { rows } = await sql<{ 'QUERY PLAN': [{ Plan: { 'Plan Rows': number } }] }>`
     explain (format json) ${query}`.execute(db)
   return Math.max(...rows.map(({ 'QUERY PLAN': [{ Plan }] }) => Plan['Plan Rows']))
@@ -35,6 +40,6 @@ export async function countRows(db: Db, query: Expression<unknown>): Promise<Tot
 }
 
 /** A total that was not counted to its end: what the planner expects, and no less than what was counted. */
-function estimated(counted: number, expected: number): Total {
+export function estimated(counted: number, expected: number): Total {
   return { value: Math.max(counted, expected), relation: 'estimate' }
 }

@@ -50,11 +50,18 @@ function pageOf<T extends z.ZodType>(item: T) {
  * A page of `rows`, of which one more than `limit` was asked for: whether it came tells whether the list goes on, which
  * the `Link` header says too (RFC 8288).
  * @param cursorAfter the cursor of the page that follows a row
+ * @param brokenOff the cursor of the page that follows what was looked through, where that was not all
  */
-export function cutPage<Row>(c: Context, rows: Row[], limit: number, cursorAfter: (last: Row) => string) {
+export function cutPage<Row>(
+  c: Context,
+  rows: Row[],
+  limit: number,
+  cursorAfter: (last: Row) => string,
+  { brokenOff }: { brokenOff?: string | undefined } = {},
+) {
   const data = rows.slice(0, limit)
   const last = data.at(-1)
-  const nextCursor = last !== undefined && rows.length > limit ? cursorAfter(last) : null
+  const nextCursor = last !== undefined && rows.length > limit ? cursorAfter(last) : (brokenOff ?? null)
   if (nextCursor !== null) {
     const query = new URLSearchParams({ ...c.req.query(), cursor: nextCursor })
     c.header('link', `<${c.req.path}?${query.toString()}>; rel="next"`)

@@ -7,7 +7,7 @@ import { assertStillAuthorized, type Principal, userOf } from '../auth/principal
 import type { Roles } from '../auth/roles.ts'
 import type { UserAccounts } from '../auth/user-accounts.ts'
 import type { Db } from '../db/database.ts'
-import type { Cursors } from '../http/cursor.ts'
+import type { Cursors, Position } from '../http/cursor.ts'
 import { cutPage, pageResponse } from '../http/page.ts'
 import { invalid, ProblemError, problems } from '../http/problem.ts'
 import { createRouter } from '../http/router.ts'
@@ -16,8 +16,10 @@ import type { Messages } from '../mail/messages.ts'
 import { resolveId, UserPath } from '../resources/parameters.ts'
 import { passwordFault } from '../resources/profile.ts'
 import { noSuchUser, toUser, User } from '../resources/user.ts'
-import { countUsers, deleteUser, findUser, listUsers, positionOf, setRole, updateUser } from './users.queries.ts'
+import { positionOf } from './user-conditions.queries.ts'
+import { deleteUser, findUser, setRole, updateUser } from './users.queries.ts'
 import { ListUsers, NewUserBody, RoleBody, UserChangeBody } from './users.schemas.ts'
+import { countUsers, listUsers } from './users-list.queries.ts'
 
 interface Dependencies {
   db: Db
@@ -65,9 +67,12 @@ export function usersRoutes({ db, requires, roles, cursors, actOnUser, userAccou
         const { limit, cursor, include, sort, ...filter } = c.req.valid('query')
         const query = { sort, ...filter }
         const after = cursor === undefined ? undefined : cursors.decode(cursor, query)
-        const rows = await listUsers(db, filter, { sort, after, limit: limit + 1 })
+        const { rows, brokenOffAt } = await listUsers(db, filter, { sort, after, limit: limit + 1 })
         const total = include === 'total' ? { total: await countUsers(db, filter) } : {}
-        const { data, page } = cutPage(c, rows, limit, (last) => cursors.encode(positionOf(last, sort), query))
+        const cursorAt = (position: Position) => cursors.encode(position, query)
+        const { data, page } = cutPage(c, rows, limit, (last) => cursorAt(positionOf(last, sort)), {
+          brokenOff: brokenOffAt && cursorAt(brokenOffAt),
+        })
         return c.json({ data: data.map(toUser), page, ...total }, 200)
       },
     )

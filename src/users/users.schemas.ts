@@ -22,9 +22,11 @@ const text = (max: number) =>
 /** The query of `GET /users`. */
 export const ListUsers = z.strictObject({
   ...pageQuery,
-  q: text(200)
-    .optional()
-    .openapi({ description: 'Part of the e-mail address or the name, in any case', example: 'ada' }),
+  q: text(200).optional().openapi({
+    description:
+      'Part of the e-mail address or the name, in any case. Without three letters or digits in a row it is looked for among 50,000 users at a time: a page may then hold fewer than `limit`, even none, while `nextCursor` leads on',
+    example: 'ada',
+  }),
   email: Email.optional().openapi({ description: 'The whole e-mail address' }),
   role: text(50).optional().openapi({ example: 'admin' }),
   banned: flag.optional(),

@@ -57,6 +57,26 @@ describe('GET /users', () => {
     expect(await emails({ q: `${tag}@example.com.` })).toEqual([])
   })
 
+  test.each([
+    ['Émile', 'éMI', 'Emi'],
+    ['straße', 'STRAß', 'strasse'],
+    ['李明', '李明', '明李'],
+    ['Ада Лавлейс', 'аДА', 'ADA'],
+  ])('finds %j by %j, as lower case is the same, and not by %j', async (name, found, other) => {
+    const tag = await createNamed(name)
+    const find = async (q: string) => (await emails({ q, sort: '-createdAt' })).filter((email) => email.includes(tag))
+
+    expect(await find(found)).toHaveLength(1)
+    expect(await find(other)).toEqual([])
+  })
+
+  test('finds nothing that begins in the address and ends in the name', async () => {
+    const tag = await createNamed('Ada')
+
+    expect(await emails({ q: `${tag}@example.comAda` })).toEqual([])
+    expect(await emails({ q: `${tag}@example.com Ada` })).toEqual([])
+  })
+
   test('finds one address in any case', async () => {
     const tag = await createNamed('Ada', 'Bob')
 
