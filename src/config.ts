@@ -64,15 +64,14 @@ const postgresUrl = z
 
 const oneOf = <T extends string>(...values: T[]) => z.enum(values, `must be one of: ${values.join(', ')}`)
 
-const EnvSchema = z.object({
-  PORT: z
+const wholeNumber = (most: number, fault: string) =>
+  z
     .string()
-    .refine(
-      (value) => /^\d{1,5}$/.test(value) && Number(value) >= 1 && Number(value) <= 65_535,
-      'is not a port (1 to 65535)',
-    )
+    .refine((value) => /^\d{1,5}$/.test(value) && Number(value) >= 1 && Number(value) <= most, fault)
     .transform(Number)
-    .optional(),
+
+const EnvSchema = z.object({
+  PORT: wholeNumber(65_535, 'is not a port (1 to 65535)').optional(),
   HOST: z
     .string()
     .regex(/^[\w.:-]+$/, 'is not a host name or address')
@@ -141,7 +140,7 @@ const EnvSchema = z.object({
     .transform(Number)
     .default(6_000),
   LOG_LEVEL: oneOf('trace', 'debug', 'info', 'warn', 'error', 'silent').default('info'),
-  WEB_CONCURRENCY: z.literal('1', 'must be 1: for more, start several instances').optional(),
+  WEB_CONCURRENCY: wholeNumber(64, 'must be a whole number from 1 to 64').default(1),
 })
 
 /** Every variable that the service reads. `.env.example` lists the same ones. */
@@ -184,6 +183,9 @@ export function parseConfig(env: Record<string, string | undefined>) {
   const { JWT_SHARED_SECRET: shared } = given
   if (shared && shared === given['BETTER_AUTH_SECRET'])
     faults.push('JWT_SHARED_SECRET: must be another than BETTER_AUTH_SECRET, which nobody else may know')
+  const workers = EnvSchema.shape.WEB_CONCURRENCY.safeParse(given['WEB_CONCURRENCY']).data ?? 1
+  if (workers > 1 && !given['DATABASE_URL'])
+    faults.push('WEB_CONCURRENCY: must be 1 without DATABASE_URL: one process only may open the embedded database')
   const parsed = EnvSchema.safeParse(given)
   if (!parsed.success) faults.push(...parsed.error.issues.map((issue) => `${String(issue.path[0])}: ${issue.message}`))
   if (parsed.success && parsed.data.JWT_SHARED_ISSUER === `${baseUrlOf(parsed.data)}/api/auth`)
@@ -230,6 +232,8 @@ function toConfig(s: Settings) {
     signUpOpen: s.SIGN_UP === 'open',
     rateLimit: s.RATE_LIMIT,
     logLevel: s.LOG_LEVEL,
+    /** How many processes share the port: more than one only with PostgreSQL. */
+    workers: s.WEB_CONCURRENCY,
   }
 }
 

@@ -27,17 +27,45 @@ export function scrub(text: string, maxChars = maxMessageChars): string {
   return secrets.reduce((scrubbed, [pattern, replacement]) => scrubbed.replaceAll(pattern, replacement), short)
 }
 
+// What a pipe takes from one of several writers without tearing it, PIPE_BUF of Linux.
+const maxSharedBytes = 4_096
+
 /** The service's logger: JSON lines on standard output, or readable ones on a terminal. */
 export function createLog(level: string, destination?: NodeJS.WritableStream) {
-  const options = {
-    level,
-    base: null,
-    serializers: { err: serializeError },
-    redact: ['*.password', '*.token', '*.secret', '*.authorization', '*.cookie'],
-  }
+  const options = optionsOf(level)
   if (destination) return pino(options, destination)
   if (process.stdout.isTTY) return pino(options, pretty({ colorize: true, singleLine: true, sync: true }))
   return pino(options, pino.destination({ dest: 1, sync: false }))
+}
+
+/**
+ * The same for one of several processes that share standard output. Each line names the process, and is cut to what a pipe
+ * takes at once: whole lines only are written, so that no process tears the line of another.
+ */
+export function createSharedLog(level: string): Log {
+  const options = { ...optionsOf(level), base: { pid: process.pid } }
+  if (process.stdout.isTTY) return pino(options, pretty({ colorize: true, singleLine: true, sync: true }))
+  const destination = pino.destination({ dest: 1, sync: false, maxWrite: maxSharedBytes })
+  return pino(options, { write: (line) => void destination.write(fitting(line)) })
+}
+
+function optionsOf(level: string) {
+  return {
+    level,
+    base: null as { pid: number } | null,
+    serializers: { err: serializeError },
+    redact: ['*.password', '*.token', '*.secret', '*.authorization', '*.cookie'],
+  }
+}
+
+/** A line of JSON of at most `maxSharedBytes`: where it is longer, the texts in it are cut. */
+function fitting(line: string): string {
+  for (let maxChars = maxSharedBytes / 4; Buffer.byteLength(line) > maxSharedBytes && maxChars > 4; maxChars /= 2) {
+    const cut = (_key: string, value: unknown) =>
+      typeof value === 'string' && value.length > maxChars ? `${value.slice(0, maxChars)}…` : value
+    line = `${JSON.stringify(JSON.parse(line), cut)}\n`
+  }
+  return line
 }
 
 // Database errors carry the row in `detail`; only the code and the constraint are of use.

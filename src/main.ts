@@ -1,11 +1,15 @@
+import cluster from 'node:cluster'
 import { existsSync, statSync } from 'node:fs'
 import { runAdmin } from './admin/cli.ts'
-import { ConfigError, parseConfig } from './config.ts'
+import type { AuthConfig } from './auth/auth-config.ts'
+import { type Config, ConfigError, parseConfig } from './config.ts'
 import { DirectoryInUseError } from './db/directory-lock.ts'
 import { EmbeddedDatabaseError } from './db/embedded.ts'
 import { MigrationError } from './db/migrate.ts'
-import { createLog } from './log.ts'
-import { type Running, runMigrate, serve } from './process.ts'
+import { createLog, createSharedLog, type Log } from './log.ts'
+import { prepareDatabase, type Running, runMigrate, serve } from './process.ts'
+import { followPrimary, tellPrimary } from './worker.ts'
+import { runWorkers, WorkerError, type Workers } from './workers.ts'
 
 /** Ends the process with what went wrong; an error that the operator can mend is told without a stack. */
 function fail(error: unknown): void {
@@ -14,10 +18,16 @@ function fail(error: unknown): void {
     error instanceof DirectoryInUseError ||
     error instanceof EmbeddedDatabaseError ||
     error instanceof MigrationError ||
+    error instanceof WorkerError ||
     (error instanceof Error && 'syscall' in error)
-  process.stderr.write(
-    `${expected && error instanceof Error ? error.message : String(error instanceof Error ? error.stack : error)}\n`,
-  )
+  const reason =
+    expected && error instanceof Error ? error.message : String(error instanceof Error ? error.stack : error)
+  if (cluster.worker?.isConnected()) {
+    // The primary tells it, once for all workers.
+    void tellPrimary(cluster.worker, { failed: reason }).then(() => process.exit(1))
+    return
+  }
+  process.stderr.write(`${reason}\n`)
   process.exit(1)
 }
 
@@ -27,6 +37,35 @@ function loadEnv(): void {
   process.loadEnvFile('.env')
 }
 
+/** Takes requests: this process, or workers that it leads, or this as one of them. */
+async function takeRequests(config: Config, authConfig: AuthConfig, log: Log, env: NodeJS.ProcessEnv): Promise<void> {
+  const { worker } = cluster
+  let running: Running | Workers | undefined
+  // Before it is ready there is no request to finish; what it writes then survives being cut short.
+  const stop = (signal?: NodeJS.Signals) =>
+    void (running?.stop(signal) ?? Promise.resolve()).then(() => process.exit(0), fail)
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    // Whoever signals all processes at once must not end a worker before the others have let go of the port.
+    process.on(signal, () => worker ?? stop(signal))
+  }
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(event, (err: unknown) => {
+      log.fatal({ err }, 'unexpected error, stopping')
+      void (running?.stop() ?? Promise.resolve()).finally(() => process.exit(1))
+    })
+  }
+  // The port decides the public URL, so a port that had to change means another configuration.
+  const withPort = (port: number) => parseConfig({ ...env, PORT: String(port) })
+  if (worker) {
+    running = await serve(config, authConfig, log, withPort, followPrimary(worker, stop))
+    await tellPrimary(worker, 'ready')
+  } else if (config.workers > 1) {
+    running = await runWorkers(config.workers, log, () => prepareDatabase(config, authConfig, log))
+  } else {
+    running = await serve(config, authConfig, log, withPort)
+  }
+}
+
 const [command = 'serve', ...rest] = process.argv.slice(2)
 try {
   loadEnv()
@@ -34,23 +73,11 @@ try {
   const { authConfig } = await import('../auth.config.ts')
   const env = { ...process.env }
   const config = parseConfig(env)
-  const log = createLog(config.logLevel)
   if (command === 'serve') {
-    let running: Running | undefined
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      // Before it is ready there is no request to finish; what it writes then survives being cut short.
-      process.on(signal, () => void (running?.stop(signal) ?? Promise.resolve()).then(() => process.exit(0), fail))
-    }
-    for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
-      process.on(event, (err: unknown) => {
-        log.fatal({ err }, 'unexpected error, stopping')
-        void (running?.stop() ?? Promise.resolve()).finally(() => process.exit(1))
-      })
-    }
-    // The port decides the public URL, so a port that had to change means another configuration.
-    running = await serve(config, authConfig, log, (port) => parseConfig({ ...env, PORT: String(port) }))
+    const log = config.workers > 1 ? createSharedLog(config.logLevel) : createLog(config.logLevel)
+    await takeRequests(config, authConfig, log, env)
   } else if (command === 'migrate') {
-    await runMigrate(config, authConfig, log)
+    await runMigrate(config, authConfig, createLog(config.logLevel))
   } else if (command === 'admin') {
     process.exitCode = await runAdmin(rest, config, authConfig)
   } else {

@@ -32,6 +32,18 @@ export interface Running {
   stop: (signal?: NodeJS.Signals) => Promise<void>
 }
 
+/** What leads several workers of one port, as one of them sees it. */
+export interface Lead {
+  /** Whether it answers while it starts, as none is ready yet; one that comes later would turn requests away. */
+  listensWhileStarting: Promise<boolean>
+  /** Resolves once the database is migrated and holds what a first start makes. */
+  prepared: Promise<void>
+  /** Tells that this worker could take requests, and waits until all can. */
+  allBuilt: () => Promise<void>
+  /** Tells that this worker takes no new connection, and waits until none does. */
+  allClosed: () => Promise<void>
+}
+
 const noticeMs = 2_000
 const idleGraceMs = 1_000
 const drainMs = 5_000
@@ -43,6 +55,7 @@ const portsToTry = 20
  * Starts the service: listens at once, alive but not ready, and takes requests when the database is migrated. A database
  * that is down is waited for.
  * @param withPort the configuration for another port; asked for only when the port is taken and may be changed
+ * @param lead what prepares the database and tells what the operator has to know, in place of this process
  * @throws ConfigError when it cannot listen there, and what `createServices` throws for reasons that waiting does not mend
  */
 export async function serve(
@@ -50,6 +63,7 @@ export async function serve(
   authConfig: AuthConfig,
   log: Log,
   withPort: (port: number) => Config = (port) => ({ ...initial, port }),
+  lead?: Lead,
 ): Promise<Running> {
   let state: 'starting' | 'ready' | 'draining' | 'closing' = 'starting'
   const isReady = () => state === 'ready'
@@ -64,33 +78,38 @@ export async function serve(
     onRefused: (requestId, status) => log.info({ requestId, status }, 'request refused'),
     onError: (err, { id }) => log.error({ err, requestId: id }, 'request failed'),
   })
-  const port = await listen(server, initial)
+  const listensLate = (await lead?.listensWhileStarting) === false
+  const port = listensLate ? initial.port : await listen(server, initial)
   const config = port === initial.port ? initial : withPort(port)
   if (config !== initial) log.warn(`port ${initial.port} is taken: using ${port}. Set PORT to choose one`)
 
-  const closing: (() => Promise<void>)[] = [() => closeServer(server, state === 'closing' ? idleGraceMs : 0)]
+  let closed: Promise<unknown> | undefined
+  const stopListening = () => (closed ??= endListening(server))
+  const closing = [() => closeServer(server, stopListening(), state === 'closing' ? idleGraceMs : 0)]
   const closeAll = async () => {
     for (const close of closing) await close()
   }
   try {
-    const services = await whenDatabaseIsUp(log, () => createServices(config, authConfig, log))
+    await lead?.prepared
+    const services = await whenDatabaseIsUp(log, () => createServices(config, authConfig, log, { migrates: !lead }))
     closing.push(() => services.close())
     const app = await createApp(services, isReady)
-    await createFirstAdmin(services)
-    const link = await services.setup.offer()
-    for (const { id, name } of services.providers)
-      log.info(`${name}: the callback URL to give there is ${config.baseUrl}/api/auth/callback/${id}`)
+    const tellReady = lead ? () => log.info('worker ready') : await prepare(services)
     if (!config.database) closing.splice(1, 0, await serveAdmin(services))
     fetch = (request, env) => app.fetch(request, env)
+    await lead?.allBuilt()
     state = 'ready'
-    log.info({ url: config.baseUrl, reference: `${config.baseUrl}/api/v1/docs` }, 'ready')
-    if (link) log.info(`there is no admin yet: to become one, open ${config.baseUrl}${link} within an hour`)
+    if (listensLate) await listen(server, config)
+    tellReady()
 
     async function drain(signal: NodeJS.Signals | undefined): Promise<void> {
       state = 'draining'
       log.info('stopping')
       if (signal === 'SIGTERM') {
         await pause(noticeMs)
+        // Who is sent away from here must not come to a worker that is about to do the same.
+        if (lead) void stopListening()
+        await lead?.allClosed()
         state = 'closing'
       }
       await closeAll()
@@ -101,6 +120,33 @@ export async function serve(
   } catch (error) {
     await closeAll()
     throw error
+  }
+}
+
+/**
+ * Prepares the database for workers, and lets go of it: the schema, the first key, the first admin or the link for one.
+ * @returns what tells the operator, once the workers are ready
+ * @throws what `createServices` throws for reasons that waiting does not mend
+ */
+export async function prepareDatabase(config: Config, authConfig: AuthConfig, log: Log): Promise<() => void> {
+  const services = await whenDatabaseIsUp(log, () => createServices(config, authConfig, log))
+  try {
+    return await prepare(services)
+  } finally {
+    await services.close()
+  }
+}
+
+/** Makes the first admin, or a link for one. @returns what tells the operator that, where it listens, and callback URLs */
+async function prepare(services: Services): Promise<() => void> {
+  const { log, providers, config } = services
+  await createFirstAdmin(services)
+  const link = await services.setup.offer()
+  return () => {
+    for (const { id, name } of providers)
+      log.info(`${name}: the callback URL to give there is ${config.baseUrl}/api/auth/callback/${id}`)
+    log.info({ url: config.baseUrl, reference: `${config.baseUrl}/api/v1/docs` }, 'ready')
+    if (link) log.info(`there is no admin yet: to become one, open ${config.baseUrl}${link} within an hour`)
   }
 }
 
@@ -160,11 +206,16 @@ async function whenDatabaseIsUp<T>(log: Log, start: () => Promise<T>, attempts =
   }
 }
 
-/** Takes no new connection, and ends each one after its next answer, the idle ones after a while. */
-async function closeServer(server: Server, graceMs: number): Promise<void> {
+/** Takes no new connection. @returns what resolves when all have ended */
+function endListening(server: Server): Promise<unknown> {
   const closed = once(server, 'close')
   // HTTP's own `close` cuts idle connections at once, also those on which a request is on its way.
   NetServer.prototype.close.call(server)
+  return closed
+}
+
+/** Ends each connection after its next answer, the idle ones after a while. */
+async function closeServer(server: Server, closed: Promise<unknown>, graceMs: number): Promise<void> {
   await Promise.race([closed, pause(graceMs)])
   server.closeIdleConnections()
   const deadline = setTimeout(() => server.closeAllConnections(), drainMs)

@@ -69,12 +69,18 @@ const authorityBytes = 40_000_000
 
 /**
  * Opens the database, brings its schema up to date, and builds everything on it.
+ * @param options `migrates: false` where another process has brought the schema up to date
  * @throws what `openDatabase` and `migrate` throw; nothing stays open then
  */
-export async function createServices(config: Config, authConfig: AuthConfig, log: Log): Promise<Services> {
+export async function createServices(
+  config: Config,
+  authConfig: AuthConfig,
+  log: Log,
+  { migrates = true } = {},
+): Promise<Services> {
   const roles = createRoles(authConfig)
   const secret = await secretOf(config)
-  if (config.database) await migrateDirectly(config, roles, log)
+  if (config.database && migrates) await migrateDirectly(config, roles, log)
   const database = await openDatabase(databaseConfig(config, log))
   const { db, close: closeDatabase } = database
   try {

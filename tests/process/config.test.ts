@@ -95,6 +95,7 @@ test('each setting has its effect', () => {
     SIGN_UP: 'closed',
     RATE_LIMIT: '0',
     LOG_LEVEL: 'silent',
+    WEB_CONCURRENCY: '64',
   })
 
   expect(config).toMatchObject({
@@ -111,6 +112,7 @@ test('each setting has its effect', () => {
     signUpOpen: false,
     rateLimit: 0,
     logLevel: 'silent',
+    workers: 64,
   })
   expect(config.trustedProxies).toHaveLength(2)
 })
@@ -138,7 +140,11 @@ const bad: [name: string, value: string][] = [
   ['TRUSTED_ORIGINS', 'http://192.168.*'],
   ['TRUSTED_ORIGINS', 'https://a?.example.com'],
   ['TRUSTED_ORIGINS', 'null'],
-  ['WEB_CONCURRENCY', '4'],
+  ['WEB_CONCURRENCY', '2'],
+  ['WEB_CONCURRENCY', '0'],
+  ['WEB_CONCURRENCY', '65'],
+  ['WEB_CONCURRENCY', '1.5'],
+  ['WEB_CONCURRENCY', 'auto'],
   ['ADMIN_PASSWORD', 'passwo\u0000rd1'],
   ['FRONTEND_URL', 'https://a.example.com/app'],
   ['TRUSTED_PROXIES', '999.1.1.1'],
