@@ -27,12 +27,9 @@ import { tokensRoutes } from './tokens/tokens.routes.ts'
 import { bansRoutes } from './users/bans.routes.ts'
 import { usersRoutes } from './users/users.routes.ts'
 
-// A person who makes the first admin needs a few, and each may cost a password.
-const setupsPerMinute = 20
-
 /** The whole service as a Hono app: the URL map, in mount order. */
 export async function createApp(services: Services, isReady: () => boolean) {
-  const { config, guards, log } = services
+  const { config, guards, log, requestLimits } = services
   const { requires } = guards
   const clientAddress = clientAddressFinder(config.trustedProxies)
 
@@ -57,9 +54,9 @@ export async function createApp(services: Services, isReady: () => boolean) {
   app.route('/', healthRoutes({ db: services.db, isReady }))
   app.route('/', authHandler({ ...services, clientAddress }))
   app.route('/', await referenceRoutes({ document, authDocument, baseUrl: config.baseUrl }))
-  app.use('/api/v1/*', rateLimited(config.rateLimit, clientAddress))
+  app.use('/api/v1/*', rateLimited(requestLimits.api, clientAddress))
   app.route('/api/v1', api)
-  app.use('/setup', rateLimited(Math.min(config.rateLimit, setupsPerMinute), clientAddress))
+  app.use('/setup', rateLimited(requestLimits.setup, clientAddress))
   app.route(
     '/',
     pagesRoutes({

@@ -33,6 +33,7 @@ import type { Log } from './log.ts'
 import { countLetter } from './mail/letters.queries.ts'
 import { type CountMessage, createMailer, type Mailer } from './mail/mailer.ts'
 import { createMessages, type Messages } from './mail/messages.ts'
+import { createRequestLimits, type RequestLimits } from './request-limits.ts'
 import { createUpkeep, type Upkeep } from './upkeep/upkeep.ts'
 
 /** Every object that lives as long as the process. */
@@ -56,6 +57,7 @@ export interface Services {
   banNotices: BanNotices
   providers: readonly Provider[]
   cursors: Cursors
+  requestLimits: RequestLimits
   mailer: Mailer
   messages: Messages
   upkeep: Upkeep
@@ -111,11 +113,11 @@ export async function createServices(
     const banNotices = createBanNotices(derivedKey(secret, 'ban'), config.baseUrl.startsWith('https:'))
     const signer = createTokenSigner({ keys, algorithm: policy.algorithm, secret })
     const common = { config, db, roles, signer, sessionCookies, mailer, messages, banNotices, log, authenticate }
-    // One core is left to everything else.
-    const hashLane = createHashLane({ size: Math.max(1, availableParallelism() - 1), log })
+    const hashLane = createHashLane({ size: hashThreads(config), log })
     const auth = createAuth({ ...common, authConfig, secret, passwords: createPasswords(hashLane) })
     const batchSize = config.database ? 1_000 : 100
     const upkeep = createUpkeep({ db, log, batchSize, maintainKeys })
+    const requestLimits = createRequestLimits({ config, db, log })
     const userAccounts = createUserAccounts({ db, auth, mailer, messages, baseUrl: config.baseUrl })
     upkeep.start()
     return {
@@ -138,12 +140,14 @@ export async function createServices(
       banNotices,
       providers: providersOf(config),
       cursors: createCursors(derivedKey(secret, 'cursor')),
+      requestLimits,
       mailer,
       messages,
       upkeep,
       async close() {
         await upkeep.close()
         await hashLane.close()
+        await requestLimits.close()
         await mailer.close()
         await closeDatabase()
       },
@@ -161,6 +165,11 @@ function keyPolicy({ jwt }: Config, { signingKey }: AuthConfig): KeyPolicy {
     publishAheadMs: signingKey.publishHoursAhead * hourMs,
     graceMs: Math.max(hourMs, jwt.ttlSeconds * 1_000),
   }
+}
+
+/** One core is left to everything else; what there is beyond it is shared among the workers. */
+function hashThreads({ workers }: Config): number {
+  return Math.max(1, Math.floor((availableParallelism() - 1) / workers))
 }
 
 /** Makes the folder of the embedded database where there is none. */

@@ -186,6 +186,12 @@ export interface RateLimitTable {
   last_request: number
 }
 
+export interface RequestCountTable {
+  key: string
+  requests: number
+  ends_at: Timestamp
+}
+
 export interface RoleTable {
   name: string
 }
@@ -246,6 +252,7 @@ export interface DB {
   oauth_resource: OauthResourceTable
   oauth_revoked_token: OauthRevokedTokenTable
   rate_limit: RateLimitTable
+  request_count: RequestCountTable
   role: RoleTable
   session: SessionTable
   setup_link: SetupLinkTable

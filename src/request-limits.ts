@@ -1,0 +1,66 @@
+import type { Config } from './config.ts'
+import type { Db } from './db/database.ts'
+import { addRequestCounts, deleteEndedCounts, type RequestCount } from './db/request-counts.ts'
+import { createRequestLimit, type RequestLimit } from './http/request-limit.ts'
+import type { Log } from './log.ts'
+
+/** The limits by client address, which all instances on one database honour together. */
+export interface RequestLimits {
+  /** Of `/api/v1`; undefined where requests are not limited, as the other one. */
+  api: RequestLimit | undefined
+  /** Of the page that makes the first admin. */
+  setup: RequestLimit | undefined
+  /** Stops sharing, once what is under way is done. */
+  close: () => Promise<void>
+}
+
+// A person who makes the first admin needs a few, and each may cost a password.
+const setupsPerMinute = 20
+const shareMs = 250
+const sweepMs = 60_000
+const sweepRows = 1_000
+
+/**
+ * Limits requests from memory, and shares what was counted four times a second while there is something to tell. While the
+ * database is down each instance holds clients to the limit by itself. The embedded database has one instance.
+ */
+export function createRequestLimits({ config, db, log }: { config: Config; db: Db; log: Log }): RequestLimits {
+  const { rateLimit, database } = config
+  if (rateLimit === 0) return { api: undefined, setup: undefined, close: async () => {} }
+  const exchange = (counts: readonly RequestCount[]) => addRequestCounts(db, counts)
+  const api = createRequestLimit({ name: 'api', perMinute: rateLimit, exchange })
+  const setup = createRequestLimit({ name: 'setup', perMinute: Math.min(rateLimit, setupsPerMinute), exchange })
+  return { api, setup, close: database ? keepSharing([api, setup], db, log) : async () => {} }
+}
+
+/** @returns what ends it */
+function keepSharing(limits: RequestLimit[], db: Db, log: Log): () => Promise<void> {
+  let isShared = true
+  let sweptAt = performance.now()
+  let underWay: Promise<void> | undefined
+
+  async function share(): Promise<void> {
+    let hadToTell = false
+    for (const limit of limits) hadToTell = (await limit.share()) || hadToTell
+    if (!hadToTell) return
+    if (!isShared) log.info('rate limits are shared again')
+    isShared = true
+    if (performance.now() - sweptAt < sweepMs) return
+    sweptAt = performance.now()
+    await deleteEndedCounts(db, sweepRows)
+  }
+  function note(err: unknown): void {
+    if (isShared) log.warn({ err }, 'rate limits are not shared with other instances')
+    isShared = false
+  }
+  // Begun here and not by a request, whose failure a failure of the database would be.
+  const timer = setInterval(() => {
+    underWay ??= share()
+      .catch(note)
+      .finally(() => (underWay = undefined))
+  }, shareMs).unref()
+  return async () => {
+    clearInterval(timer)
+    await underWay
+  }
+}
