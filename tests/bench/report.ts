@@ -1,58 +1,92 @@
-import type { Round } from './load.ts'
+/** Figures of each round, by what they measure. */
+export type Metrics = Record<string, number[]>
 
-/** Figures that belong together. */
+/** What one candidate came to. */
+export interface Row {
+  name: string
+  metrics: Metrics
+}
+
+/** A figure that says how good we are: a ratio, or a time, count or size with a limit. */
+export interface Check {
+  name: string
+  unit: '×' | 'ms' | 'MB' | 'queries' | 'requests' | '/s'
+  /** Of each round. */
+  values: number[]
+  target?: Target | undefined
+}
+
+export type Target = { atLeast: number } | { atMost: number }
+
 export interface Section {
   title: string
-  rounds: Record<string, Round[]>
-  /** Pairs of names in `rounds`: how many times the second the first does. */
-  ratios: [string, string][]
+  /** How to read the figures. */
+  notes: string[]
+  rows: Row[]
+  checks: Check[]
 }
 
-/** The figures of a section, over its rounds. */
-export function summarize({ title, rounds, ratios }: Section) {
-  return {
-    title,
-    targets: Object.entries(rounds).map(([name, all]) => {
-      const rates = all.map(({ perSecond }) => perSecond)
-      const cpu = all.flatMap(({ cpuMicros }) => cpuMicros ?? [])
-      return {
-        name,
-        perSecond: {
-          median: Math.round(median(rates)),
-          min: Math.round(Math.min(...rates)),
-          max: Math.round(Math.max(...rates)),
-        },
-        p99Ms: median(all.map(({ p99Ms }) => p99Ms)),
-        cpuMicros: cpu.length > 0 ? Math.round(median(cpu)) : null,
-      }
-    }),
-    // Rounds of the same moment are compared: the machine is not the same from one minute to the next.
-    ratios: ratios.map(([name, to]) => ({
+export interface Summary {
+  median: number
+  min: number
+  max: number
+}
+
+/** How many times one candidate another is, round by round: the machine is not the same from one minute to the next. */
+export function ratio(rows: Row[], metric: string, of: string, to: string, target?: Target, note = ''): Check {
+  const [ours, theirs] = [of, to].map((name) => rows.find((row) => row.name === name)?.metrics[metric] ?? [])
+  const values = ours?.map((value, round) => value / (theirs?.[round] ?? Number.NaN)) ?? []
+  const what = metric === 'perSecond' ? '' : ` (${columns[metric] ?? metric})`
+  return { name: `${of} / ${to}${what}${note}`, unit: '×', values, target }
+}
+
+/** What the metrics are called in tables. */
+export const columns: Record<string, string> = {
+  perSecond: 'requests/s',
+  p50Ms: 'p50 ms',
+  p99Ms: 'p99 ms',
+  maxMs: 'max ms',
+  cpuMicros: 'CPU µs/request',
+  serverShare: 'server CPU %',
+  loadShare: 'generator CPU %',
+  loopP99Ms: 'event loop p99 ms',
+  loopMaxMs: 'event loop max ms',
+  readyMs: 'ready ms',
+  residentMb: 'resident MB',
+  peakMb: 'peak MB',
+  requests: 'requests',
+}
+
+export function summarize(values: number[]): Summary {
+  const known = values.filter((value) => !Number.isNaN(value))
+  return { median: median(known), min: Math.min(...known), max: Math.max(...known) }
+}
+
+/** Whether a figure reaches its target, by its median; undefined where it has none. */
+export function isMet({ values, target }: Check): boolean | undefined {
+  if (!target) return undefined
+  const { median } = summarize(values)
+  return 'atLeast' in target ? median >= target.atLeast : median <= target.atMost
+}
+
+/** A report without its words: what a program reads. */
+export function toJson(sections: Record<string, Section | { failed: string }>) {
+  return Object.entries(sections).map(([name, section]) => {
+    if ('failed' in section) return { name, ...section }
+    const { title, notes, rows, checks } = section
+    return {
       name,
-      to,
-      ratio: median(
-        (rounds[name] ?? []).map(({ perSecond }, i) => perSecond / (rounds[to]?.[i]?.perSecond ?? Number.NaN)),
-      ),
-    })),
-  }
-}
-
-export type Summary = ReturnType<typeof summarize>
-
-/** A section for people. */
-export function table({ title, targets, ratios }: Summary): string {
-  const rows = [
-    ['', 'requests/s', 'min', 'max', 'p99 ms', 'CPU µs/request'],
-    ...targets.map(({ name, perSecond: { median, min, max }, p99Ms, cpuMicros }) =>
-      [name, median, min, max, p99Ms, cpuMicros ?? '-'].map(String),
-    ),
-  ]
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? []
-  const lines = rows.map((row) =>
-    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join('  '),
-  )
-  const compared = ratios.map(({ name, to, ratio }) => `${name} / ${to} = ${ratio.toFixed(ratio < 1 ? 3 : 1)}`)
-  return [title, ...lines, ...compared].join('\n')
+      title,
+      notes,
+      rows: rows.map((row) => ({
+        name: row.name,
+        metrics: Object.fromEntries(
+          Object.entries(row.metrics).map(([metric, rounds]) => [metric, { ...summarize(rounds), rounds }]),
+        ),
+      })),
+      checks: checks.map((check) => ({ ...check, ...summarize(check.values), met: isMet(check) })),
+    }
+  })
 }
 
 function median(values: number[]): number {
