@@ -1,6 +1,7 @@
 import type { Bench } from './bench.ts'
 import type { Section } from './report.ts'
 import { distinct } from './sections/distinct.ts'
+import { lists } from './sections/lists.ts'
 import { me } from './sections/me.ts'
 import { resident } from './sections/resident.ts'
 import { signIns } from './sections/sign-in.ts'
@@ -16,6 +17,7 @@ export const sections: Record<string, (bench: Bench) => Promise<Section>> = {
   distinct,
   token,
   'sign-in': signIns,
+  lists,
   start,
   memory: resident,
   workers,
