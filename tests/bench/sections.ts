@@ -4,6 +4,7 @@ import { distinct } from './sections/distinct.ts'
 import { lists } from './sections/lists.ts'
 import { me } from './sections/me.ts'
 import { resident } from './sections/resident.ts'
+import { revocation } from './sections/revocation.ts'
 import { signIns } from './sections/sign-in.ts'
 import { start } from './sections/start.ts'
 import { token } from './sections/token.ts'
@@ -18,6 +19,7 @@ export const sections: Record<string, (bench: Bench) => Promise<Section>> = {
   token,
   'sign-in': signIns,
   lists,
+  revocation,
   start,
   memory: resident,
   workers,
