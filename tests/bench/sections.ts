@@ -7,6 +7,7 @@ import { resident } from './sections/resident.ts'
 import { revocation } from './sections/revocation.ts'
 import { signIns } from './sections/sign-in.ts'
 import { start } from './sections/start.ts'
+import { storm } from './sections/storm.ts'
 import { token } from './sections/token.ts'
 import { verify } from './sections/verify.ts'
 import { workers } from './sections/workers.ts'
@@ -20,6 +21,7 @@ export const sections: Record<string, (bench: Bench) => Promise<Section>> = {
   'sign-in': signIns,
   lists,
   revocation,
+  storm,
   start,
   memory: resident,
   workers,
