@@ -10,7 +10,7 @@ import type { HttpBindings } from '@hono/node-server'
 import { getRequestListener, RequestError } from '@hono/node-server'
 import { type Exchange, openExchange } from './exchange.ts'
 import { ProblemError, type ProblemSlug, problemBody, problemContentType } from './problem.ts'
-import { headerLine, responseWith } from './response.ts'
+import { responseWith } from './response.ts'
 
 export type Fetch = (request: Request, env: HttpBindings) => Response | Promise<Response>
 
@@ -111,7 +111,7 @@ function rawResponse(problem: ProblemError, id: string, constant: Record<string,
     connection: 'close',
   }
   const lines = Object.entries(headers)
-    .map(([name, value]) => headerLine(name, value))
+    .map(([name, value]) => `${name}: ${value}\r\n`)
     .join('')
   return `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n${lines}\r\n${body}`
 }

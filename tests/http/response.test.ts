@@ -30,6 +30,18 @@ test.each<[OutgoingHttpHeaders, OutgoingHttpHeaders | undefined, string[]]>([
   [{}, { 'Cache-Control': 'public' }, replaced],
   [{ 'Cache-Control': 'public' }, undefined, replaced],
   [{ 'Cache-Control': 'private' }, { 'cache-control': 'public' }, replaced],
+  [{}, { 'X-Other': undefined }, own],
 ])('a response has its own headers once, and those of the handler in their place: %j %j', async (set, write, lines) => {
   expect((await sent(set, write)).sort()).toEqual([...lines].sort())
+})
+
+test('a reason and a list of headers are taken as Node takes them', async () => {
+  const server = createServer({ ServerResponse: responseWith(constant) }, (_, outgoing) => {
+    outgoing.requestId = 'an-id'
+    outgoing.writeHead(201, 'Made', ['Cache-Control', 'public']).end()
+  }).listen(0, '127.0.0.1')
+  onTestFinished(() => void server.close())
+  await once(server, 'listening')
+  const { statusText, headers } = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  expect([statusText, headers.get('cache-control'), headers.get('x-frame-options')]).toEqual(['Made', 'public', 'DENY'])
 })
