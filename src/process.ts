@@ -15,9 +15,10 @@ import { ProblemError } from './http/problem.ts'
 import { createRouter } from './http/router.ts'
 import { createServer, type Fetch } from './http/server.ts'
 import { createExchangeLog, type Log } from './log.ts'
+import { migrateDirectly } from './open-database.ts'
 import { assetRoutes } from './pages/assets.ts'
 import { problemView } from './pages/problem.tsx'
-import { createServices, migrateDirectly, type Services } from './services.ts'
+import { createServices, type Services } from './services.ts'
 
 /** A service that takes requests. */
 export interface Running {

@@ -1,0 +1,82 @@
+import { constants } from 'node:fs'
+import { access, mkdir } from 'node:fs/promises'
+import type { Roles } from './auth/roles.ts'
+import { type Config, ConfigError } from './config.ts'
+import { type Database, type DatabaseConfig, type Db, openDatabase } from './db/database.ts'
+import { databaseFailure } from './db/failure.ts'
+import { MigrationError, migrate } from './db/migrate.ts'
+import { keptSecret } from './kept-secret.ts'
+import type { Log } from './log.ts'
+
+/** An open database, and the secret that it is used with. */
+interface Opened extends Database {
+  secret: string
+}
+
+/**
+ * Opens the database of a service with its schema up to date.
+ * @param options `migrates: false` where another process has brought the schema up to date
+ * @throws what `openDatabase` and `migrate` throw; nothing stays open then
+ */
+export async function openMigrated(config: Config, roles: Roles, log: Log, { migrates = true } = {}): Promise<Opened> {
+  const secret = await secretOf(config)
+  if (config.database && migrates) await migrateDirectly(config, roles, log)
+  const database = await openDatabase(databaseConfig(config, log))
+  try {
+    if (!config.database) await migrateAndTell(database.db, roles, log)
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+  return { ...database, secret }
+}
+
+/**
+ * Migrates the database and closes it again: PostgreSQL past any pooler.
+ * @throws what `openDatabase` throws, and MigrationError when waiting does not help, as with a password that is refused
+ */
+export async function migrateDirectly(config: Config, roles: Roles, log: Log): Promise<void> {
+  await secretOf(config)
+  const { db, close } = await openDatabase(databaseConfig(config, log, { migrates: true }))
+  try {
+    await migrateAndTell(db, roles, log)
+  } catch (error) {
+    if (error instanceof MigrationError || databaseFailure(error)?.kind === 'unavailable') throw error
+    const reason = error instanceof Error ? error.message : String(error)
+    const hasDirectUrl = config.database?.directUrl !== undefined
+    const hint = !hasDirectUrl && /startup parameter/.test(reason) ? '. Set DIRECT_URL past the pooler' : ''
+    throw new MigrationError(`The database cannot be used: ${reason}${hint}`, { cause: error })
+  } finally {
+    await close()
+  }
+}
+
+async function migrateAndTell(db: Db, roles: Roles, log: Log): Promise<void> {
+  const applied = await migrate(db, roles.names)
+  if (applied.length > 0) log.info({ applied }, 'migrated')
+}
+
+function databaseConfig(config: Config, log: Log, { migrates = false } = {}): DatabaseConfig {
+  const onError = (err: Error) => log.warn({ err }, 'database connection lost')
+  if (!config.database) return { kind: 'embedded', directory: config.dataDir, onError }
+  const { url, directUrl } = config.database
+  if (migrates) return { kind: 'postgres', url: directUrl ?? url, limits: 'migration', onError }
+  return { kind: 'postgres', url, directUrl, limits: directUrl === undefined ? 'request' : 'pooled', onError }
+}
+
+/** Makes the folder of the embedded database where there is none. */
+async function assertUsable(dataDir: string): Promise<void> {
+  try {
+    await mkdir(dataDir, { recursive: true, mode: 0o700 })
+    await access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw new ConfigError([`DATA_DIR: cannot be used as a folder (${code}). Name another, or set DATABASE_URL`])
+  }
+}
+
+/** The configured secret, or the one kept beside the embedded database; asked for before that is opened or made. */
+async function secretOf({ database, dataDir, secret }: Config): Promise<string> {
+  if (!database) await assertUsable(dataDir)
+  return secret ?? keptSecret(dataDir)
+}
