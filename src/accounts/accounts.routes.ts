@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import { userExists } from '../auth/authority.queries.ts'
+import { userExists } from '../auth/authority/authority.queries.ts'
 import type { Requires } from '../auth/authorize.ts'
 import type { Db } from '../db/database.ts'
 import { problems } from '../http/problem.ts'

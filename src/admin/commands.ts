@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { lockAuthority } from '../auth/authority.queries.ts'
+import { lockAuthority } from '../auth/authority/authority.queries.ts'
 import { inTransaction } from '../db/transaction.ts'
 import { Email, Password } from '../resources/profile.ts'
 import type { Services } from '../services.ts'

@@ -1,4 +1,4 @@
-import { lockAuthority } from '../auth/authority.queries.ts'
+import { lockAuthority } from '../auth/authority/authority.queries.ts'
 import { ProblemError } from '../http/problem.ts'
 import type { Services } from '../services.ts'
 import { findByEmail, listAdmins } from './admin.queries.ts'

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { lockAuthority } from '../auth/authority.queries.ts'
+import { lockAuthority } from '../auth/authority/authority.queries.ts'
 import type { NewUser, UserAccounts } from '../auth/user-accounts.ts'
 import type { Db } from '../db/database.ts'
 import { ProblemError } from '../http/problem.ts'

@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import { lockAuthority } from '../auth/authority.queries.ts'
+import { lockAuthority } from '../auth/authority/authority.queries.ts'
 import type { Requires } from '../auth/authorize.ts'
 import { excludeClient } from '../auth/oauth/oauth.queries.ts'
 import { hashSecret, newSecret } from '../auth/oauth/secret.ts'

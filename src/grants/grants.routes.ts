@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { ActOnUser } from '../auth/act-on-user.ts'
-import { userExists } from '../auth/authority.queries.ts'
+import { userExists } from '../auth/authority/authority.queries.ts'
 import type { Requires } from '../auth/authorize.ts'
 import type { Principal } from '../auth/principal.ts'
 import type { Db } from '../db/database.ts'

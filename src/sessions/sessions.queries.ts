@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { endTokens } from '../auth/authority.queries.ts'
+import { endTokens } from '../auth/authority/authority.queries.ts'
 import { countRows, type Total } from '../db/count.ts'
 import type { Db } from '../db/database.ts'
 import type { Position } from '../http/cursor.ts'

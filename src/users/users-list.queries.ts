@@ -1,4 +1,4 @@
-import { isBanned } from '../auth/authority.queries.ts'
+import { isBanned } from '../auth/authority/authority.queries.ts'
 import { countedRows, countFew, countUpTo, estimated, estimateRows, type Total } from '../db/count.ts'
 import type { Db } from '../db/database.ts'
 import type { Position } from '../http/cursor.ts'

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { isBanned } from '../auth/authority.queries.ts'
+import { isBanned } from '../auth/authority/authority.queries.ts'
 import type { Db } from '../db/database.ts'
 import { type UserRow, userColumns } from '../resources/user.ts'
 

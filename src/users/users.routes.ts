@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { ActOnUser } from '../auth/act-on-user.ts'
-import { findEmail } from '../auth/authority.queries.ts'
+import { findEmail } from '../auth/authority/authority.queries.ts'
 import type { Requires } from '../auth/authorize.ts'
 import { covers } from '../auth/permissions.ts'
 import { assertStillAuthorized, type Principal, userOf } from '../auth/principal.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createAuthorityCache, type Question } from '../../src/auth/authority-cache.ts'
+import { createAuthorityCache, type Question } from '../../src/auth/authority/cache.ts'
 
 interface Row {
   user: string

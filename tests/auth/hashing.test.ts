@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { lockAuthority } from '../../src/auth/authority.queries.ts'
+import { lockAuthority } from '../../src/auth/authority/authority.queries.ts'
 import { createDoors } from '../support/doors.ts'
 import { password, type SignedIn, startService, startServiceForFile } from '../support/harness.ts'
 import { mailedToken } from '../support/mails.ts'

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { holdAuthority, lockAuthority } from '../../src/auth/authority.queries.ts'
+import { holdAuthority, lockAuthority } from '../../src/auth/authority/authority.queries.ts'
 import type { Tx } from '../../src/db/database.ts'
 import { inTransaction } from '../../src/db/transaction.ts'
 import { createBareClient } from '../support/bare-client.ts'

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { describe, expect, test } from 'vitest'
 import { authConfig } from '../../auth.config.ts'
-import { lockAuthority } from '../../src/auth/authority.queries.ts'
+import { lockAuthority } from '../../src/auth/authority/authority.queries.ts'
 import { syncOAuth } from '../../src/auth/oauth/first-party-clients.queries.ts'
 import { firstPartyClients } from '../../src/auth/oauth/first-party-clients.ts'
 import { excludeClient, holdClient } from '../../src/auth/oauth/oauth.queries.ts'

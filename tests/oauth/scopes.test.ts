@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { Hono } from 'hono'
 import { expect, test } from 'vitest'
-import { findAuthority } from '../../src/auth/authority.queries.ts'
+import { findAuthority } from '../../src/auth/authority/authority.queries.ts'
 import { createGuards } from '../../src/auth/authorize.ts'
 import type { Scope } from '../../src/auth/permissions.ts'
 import type { Principal } from '../../src/auth/principal.ts'

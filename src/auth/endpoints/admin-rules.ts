@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { endTokens, findEmail, findSessionOwner, holdAuthority, lockRole } from '../authority.queries.ts'
+import { endTokens, findEmail, findSessionOwner, holdAuthority, lockRole } from '../authority/authority.queries.ts'
 import { refused, unauthorized } from '../endpoint.ts'
 import { covers } from '../permissions.ts'
 import type { Roles } from '../roles.ts'

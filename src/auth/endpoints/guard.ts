@@ -1,7 +1,7 @@
 import { createAuthMiddleware } from 'better-auth/api'
 import type { Db } from '../../db/database.ts'
 import { inAuthTransaction } from '../auth-transaction.ts'
-import { type AuthorityRow, findAuthorityByToken, lockAuthority } from '../authority.queries.ts'
+import { type AuthorityRow, findAuthorityByToken, lockAuthority } from '../authority/authority.queries.ts'
 import { type Endpoint, type EndpointContext, refused, sessionTokenOf, unauthorized } from '../endpoint.ts'
 
 /** What a rule is asked about: one call of one of Better-Auth's endpoints, within its transaction. */

@@ -1,6 +1,6 @@
 import { getCurrentAuthEndpointContext } from '@better-auth/core/context'
 import { currentTransaction } from '../auth-transaction.ts'
-import { holdAuthority, lockAuthority } from '../authority.queries.ts'
+import { holdAuthority, lockAuthority } from '../authority/authority.queries.ts'
 import { unauthorized } from '../endpoint.ts'
 
 /**

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Db } from '../../db/database.ts'
 import type { OAuthClaims } from '../access-token.ts'
-import { type AuthorityRow, selectAuthorityOf } from '../authority.queries.ts'
+import { type AuthorityRow, selectAuthorityOf } from '../authority/authority.queries.ts'
 
 /** What every access token of a client hangs on. */
 export interface ClientRow {

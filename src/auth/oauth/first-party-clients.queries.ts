@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import { ConfigError } from '../../config.ts'
 import type { Db, Tx } from '../../db/database.ts'
 import { inTransaction } from '../../db/transaction.ts'
-import { lockAuthority } from '../authority.queries.ts'
+import { lockAuthority } from '../authority/authority.queries.ts'
 import type { FirstPartyClient } from './first-party-clients.ts'
 
 /**

@@ -4,7 +4,7 @@ import type { OAuthProvider } from '@better-auth/core/oauth2'
 import type { BetterAuthPlugin } from 'better-auth'
 import { type APIError, callbackOAuth, isAPIError, signInSocial } from 'better-auth/api'
 import type { Db } from '../../db/database.ts'
-import { findAuthority } from '../authority.queries.ts'
+import { findAuthority } from '../authority/authority.queries.ts'
 import type { BanNotices } from '../ban-notice.ts'
 import { refused, wrapEndpoint } from '../endpoint.ts'
 

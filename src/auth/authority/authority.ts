@@ -1,9 +1,9 @@
-import { ProblemError } from '../http/problem.ts'
+import { ProblemError } from '../../http/problem.ts'
+import type { Claims } from '../jwt.ts'
+import type { Scope } from '../permissions.ts'
+import type { Principal } from '../principal.ts'
+import type { Roles } from '../roles.ts'
 import type { AuthorityRow } from './authority.queries.ts'
-import type { Claims } from './jwt.ts'
-import type { Scope } from './permissions.ts'
-import type { Principal } from './principal.ts'
-import type { Roles } from './roles.ts'
 
 /** The user, who exists and is not banned. @throws ProblemError `session-ended` or `banned` */
 export function assertActive<Row extends AuthorityRow>(user: Row | undefined): Row {

@@ -1,7 +1,7 @@
-import type { Db } from '../db/database.ts'
-import type { OAuthClaims } from './access-token.ts'
+import type { Db } from '../../db/database.ts'
+import type { OAuthClaims } from '../access-token.ts'
+import { type ClientRow, type DelegationRow, findDelegation, findMachine } from '../oauth/delegation.queries.ts'
 import { type AuthorityRow, findAuthority, findAuthorityByToken } from './authority.queries.ts'
-import { type ClientRow, type DelegationRow, findDelegation, findMachine } from './oauth/delegation.queries.ts'
 
 /** What authority is judged by: of now, at once where it is known. Each answers undefined for who does not exist. */
 export interface AuthorityReader {

@@ -1,9 +1,9 @@
-import type { Database } from '../db/database.ts'
-import type { Log } from '../log.ts'
+import type { Database } from '../../db/database.ts'
+import type { Log } from '../../log.ts'
+import type { ClientRow, DelegationRow } from '../oauth/delegation.queries.ts'
 import type { AuthorityRow } from './authority.queries.ts'
-import { createAuthorityCache, type Question } from './authority-cache.ts'
-import { type AuthorityReader, readAuthority } from './authority-reader.ts'
-import type { ClientRow, DelegationRow } from './oauth/delegation.queries.ts'
+import { createAuthorityCache, type Question } from './cache.ts'
+import { type AuthorityReader, readAuthority } from './reader.ts'
 
 /** Authority in memory, as long as the database tells what changes; else its answer to each request. */
 export interface LiveAuthority extends AuthorityReader {

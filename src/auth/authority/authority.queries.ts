@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
-import type { Db, Tx } from '../db/database.ts'
-import { type UserRow, userColumns } from '../resources/user.ts'
+import type { Db, Tx } from '../../db/database.ts'
+import { type UserRow, userColumns } from '../../resources/user.ts'
 
 /** A user's authority now, with one session of theirs (all null without one). */
 export interface AuthorityRow extends UserRow {
