@@ -4,6 +4,7 @@ import { onPostgres } from '../support/database-template.ts'
 import { createDoors, type Doors } from '../support/doors.ts'
 import {
   createTestDatabase,
+  directUrl,
   type SignedIn,
   startService,
   type TestDatabase,
@@ -152,7 +153,7 @@ describe.skipIf(!onPostgres)('three instances on PostgreSQL (needs TEST_DATABASE
 })
 
 async function startInstance({ env }: TestDatabase): Promise<Instance> {
-  const url = env['DATABASE_URL'] ?? ''
+  const url = directUrl(env)
   const [pool, listener] = [await startProxy(url), await startProxy(url)]
   const own = { DATABASE_URL: pool.url(url), DIRECT_URL: listener.url(url), BETTER_AUTH_URL: 'http://localhost:3997' }
   const service = await startService({ database: { env: own, remove: async () => {} } })

@@ -17,19 +17,19 @@ import {
   type State,
   type Who,
 } from '../support/authority-model.ts'
-import { createTestDatabase } from '../support/harness.ts'
+import { createTestDatabase, directUrl } from '../support/harness.ts'
 
 const { env, remove } = await createTestDatabase()
-const { DATABASE_URL: url, DATA_DIR: directory = '' } = env
+const [url, directory] = [directUrl(env), env['DATA_DIR'] ?? '']
 const open = () =>
   openDatabase(
-    url === undefined
+    url === ''
       ? { kind: 'embedded', directory, onError: () => {} }
       : { kind: 'postgres', url, limits: 'request', onError: () => {} },
   )
 const first = await open()
 // Only one process may have the embedded database: there, two look at the same.
-const second = url === undefined ? first : await open()
+const second = url === '' ? first : await open()
 afterAll(async () => {
   await first.close()
   if (second !== first) await second.close()

@@ -10,9 +10,10 @@ import {
   listenTo,
   onDatabase,
   patient,
+  startPooler,
   startWay,
 } from '../support/listening.ts'
-import { lacksPgbouncer, startPooler } from '../support/pgbouncer.ts'
+import { lacksPgbouncer } from '../support/pgbouncer.ts'
 
 const server = process.env['TEST_DATABASE_URL'] ?? ''
 

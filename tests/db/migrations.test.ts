@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { type Database, type Db, openDatabase } from '../../src/db/database.ts'
 import { isSchemaCurrent, MigrationError, migrate, readMigrations } from '../../src/db/migrate.ts'
 import { databaseUrl, onServer } from '../support/database-template.ts'
-import { createTestDatabase } from '../support/harness.ts'
+import { createTestDatabase, directUrl } from '../support/harness.ts'
 
 const server = process.env['TEST_DATABASE_URL']
 const roles = ['user', 'admin', 'moderator']
@@ -16,7 +16,7 @@ const known = readMigrations()
 /** A database with every migration, closed and removed after the test. */
 async function openMigrated(): Promise<Db> {
   const { env, remove } = await createTestDatabase()
-  const url = env['DATABASE_URL']
+  const url = directUrl(env)
   const { db, close } = url
     ? await openPostgres(url)
     : await openDatabase({ kind: 'embedded', directory: env['DATA_DIR'] ?? '', onError: raise })

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { extensions } from '../../src/db/embedded.ts'
 import { readMigrations } from '../../src/db/migrate.ts'
 import { onPostgres } from '../support/database-template.ts'
-import { createTestDatabase } from '../support/harness.ts'
+import { createTestDatabase, directUrl } from '../support/harness.ts'
 
 interface Database {
   query: (text: string, values?: unknown[]) => Promise<unknown>
@@ -25,7 +25,7 @@ beforeEach(() => database.query(`truncate "user", session, account, verification
 
 async function listenOnPostgres(): Promise<Database> {
   const { env, remove } = await createTestDatabase()
-  const [listener, writer] = [new pg.Client(env['DATABASE_URL']), new pg.Client(env['DATABASE_URL'])]
+  const [listener, writer] = [new pg.Client(directUrl(env)), new pg.Client(directUrl(env))]
   await Promise.all([listener.connect(), writer.connect()])
   listener.on('notification', ({ payload }) => heard.push(payload ?? ''))
   await listener.query('listen authority')

@@ -3,8 +3,9 @@ import pg from 'pg'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openDatabase } from '../../src/db/database.ts'
 import { databaseUrl, onServer } from '../support/database-template.ts'
-import { createTestDatabase, type SignedIn, startService, type TestService } from '../support/harness.ts'
-import { lacksPgbouncer, startPooler } from '../support/pgbouncer.ts'
+import { createTestDatabase, directUrl, type SignedIn, startService, type TestService } from '../support/harness.ts'
+import { startPooler } from '../support/listening.ts'
+import { lacksPgbouncer } from '../support/pgbouncer.ts'
 import { statusOf } from '../support/service-process.ts'
 import { startProxy } from '../support/tcp-proxy.ts'
 import { freePort } from '../support/throwaway-postgres.ts'
@@ -14,7 +15,7 @@ const server = process.env['TEST_DATABASE_URL'] ?? ''
 /** A service that is reached through `through`, if given, and whose migrations go straight to its database. */
 async function start(through?: (url: string) => string): Promise<{ service: TestService; database: string }> {
   const { env, remove } = await createTestDatabase()
-  const database = env['DATABASE_URL'] ?? ''
+  const database = directUrl(env)
   const own = through ? { DATABASE_URL: through(database), DIRECT_URL: database } : env
   const service = await startService({ database: { env: own, remove } })
   onTestFinished(async () => {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Db } from '../../src/db/database.ts'
 import { watchPool } from '../../src/db/watched-pool.ts'
 import { onPostgres } from '../support/database-template.ts'
-import { createTestDatabase } from '../support/harness.ts'
+import { createTestDatabase, directUrl } from '../support/harness.ts'
 import { kyselyOver } from '../support/listening.ts'
 import { startProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 
@@ -18,8 +18,9 @@ describe.skipIf(!onPostgres)('on PostgreSQL (needs TEST_DATABASE_URL)', () => {
   beforeAll(async () => {
     const database = await createTestDatabase()
     remove = database.remove
-    way = await startProxy(database.env['DATABASE_URL'] ?? '')
-    const pool = new pg.Pool({ connectionString: way.url(database.env['DATABASE_URL'] ?? '') })
+    const url = directUrl(database.env)
+    way = await startProxy(url)
+    const pool = new pg.Pool({ connectionString: way.url(url) })
     pool.on('error', () => {})
     pool.on('connect', (client) => client.on('error', () => {}))
     const notifications = {

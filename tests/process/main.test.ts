@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { type DatabaseConfig, openDatabase } from '../../src/db/database.ts'
 import { readMigrations } from '../../src/db/migrate.ts'
 import { databaseUrl, onServer } from '../support/database-template.ts'
-import { createTestDatabase, secret } from '../support/harness.ts'
+import { createTestDatabase, directUrl, secret } from '../support/harness.ts'
 import { buildService, startProcess, startProgram } from '../support/service-process.ts'
 import { freePort } from '../support/throwaway-postgres.ts'
 
@@ -43,8 +43,8 @@ async function emptyDatabase(): Promise<Record<string, string>> {
   }
 }
 
-function connection({ DATABASE_URL: url, DATA_DIR: directory = '' }: Record<string, string>): DatabaseConfig {
-  const onError = () => {}
+function connection(env: Record<string, string>): DatabaseConfig {
+  const [url, directory, onError] = [directUrl(env), env['DATA_DIR'] ?? '', () => {}]
   return url ? { kind: 'postgres', url, limits: 'migration', onError } : { kind: 'embedded', directory, onError }
 }
 

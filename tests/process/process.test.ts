@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { onPostgres } from '../support/database-template.ts'
-import { createTestDatabase, secret } from '../support/harness.ts'
+import { createTestDatabase, directUrl, secret } from '../support/harness.ts'
 import { buildService, type ServiceProcess, startProcess, statusOf } from '../support/service-process.ts'
 import { startProxy } from '../support/tcp-proxy.ts'
 import { freePort } from '../support/throwaway-postgres.ts'
@@ -235,7 +235,7 @@ test('while the database is down the process is alive, not ready, and says so to
 test.skipIf(!onPostgres)('a process whose database comes up later becomes ready (needs PostgreSQL)', async () => {
   const { env, remove } = await createTestDatabase()
   onTestFinished(remove)
-  const database = env['DATABASE_URL'] ?? ''
+  const database = directUrl(env)
   const { url, databasePort } = await startWithoutDatabase(database)
   expect(await statusOf(`${url}/health/ready`)).toBe(503)
 

@@ -5,7 +5,7 @@ import pg from 'pg'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { restartDelayMs } from '../../src/workers.ts'
 import { onPostgres } from '../support/database-template.ts'
-import { createTestDatabase, secret } from '../support/harness.ts'
+import { createTestDatabase, directUrl, secret } from '../support/harness.ts'
 import { buildService, type ServiceProcess, startProcess, statusOf } from '../support/service-process.ts'
 import { freePort } from '../support/throwaway-postgres.ts'
 
@@ -27,7 +27,7 @@ async function startWorkers(extra: Record<string, string> = {}) {
     ...env,
     ...extra,
   })
-  return { service, url, databaseUrl: env['DATABASE_URL'] ?? '' }
+  return { service, url, databaseUrl: directUrl(env) }
 }
 
 /** The processes that have become ready to work so far. */

@@ -10,6 +10,7 @@ import { createLog } from '../../src/log.ts'
 import { type Running, serve } from '../../src/process.ts'
 import type { Services } from '../../src/services.ts'
 import { copyFolder, databaseUrl, onServer } from './database-template.ts'
+import { through } from './pgbouncer.ts'
 
 /** Environment variables of a fresh copy of the migrated database, and how to remove it. */
 export interface TestDatabase {
@@ -26,10 +27,17 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   }
   const name = `latchkey_test_${randomUUID().replaceAll('-', '')}`
   await onServer(template.server, `create database ${name} template ${template.name}`)
+  const url = databaseUrl(template.server, name)
+  const pooler = process.env['TEST_POOLER']
   return {
-    env: { DATABASE_URL: databaseUrl(template.server, name) },
+    env: pooler ? { DATABASE_URL: through(pooler)(url), DIRECT_URL: url } : { DATABASE_URL: url },
     remove: () => onServer(template.server, `drop database ${name} with (force)`),
   }
+}
+
+/** The URL of a test's database on PostgreSQL, past any pooler; empty for an embedded one. */
+export function directUrl(env: Record<string, string>): string {
+  return env['DIRECT_URL'] ?? env['DATABASE_URL'] ?? ''
 }
 
 export interface RequestOptions {

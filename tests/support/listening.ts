@@ -5,7 +5,8 @@ import pg from 'pg'
 import { expect, onTestFinished } from 'vitest'
 import { type Db, openDatabase } from '../../src/db/database.ts'
 import type { DB } from '../../src/db/schema.ts'
-import { createTestDatabase } from './harness.ts'
+import { createTestDatabase, directUrl } from './harness.ts'
+import { startPgbouncer, through } from './pgbouncer.ts'
 import { startProxy } from './tcp-proxy.ts'
 
 const server = process.env['TEST_DATABASE_URL'] ?? ''
@@ -16,10 +17,16 @@ type Way = (url: string) => string
 /** A database that is listened to, each over a way of its own if one is given. */
 export async function listenTo({ pooled = (url) => url, direct }: { pooled?: Way; direct?: Way } = {}) {
   const { env, remove } = await createTestDatabase()
-  const url = env['DATABASE_URL'] ?? ''
-  const directUrl = direct?.(url)
+  const url = directUrl(env)
+  const listenerUrl = direct?.(url)
   const limits = pooled(url) === url ? 'request' : 'pooled'
-  const database = await openDatabase({ kind: 'postgres', url: pooled(url), directUrl, limits, onError: () => {} })
+  const database = await openDatabase({
+    kind: 'postgres',
+    url: pooled(url),
+    directUrl: listenerUrl,
+    limits,
+    onError: () => {},
+  })
   // What was heard, `gap`, and what was told of the way, in order.
   const events: string[] = []
   const notifications = await database.listen({
@@ -88,4 +95,11 @@ export async function isKnownOnceCurrent(
 /** Queries over a pool. */
 export function kyselyOver(pool: PostgresPool): Db {
   return new Kysely<DB>({ dialect: new PostgresDialect({ pool }) })
+}
+
+/** Starts PgBouncer in transaction mode before a server until the test has finished. @returns the way through it */
+export async function startPooler(server: string): Promise<Way> {
+  const { host, stop } = await startPgbouncer(server, 4)
+  onTestFinished(stop)
+  return through(host)
 }

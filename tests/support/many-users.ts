@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { type Db, openDatabase } from '../../src/db/database.ts'
-import type { TestDatabase } from './harness.ts'
+import { directUrl, type TestDatabase } from './harness.ts'
 
 /** A generated user; which they are follows from their number. */
 export interface GeneratedUser {
@@ -37,9 +37,9 @@ export function generated(i: number): GeneratedUser {
 
 /** Makes the users 1 to `count` with an account each, past the triggers, in a database that no service has open. */
 export async function createMany({ env }: TestDatabase, count: number): Promise<void> {
-  const url = env['DATABASE_URL']
+  const url = directUrl(env)
   const { db, close } = await openDatabase(
-    url === undefined
+    url === ''
       ? { kind: 'embedded', directory: env['DATA_DIR'] ?? '', onError: raise }
       : { kind: 'postgres', url, limits: 'migration', onError: raise },
   )

@@ -3,19 +3,38 @@ import { once } from 'node:events'
 import { chownSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, onTestFinished } from 'vitest'
-import { onServer } from './database-template.ts'
-import { freePort, ordinaryUser } from './throwaway-postgres.ts'
+import { freePort, listens, ordinaryUser } from './throwaway-postgres.ts'
+
+/** PgBouncer in transaction mode before a server. */
+export interface Pooler {
+  /** Its host and port. */
+  host: string
+  stop: () => Promise<void>
+}
 
 const pgbouncer = '/usr/sbin/pgbouncer'
 
 /** Whether tests of a pooler are left out: only where PgBouncer is not installed and need not be. */
 export const lacksPgbouncer = !existsSync(pgbouncer) && !process.env['REQUIRE_PACKAGES']
 
-/** Starts PgBouncer in transaction mode before a server until the test has finished. @returns the way through it */
-export async function startPooler(server: string): Promise<(url: string) => string> {
+/** The URL of a database of the server, through a pooler before it. */
+export function through(host: string): (url: string) => string {
+  return (url) => {
+    const pooled = new URL(url)
+    pooled.host = host
+    return pooled.href
+  }
+}
+
+/**
+ * Starts PgBouncer before a server.
+ * @param server the URL of one of its databases
+ * @param poolSize how many connections to each database it shares among its clients
+ */
+export async function startPgbouncer(server: string, poolSize: number): Promise<Pooler> {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-pgbouncer-'))
   const port = await freePort()
+  const host = `127.0.0.1:${port}`
   const target = new URL(server)
   const configuration = join(folder, 'pgbouncer.ini')
   writeFileSync(
@@ -28,25 +47,26 @@ listen_port = ${port}
 unix_socket_dir =
 auth_type = any
 pool_mode = transaction
-default_pool_size = 4
+max_client_conn = 1000
+default_pool_size = ${poolSize}
 `,
   )
   const user = ordinaryUser()
   if (user) for (const path of [folder, configuration]) chownSync(path, user.uid, user.gid)
   const child: ChildProcess = spawn(pgbouncer, [configuration], { cwd: folder, stdio: 'ignore', ...user })
-  onTestFinished(async () => {
+  const stop = async () => {
     const exited = once(child, 'exit')
     if (child.exitCode === null) {
       child.kill('SIGKILL')
       await exited
     }
     rmSync(folder, { recursive: true, force: true })
-  })
-  const through = (url: string) => {
-    const pooled = new URL(url)
-    pooled.host = `127.0.0.1:${port}`
-    return pooled.href
   }
-  await expect.poll(() => onServer(through(server), 'select 1').then(() => 'up', String), { timeout: 5_000 }).toBe('up')
-  return through
+  try {
+    await listens(through(host)(server))
+    return { host, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
 }

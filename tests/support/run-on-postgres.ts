@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { startPgbouncer } from './pgbouncer.ts'
 import { startPostgres } from './throwaway-postgres.ts'
 
-// Runs all tests, or those named, on a throw-away PostgreSQL: `npm run test:pg -- migrations`.
+// Runs all tests, or those named, on a throw-away PostgreSQL: `npm run test:pg -- migrations`. With `--pooled` every
+// service reaches its database through PgBouncer in transaction mode.
 let vitest: ChildProcess | undefined
 let interrupted = false
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -13,16 +15,23 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   })
 }
 
+const args = process.argv.slice(2)
+const isPooled = args.includes('--pooled')
 const { url, stop } = await startPostgres()
 try {
-  process.exitCode = interrupted ? 1 : await runTests(url)
+  const pooler = isPooled ? await startPgbouncer(url, 20) : undefined
+  try {
+    process.exitCode = interrupted ? 1 : await runTests(pooler && { TEST_POOLER: pooler.host })
+  } finally {
+    await pooler?.stop()
+  }
 } finally {
   await stop()
 }
 
-async function runTests(TEST_DATABASE_URL: string): Promise<number> {
-  const env = { ...process.env, TEST_DATABASE_URL }
-  vitest = spawn('vitest', ['run', ...process.argv.slice(2)], { stdio: 'inherit', env })
+async function runTests(extra?: Record<string, string>): Promise<number> {
+  const env = { ...process.env, TEST_DATABASE_URL: url, ...extra }
+  vitest = spawn('vitest', ['run', ...args.filter((arg) => arg !== '--pooled')], { stdio: 'inherit', env })
   const [code] = (await once(vitest, 'exit')) as [number | null]
   return code ?? 1
 }

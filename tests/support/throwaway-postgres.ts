@@ -75,7 +75,7 @@ async function startServer(run: Run, data: string, settings: string[]): Promise<
     const server = run('postgres', ['-D', data, ...options])
     const url = `postgres://postgres@127.0.0.1:${port}/postgres`
     try {
-      await Promise.race([answers(url), finished(server)])
+      await Promise.race([listens(url), finished(server)])
       return { url, server }
     } catch (error) {
       await stopServer(server)
@@ -92,7 +92,8 @@ async function stopServer(server: ChildProcess): Promise<void> {
   await exited
 }
 
-async function answers(url: string): Promise<void> {
+/** Waits until a server answers. */
+export async function listens(url: string): Promise<void> {
   const deadline = Date.now() + startupMs
   for (;;) {
     const client = new pg.Client({ connectionString: url })

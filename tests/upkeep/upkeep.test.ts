@@ -6,7 +6,7 @@ import { createLog } from '../../src/log.ts'
 import { allSwept, type Swept, sweepBatch } from '../../src/upkeep/upkeep.queries.ts'
 import { createUpkeep } from '../../src/upkeep/upkeep.ts'
 import { onPostgres } from '../support/database-template.ts'
-import { startService, startServiceForFile } from '../support/harness.ts'
+import { directUrl, startService, startServiceForFile } from '../support/harness.ts'
 import { left, rowMaker } from './rows.ts'
 
 const service = await startServiceForFile()
@@ -137,7 +137,7 @@ test.runIf(onPostgres)('a row that somebody holds is left for later', async () =
 })
 
 test.runIf(onPostgres)('no instance is told of it: nobody has less authority than before', async () => {
-  const listener = new pg.Client(service.env['DATABASE_URL'])
+  const listener = new pg.Client(directUrl(service.env))
   await listener.connect()
   onTestFinished(() => listener.end())
   const heard: (string | undefined)[] = []
