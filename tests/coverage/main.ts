@@ -1,38 +1,51 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
 import coverage from 'istanbul-lib-coverage'
 import { buildInto } from '../support/service-process.ts'
 import { addChildren } from './children.ts'
 import { report } from './report.ts'
 
 // What all tests together reach of `src`: on both databases, and in the processes that they start. `npm run coverage`.
-const folder = mkdtempSync(join(tmpdir(), 'latchkey coverage '))
-process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
-const root = join(folder, 'service')
+// Or one of them at a time: `-- --only embedded --folder f`, then `-- --only postgres --folder f`, which tells of both.
+const { values, positionals } = parseArgs({
+  options: { only: { type: 'string' }, folder: { type: 'string' } },
+  allowPositionals: true,
+})
+const folder = values.folder === undefined ? temporaryFolder() : resolve(values.folder)
+// With a space in its name, as a folder may have.
+const root = join(folder, 'the service')
 const children = join(folder, 'children')
-mkdirSync(root)
-buildInto(root)
-
-const map = coverage.createCoverageMap({})
-for (const [name, command] of [
-  ['embedded', ['vitest', 'run']],
-  ['postgres', ['tsx', 'tests/support/run-on-postgres.ts']],
-] as const) {
-  const results = join(folder, name)
-  await run([
-    ...command,
-    ...process.argv.slice(2),
-    '--coverage',
-    '--coverage.reporter=json',
-    `--coverage.reportsDirectory=${results}`,
-  ])
-  map.merge(JSON.parse(readFileSync(join(results, 'coverage-final.json'), 'utf8')) as coverage.CoverageMapData)
+if (!existsSync(root)) {
+  mkdirSync(root, { recursive: true })
+  buildInto(root)
 }
-await addChildren(map, root, children)
-report(map)
+
+const commands = { embedded: ['npm', 'test', '--'], postgres: ['npm', 'run', 'test:pg', '--'] } as const
+const names = ['embedded', 'postgres'] as const
+for (const name of names.filter((each) => values.only === undefined || values.only === each)) {
+  const flags = ['--coverage', '--coverage.reporter=json', `--coverage.reportsDirectory=${join(folder, name)}`]
+  await run([...commands[name], ...positionals, ...flags])
+}
+if (values.only !== 'embedded') {
+  const map = coverage.createCoverageMap({})
+  for (const name of names) map.merge(resultsOf(name))
+  await addChildren(map, root, children)
+  report(map)
+}
+
+function temporaryFolder(): string {
+  const made = mkdtempSync(join(tmpdir(), 'latchkey coverage '))
+  process.once('exit', () => rmSync(made, { recursive: true, force: true }))
+  return made
+}
+
+function resultsOf(name: string): coverage.CoverageMapData {
+  return JSON.parse(readFileSync(join(folder, name, 'coverage-final.json'), 'utf8')) as coverage.CoverageMapData
+}
 
 /** Runs tests to their end, which must be a success. */
 async function run([program, ...args]: readonly [string, ...string[]]): Promise<void> {
