@@ -45,16 +45,19 @@ const ways: [string, boolean, (email: string) => Way | Promise<Way>][] = [
   ['a new link to confirm', false, (email) => (of) => ask(of, '/send-verification-email', { email })],
 ]
 
-/** Asks a few times more than letters are sent, at each instance by turns and at once; returns what was answered. */
+/** Asks a few times more than letters are sent, at all instances at once again and again; returns what was answered. */
 async function askOften(email: string, way: Way): Promise<string[]> {
   const [before, more] = [unsent(), 3]
-  const answers = await Promise.all(
-    Array.from({ length: maxLetters + more }, async (_, i) => {
-      const response = await way(instances[i % instances.length] ?? service)
-      const text = await response.text()
-      return `${response.status} ${text.replaceAll(/"(id|name|createdAt|updatedAt)":"[^"]*"/g, '$1')}`
-    }),
-  )
+  const answers: string[] = []
+  const asked = async (instance: TestService) => {
+    const response = await way(instance)
+    const text = await response.text()
+    answers.push(`${response.status} ${text.replaceAll(/"(id|name|createdAt|updatedAt)":"[^"]*"/g, '$1')}`)
+  }
+  // Each may hash a password: all together would be more than there is time for.
+  while (answers.length < maxLetters + more) {
+    await Promise.all(instances.slice(0, maxLetters + more - answers.length).map(asked))
+  }
   await expect.poll(() => [lettersTo(email).length, unsent() - before], { timeout: 5_000 }).toEqual([maxLetters, more])
   return [...new Set(answers)]
 }
