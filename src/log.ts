@@ -27,6 +27,8 @@ export function scrub(text: string, maxChars = maxMessageChars): string {
   return secrets.reduce((scrubbed, [pattern, replacement]) => scrubbed.replaceAll(pattern, replacement), short)
 }
 
+// Lines are gathered for so long, or until there are so many bytes: each write of a file costs more than its lines.
+const gathered = { minLength: 2_048, periodicFlush: 50 }
 // What a pipe takes from one of several writers without tearing it, PIPE_BUF of Linux.
 const maxSharedBytes = 4_096
 
@@ -35,7 +37,7 @@ export function createLog(level: string, destination?: NodeJS.WritableStream) {
   const options = optionsOf(level)
   if (destination) return pino(options, destination)
   if (process.stdout.isTTY) return pino(options, pretty({ colorize: true, singleLine: true, sync: true }))
-  return pino(options, pino.destination({ dest: 1, sync: false }))
+  return pino(options, pino.destination({ dest: 1, sync: false, ...gathered }))
 }
 
 /**
@@ -45,7 +47,7 @@ export function createLog(level: string, destination?: NodeJS.WritableStream) {
 export function createSharedLog(level: string): Log {
   const options = { ...optionsOf(level), base: { pid: process.pid } }
   if (process.stdout.isTTY) return pino(options, pretty({ colorize: true, singleLine: true, sync: true }))
-  const destination = pino.destination({ dest: 1, sync: false, maxWrite: maxSharedBytes })
+  const destination = pino.destination({ dest: 1, sync: false, maxWrite: maxSharedBytes, ...gathered })
   return pino(options, { write: (line) => void destination.write(fitting(line)) })
 }
 
