@@ -1,7 +1,7 @@
 import { cors } from 'hono/cors'
 import { createMiddleware } from 'hono/factory'
 import { accountsRoutes } from './accounts/accounts.routes.ts'
-import { authHandler, openPaths } from './auth/auth-handler.ts'
+import { admitSignIns, authHandler, openPaths, signInPath } from './auth/auth-handler.ts'
 import { clientsRoutes } from './clients/clients.routes.ts'
 import { errorHandler } from './failures.ts'
 import { grantsRoutes } from './grants/grants.routes.ts'
@@ -50,6 +50,7 @@ export async function createApp(services: Services, isReady: () => boolean) {
   const app = createRouter({ router: createFlatRouter(onError) })
   app.use(noteRoute)
   app.use(crossOrigin(config.trustedOrigins))
+  app.on('POST', signInPath, admitSignIns(services.hashLane))
   app.use(limitedBody)
   app.route('/', healthRoutes({ db: services.db, isReady }))
   app.route('/', authHandler({ ...services, clientAddress }))

@@ -1,4 +1,5 @@
 import { type Context, Hono } from 'hono'
+import { createMiddleware } from 'hono/factory'
 import { routePath } from 'hono/route'
 import type { Config } from '../config.ts'
 import { throwOutage } from '../db/outage.ts'
@@ -19,7 +20,6 @@ interface Dependencies {
   config: Config
   auth: Auth
   keys: SigningKeys
-  hashLane: HashLane
   clientAddress: (incoming: Env['Bindings']['incoming']) => string
 }
 
@@ -42,13 +42,13 @@ export const openPaths: ReadonlySet<string> = new Set([
   '/api/auth/oauth2/revoke',
   '/api/auth/oauth2/userinfo',
 ])
-// Each that comes here hashes a password, whoever it is for.
-const signInPath = '/api/auth/sign-in/email'
+/** Each request that comes here hashes a password, whoever it is for. */
+export const signInPath = '/api/auth/sign-in/email'
 // Where the applications of other sites send browsers to.
 const navigationPaths = ['/api/auth/oauth2/authorize', '/api/auth/oauth2/end-session']
 
 /** `/api/auth/*`: Better-Auth, told the true address of the client, and the JWKS. */
-export function authHandler({ config, auth, keys, hashLane, clientAddress }: Dependencies) {
+export function authHandler({ config, auth, keys, clientAddress }: Dependencies) {
   const endpoints = new Set(Object.values(auth.api).map(({ path }) => `/api/auth${path}`))
   // The provider asks for our keys by HTTP, at an address that may lead nowhere from here.
   const own = { [`${config.baseUrl}/api/auth/jwks`]: () => keys.published() }
@@ -86,12 +86,17 @@ export function authHandler({ config, auth, keys, hashLane, clientAddress }: Dep
           exchange.principal = userId
         })
         const handle = () => throwOutage(() => limitOutbound(() => auth.handler(request), own))
-        const response = explained(await (c.req.path === signInPath ? hashLane.admit(handle) : handle()))
+        const response = explained(await handle())
         // RFC 6749 section 5.1 wants it beside Cache-Control.
         if (c.req.path.startsWith('/api/auth/oauth2/')) response.headers.set('pragma', 'no-cache')
         return response
       })
   )
+}
+
+/** Refuses a sign-in whose password there is no time to check, before anything of it is read. */
+export function admitSignIns({ admit }: HashLane) {
+  return createMiddleware<Env>((_, next) => admit(next))
 }
 
 /** What a form asks for, as a query. @throws ProblemError `unsupported-media-type` for a body that is none */
