@@ -94,9 +94,12 @@ export function authHandler({ config, auth, keys, clientAddress }: Dependencies)
   )
 }
 
-/** Refuses a sign-in whose password there is no time to check, before anything of it is read. */
-export function admitSignIns({ admit }: HashLane) {
-  return createMiddleware<Env>((_, next) => admit(next))
+/** Refuses a sign-in whose password there is no time to check now, before anything of it is read. */
+export function admitSignIns({ assertRoom }: HashLane) {
+  return createMiddleware<Env>((_, next) => {
+    assertRoom()
+    return next()
+  })
 }
 
 /** What a form asks for, as a query. @throws ProblemError `unsupported-media-type` for a body that is none */

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import type { Worker } from 'node:worker_threads'
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { password, startService, startServiceForFile, type TestService } from '../support/harness.ts'
@@ -66,6 +68,19 @@ test('of too many sign-ins at once some are refused, whoever they are for, and n
     expect(response.headers.get('retry-after')).toMatch(/^[1-9]\d*$/)
     expect(await response.json()).toEqual(overloaded)
   }
+  expect((await signIn(service, email, password)).status).toBe(200)
+})
+
+test('requests that never come to their end keep nobody from signing in', async () => {
+  const { hostname, port } = new URL(service.url)
+  const head =
+    'POST /api/auth/sign-in/email HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n'
+  const sockets = Array.from({ length: 300 }, () => connect(Number(port), hostname))
+  onTestFinished(() => sockets.forEach((socket) => void socket.destroy()))
+  await Promise.all(sockets.map((socket) => once(socket, 'connect')))
+  for (const socket of sockets) socket.write(head)
+  // What is asked after them is answered after they were taken.
+  expect((await service.request('/health')).status).toBe(200)
   expect((await signIn(service, email, password)).status).toBe(200)
 })
 

@@ -5,7 +5,7 @@ import type { Log } from '../../log.ts'
 import { createQueue, type Queue } from './queue.ts'
 
 /** Derives keys of passwords in threads of its own, so that no other request waits for it. */
-export interface HashLane extends Pick<Queue, 'admit'> {
+export interface HashLane extends Pick<Queue, 'assertRoom'> {
   /**
    * Derives the key of a password by scrypt.
    * @param salt as text
@@ -37,7 +37,7 @@ const attempts = 2
 export function createHashLane({
   size,
   log,
-  maxWaitMs = 2_000,
+  maxWaitMs = 5_000,
   maxRunMs = 5_000,
   idleMs = 30_000,
   module = new URL('./scrypt.js', import.meta.url),
@@ -69,7 +69,7 @@ export function createHashLane({
 
   return {
     deriveKey: (password, salt) => queue.run(() => derive({ password, salt })),
-    admit: queue.admit,
+    assertRoom: queue.assertRoom,
     async close() {
       await queue.close()
       await threads.destroy()

@@ -11,12 +11,8 @@ interface QueueOptions {
 export interface Queue {
   /** @throws ProblemError `overloaded` for work that was not begun in time, and what the work throws */
   run: <T>(work: () => Promise<T>) => Promise<T>
-  /**
-   * Counts a request, until it is answered, that will need one turn: what is done before its turn comes is then done for
-   * no more requests than there is room for.
-   * @throws ProblemError `overloaded` when there is no room for another, and what the request throws
-   */
-  admit: <T>(request: () => Promise<T>) => Promise<T>
+  /** @throws ProblemError `overloaded` when work that came now would be refused */
+  assertRoom: () => void
   /** Refuses whatever waits or comes later, and waits for what runs. */
   close: () => Promise<void>
 }
@@ -36,13 +32,12 @@ const [weightOfSlower, weightOfFaster] = [0.5, 0.1]
 export function createQueue({ size, maxWaitMs }: QueueOptions): Queue {
   const waiting = new Set<Waiting>()
   let running = 0
-  let admitted = 0
   let averageMs = assumedMs
   let onIdle: (() => void) | undefined
   let isClosed = false
 
   const waitMs = (ahead: number) => ((ahead + 1) * averageMs) / size
-  const isFull = (taken: number) => isClosed || (taken >= size && waitMs(taken - size) > maxWaitMs)
+  const isFull = () => isClosed || (running >= size && waitMs(waiting.size) > maxWaitMs)
 
   function refusal(): ProblemError {
     const seconds = Math.max(1, Math.round(waitMs(waiting.size) / 1_000))
@@ -50,7 +45,7 @@ export function createQueue({ size, maxWaitMs }: QueueOptions): Queue {
   }
 
   function turn(): Promise<void> {
-    if (isFull(running + waiting.size)) return Promise.reject(refusal())
+    if (isFull()) return Promise.reject(refusal())
     if (running < size) {
       running++
       return Promise.resolve()
@@ -85,19 +80,14 @@ export function createQueue({ size, maxWaitMs }: QueueOptions): Queue {
       try {
         return await work()
       } finally {
-        const tookMs = performance.now() - beganAt
+        // Not the time for which the machine slept.
+        const tookMs = Math.min(performance.now() - beganAt, maxWaitMs)
         averageMs += (tookMs - averageMs) * (tookMs > averageMs ? weightOfSlower : weightOfFaster)
         passOn()
       }
     },
-    async admit(request) {
-      if (isFull(Math.max(admitted, running + waiting.size))) throw refusal()
-      admitted++
-      try {
-        return await request()
-      } finally {
-        admitted--
-      }
+    assertRoom() {
+      if (isFull()) throw refusal()
     },
     async close() {
       isClosed = true
