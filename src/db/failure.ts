@@ -9,6 +9,8 @@ export type DatabaseFailure = { kind: 'constraint'; constraint: string } | { kin
 // Classes of SQLSTATE: connection (not a protocol that is refused), resources, operator intervention, lock and
 // serialization conflicts, read-only.
 const unavailableCodes = /^(08(?!P01)|53|57|55P03|40001|40P01|25006)/
+// What PgBouncer says of a server that it has lost, in the code of a protocol that is refused.
+const poolerMessages = /server conn crashed|query_wait_timeout|cannot connect to server|server login/i
 // Serialization failure, deadlock, and a transaction in which somebody took no notice of either.
 const conflictCodes = new Set(['40001', '40P01', '25P02'])
 const invalidCodes = /^(22021|22P05)/
@@ -30,7 +32,9 @@ export function databaseFailure(error: unknown): DatabaseFailure | undefined {
   if (isDatabaseError(error)) {
     if (error.constraint) return { kind: 'constraint', constraint: error.constraint }
     if (invalidCodes.test(error.code ?? '')) return { kind: 'invalid' }
-    return unavailableCodes.test(error.code ?? '') ? { kind: 'unavailable' } : undefined
+    const isUnavailable =
+      error.code === '08P01' ? poolerMessages.test(error.message) : unavailableCodes.test(error.code ?? '')
+    return isUnavailable ? { kind: 'unavailable' } : undefined
   }
   if (isOfNetwork(error)) return { kind: 'unavailable' }
   if (driverMessages.test(error.message)) return { kind: 'unavailable' }

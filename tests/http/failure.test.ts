@@ -23,7 +23,8 @@ async function refusal(statement: string): Promise<unknown> {
   throw new Error('the statement was not refused')
 }
 
-const raise = (code: string) => `do $$ begin raise exception 'no' using errcode = '${code}'; end $$`
+const raise = (code: string, message = 'no') =>
+  `do $$ begin raise exception '${message}' using errcode = '${code}'; end $$`
 
 test.each([
   ["insert into role (name) values ('admin')", { kind: 'constraint', constraint: 'role_pkey' }],
@@ -36,6 +37,9 @@ test.each([
   [raise('25006'), { kind: 'unavailable' }],
   [raise('55P03'), { kind: 'unavailable' }],
   [raise('57014'), { kind: 'unavailable' }],
+  [raise('08P01', 'unsupported startup parameter: lock_timeout'), undefined],
+  [raise('08P01', 'server conn crashed?'), { kind: 'unavailable' }],
+  [raise('08P01', 'query_wait_timeout'), { kind: 'unavailable' }],
 ])('what the database means with its refusal of %s', async (statement, failure) => {
   expect(databaseFailure(await refusal(statement))).toEqual(failure)
 })
