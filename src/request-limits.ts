@@ -1,6 +1,6 @@
 import type { Config } from './config.ts'
 import type { Db } from './db/database.ts'
-import { addRequestCounts, deleteEndedCounts, type RequestCount } from './db/request-counts.ts'
+import { addRequestCounts, type RequestCount } from './db/request-counts.ts'
 import { createRequestLimit, type RequestLimit } from './http/request-limit.ts'
 import type { Log } from './log.ts'
 
@@ -17,8 +17,6 @@ export interface RequestLimits {
 // A person who makes the first admin needs a few, and each may cost a password.
 const setupsPerMinute = 20
 const shareMs = 250
-const sweepMs = 60_000
-const sweepRows = 1_000
 
 /**
  * Limits requests from memory, and shares what was counted four times a second while there is something to tell. While the
@@ -30,13 +28,12 @@ export function createRequestLimits({ config, db, log }: { config: Config; db: D
   const exchange = (counts: readonly RequestCount[]) => addRequestCounts(db, counts)
   const api = createRequestLimit({ name: 'api', perMinute: rateLimit, exchange })
   const setup = createRequestLimit({ name: 'setup', perMinute: Math.min(rateLimit, setupsPerMinute), exchange })
-  return { api, setup, close: database ? keepSharing([api, setup], db, log) : async () => {} }
+  return { api, setup, close: database ? keepSharing([api, setup], log) : async () => {} }
 }
 
 /** @returns what ends it */
-function keepSharing(limits: RequestLimit[], db: Db, log: Log): () => Promise<void> {
+function keepSharing(limits: RequestLimit[], log: Log): () => Promise<void> {
   let isShared = true
-  let sweptAt = performance.now()
   let underWay: Promise<void> | undefined
 
   async function share(): Promise<void> {
@@ -45,9 +42,6 @@ function keepSharing(limits: RequestLimit[], db: Db, log: Log): () => Promise<vo
     if (!hadToTell) return
     if (!isShared) log.info('rate limits are shared again')
     isShared = true
-    if (performance.now() - sweptAt < sweepMs) return
-    sweptAt = performance.now()
-    await deleteEndedCounts(db, sweepRows)
   }
   function note(err: unknown): void {
     if (isShared) log.warn({ err }, 'rate limits are not shared with other instances')

@@ -31,16 +31,3 @@ export async function addRequestCounts(db: Db, counts: readonly RequestCount[]):
     returning key, requests, (extract(epoch from ends_at - now()) * 1000)::float8 as "endsInMs"`.execute(db)
   return rows
 }
-
-/** Removes windows that are over, so many at most. @returns how many */
-export async function deleteEndedCounts(db: Db, most: number): Promise<number> {
-  const ended = db
-    .selectFrom('request_count')
-    .select('key')
-    .where('ends_at', '<', sql<Date>`now()`)
-    .limit(most)
-    .forUpdate()
-    .skipLocked()
-  const { numDeletedRows } = await db.deleteFrom('request_count').where('key', 'in', ended).executeTakeFirstOrThrow()
-  return Number(numDeletedRows)
-}

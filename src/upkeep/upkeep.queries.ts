@@ -34,6 +34,7 @@ const sweeps = {
   clientAssertion: { table: 'oauth_client_assertion', since: 'expires_at', limit: aMinuteAgo },
   revokedToken: { table: 'oauth_revoked_token', since: 'expires_at', limit: aMinuteAgo },
   redeemedCode: { table: 'oauth_redeemed_code', since: 'redeemed_at', limit: anHourAgo },
+  requestCount: { table: 'request_count', since: 'ends_at', limit: aMinuteAgo },
   rateLimit: { table: 'rate_limit', since: 'last_request', limit: tenMinutesAgo },
 } as const satisfies Record<string, Sweep>
 

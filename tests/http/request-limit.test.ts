@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
-import { addRequestCounts, deleteEndedCounts, type RequestCount } from '../../src/db/request-counts.ts'
+import { addRequestCounts, type RequestCount } from '../../src/db/request-counts.ts'
 import { createRequestLimit } from '../../src/http/request-limit.ts'
 import { startServiceForFile } from '../support/harness.ts'
 
@@ -168,19 +168,4 @@ test('counts are added up until their window is over, by the clock of the databa
 
   await sql`update request_count set ends_at = now() - interval '1 millisecond' where key = 'added'`.execute(db)
   expect(await addRequestCounts(db, counts(4))).toEqual([{ key: 'added', requests: 4, endsInMs: minute }])
-})
-
-test('windows that are over are removed, so many at a time, and no others', async () => {
-  await db.deleteFrom('request_count').execute()
-  await addRequestCounts(
-    db,
-    ['a', 'b', 'c', 'live'].map((key) => ({ key, requests: 1, endsInMs: minute })),
-  )
-  await sql`update request_count set ends_at = now() - interval '1 second' where key <> 'live'`.execute(db)
-
-  expect([await deleteEndedCounts(db, 2), await deleteEndedCounts(db, 2), await deleteEndedCounts(db, 2)]).toEqual([
-    2, 1, 0,
-  ])
-
-  expect(await db.selectFrom('request_count').select('key').execute()).toEqual([{ key: 'live' }])
 })

@@ -47,6 +47,8 @@ export async function rowMaker(db: Db): Promise<{ make: MakeRows; userId: string
       case 'redeemedCode':
         return sql`insert into oauth_redeemed_code (code_hash, client_id, user_id, redeemed_at)
           select ${id}, ${owner}, ${at} from ${all}`
+      case 'requestCount':
+        return sql`insert into request_count (key, requests, ends_at) select ${id}, 1, ${at} from ${all}`
       case 'rateLimit':
         return sql`insert into rate_limit (id, key, count, last_request)
           select ${id}, ${id}, 1, extract(epoch from ${at}) * 1000 from ${all}`
@@ -63,6 +65,7 @@ const places: Record<Swept, [table: string, key: string]> = {
   clientAssertion: ['oauth_client_assertion', 'id'],
   revokedToken: ['oauth_revoked_token', 'jti'],
   redeemedCode: ['oauth_redeemed_code', 'code_hash'],
+  requestCount: ['request_count', 'key'],
   rateLimit: ['rate_limit', 'id'],
 }
 

@@ -42,6 +42,7 @@ const limits: Record<Swept, [notYet: number, due: number]> = {
   clientAssertion: [10, 70],
   revokedToken: [10, 70],
   redeemedCode: [59 * 60, 62 * 60],
+  requestCount: [10, 70],
   rateLimit: [8 * 60, 11 * 60],
 }
 
