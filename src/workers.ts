@@ -25,6 +25,9 @@ export type Order = 'listen' | 'begin' | 'serve' | 'close' | { stop: NodeJS.Sign
 /** How far a worker has come: listens to orders, is built, takes requests, no longer listens on the port, cannot go on. */
 export type Report = 'waiting' | 'built' | 'ready' | 'closed' | { failed: string }
 
+// Each lets go of the port two seconds after it is told to end, and ends within eight.
+const closeWithinMs = 4_000
+const endWithinMs = 12_000
 const quickDeathMs = 10_000
 const firstDelayMs = 250
 const maxDelayMs = 30_000
@@ -102,7 +105,13 @@ class Crew extends EventEmitter {
     this.#isStopping = true
     this.#orders = [{ stop: signal }]
     this.#tellAll({ stop: signal })
+    // One that hangs must not keep the others, nor whoever waits for this process.
+    const timers = [
+      setTimeout(() => this.#tellAll('close'), closeWithinMs),
+      setTimeout(() => this.#killAll(), endWithinMs),
+    ]
     if (this.#members.size > 0) await once(this, 'gone')
+    for (const timer of timers) clearTimeout(timer)
     if (this.#badEnd !== undefined) throw new WorkerError(this.#badEnd)
   }
 
@@ -112,6 +121,10 @@ class Crew extends EventEmitter {
 
   #tellAll(order: Order): void {
     for (const [worker, { last }] of this.#members) if (last) tell(worker, order)
+  }
+
+  #killAll(): void {
+    for (const worker of this.#members.keys()) worker.process.kill('SIGKILL')
   }
 
   #hear(worker: Worker, report: Report): void {

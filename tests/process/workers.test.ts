@@ -166,6 +166,22 @@ describe.skipIf(!onPostgres)('several workers (need PostgreSQL)', () => {
     expect(service.output()).toMatch(/^A worker ended with SIGKILL$/m)
   })
 
+  test('a worker that hangs keeps neither the others from ending nor the primary', async () => {
+    const { service, url } = await startWorkers()
+    await service.ready()
+    const [hung = 0, other = 0] = workersOf(service)
+    process.kill(hung, 'SIGSTOP')
+    onTestFinished(() => void (isAlive(hung) && process.kill(hung, 'SIGCONT')))
+    service.kill('SIGTERM')
+
+    await expect.poll(() => isAlive(other), { timeout: 11_000 }).toBe(false)
+    expect(isAlive(hung)).toBe(true)
+    expect(await service.exited).toEqual({ code: 1, signal: null })
+    expect(isAlive(hung)).toBe(false)
+    expect(service.output()).toContain('SIGKILL')
+    await expect(fetch(`${url}/health`)).rejects.toThrow('fetch failed')
+  })
+
   test('workers whose primary is killed answer what is under way, and end', async () => {
     const { service, url } = await startWorkers()
     await service.ready()
