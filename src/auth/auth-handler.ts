@@ -85,8 +85,7 @@ export function authHandler({ config, auth, keys, clientAddress }: Dependencies)
         onCaller(request, (userId) => {
           exchange.principal = userId
         })
-        const handle = () => throwOutage(() => limitOutbound(() => auth.handler(request), own))
-        const response = explained(await handle())
+        const response = explained(await throwOutage(() => limitOutbound(() => auth.handler(request), own)))
         // RFC 6749 section 5.1 wants it beside Cache-Control.
         if (c.req.path.startsWith('/api/auth/oauth2/')) response.headers.set('pragma', 'no-cache')
         return response
