@@ -14,6 +14,11 @@ const service = await startServiceForFile({ env: { SMTP_URL: url, MAIL_FROM: 'au
 
 const nobody = () => `${randomUUID()}@example.com`
 
+/** What the database was asked since the last `mockClear`, but for counters and for what listens. */
+function statements(): string[] {
+  return query.mock.calls.map(([text]) => String(text)).filter((text) => !/"rate_limit"|pg_notify/.test(text))
+}
+
 function ask(path: string, json: object): Promise<Response> {
   return service.request(`/api/auth${path}`, { json, headers: { origin: service.baseUrl } })
 }
@@ -58,9 +63,7 @@ test.each([true, false])(
         status: response.status,
         body: await response.json(),
         // No answer waits for how many letters an address has had.
-        statements: query.mock.calls
-          .map(([text]) => String(text))
-          .filter((text) => !/"rate_limit"|pg_notify/.test(text)),
+        statements: statements(),
       }
     }
 
@@ -83,15 +86,13 @@ test('a sign-in with what one has just signed up with does not tell whether the 
     query.mockClear()
     const response = await ask('/sign-in/email', user)
     const { status, headers } = response
-    const statements = query.mock.calls
-      .map(([text]) => String(text))
-      .filter((text) => !/"rate_limit"|pg_notify/.test(text))
+    const asked = statements()
     const body = await response.json()
     const known = [...headers].filter(([name]) => !['date', 'x-request-id'].includes(name))
     answers.push({
       status,
       body,
-      statements,
+      statements: asked,
       known: known.map(([name, value]) => [name, value.replace(/=[\da-f]+;/, ({ length }) => `${length};`)]),
     })
   }
