@@ -34,6 +34,13 @@ async function startWorkers(extra: Record<string, string> = {}) {
 const workersOf = (service: ServiceProcess) =>
   service.log().flatMap(({ msg, pid }) => (msg === 'worker ready' ? [Number(pid)] : []))
 
+/** Both workers of a service that has become ready: what they say comes a moment later than what the primary says. */
+async function readyWorkers(service: ServiceProcess): Promise<[number, number]> {
+  await service.ready()
+  await expect.poll(() => workersOf(service)).toHaveLength(2)
+  return workersOf(service) as [number, number]
+}
+
 const messages = (service: ServiceProcess, text: string) =>
   service.log().filter(({ msg }) => String(msg).includes(text))
 
@@ -84,11 +91,12 @@ describe.skipIf(!onPostgres)('several workers (need PostgreSQL)', () => {
   test('both answer on one port; what is told once is told once', async () => {
     const { service, url } = await startWorkers()
     expect(await service.ready()).toBe(url)
+    const workers = await readyWorkers(service)
 
     for (let i = 0; i < 20; i++) expect(await statusOf(`${url}/health/ready`)).toBe(200)
 
     const answering = () => new Set(messages(service, 'request').map(({ pid }) => pid))
-    await expect.poll(answering).toEqual(new Set(workersOf(service)))
+    await expect.poll(answering).toEqual(new Set(workers))
     expect(new Set([service.pid, ...answering()])).toHaveLength(3)
     expect(messages(service, 'there is no admin yet')).toMatchObject([{ pid: service.pid }])
     expect(messages(service, 'ready').filter(({ msg }) => msg === 'ready')).toHaveLength(1)
@@ -96,8 +104,7 @@ describe.skipIf(!onPostgres)('several workers (need PostgreSQL)', () => {
 
   test('a worker that is killed is replaced, and the others answer meanwhile', async () => {
     const { service, url } = await startWorkers()
-    await service.ready()
-    const [victim = 0] = workersOf(service)
+    const [victim] = await readyWorkers(service)
 
     process.kill(victim, 'SIGKILL')
     await expect.poll(() => messages(service, 'a worker ended')).toMatchObject([{ worker: victim, end: 'SIGKILL' }])
@@ -112,12 +119,11 @@ describe.skipIf(!onPostgres)('several workers (need PostgreSQL)', () => {
 
   test('a worker that cannot take the place of one is told of and tried again; the others go on', async () => {
     const { service, url, databaseUrl } = await startWorkers()
-    await service.ready()
+    const [victim] = await readyWorkers(service)
     const database = new pg.Client(databaseUrl)
     await database.connect()
     onTestFinished(() => database.end())
     await database.query('alter table jwks rename to hidden')
-    const [victim = 0] = workersOf(service)
 
     process.kill(victim, 'SIGKILL')
     await expect
@@ -131,16 +137,16 @@ describe.skipIf(!onPostgres)('several workers (need PostgreSQL)', () => {
 
   test('SIGTERM to all processes at once: what is under way is answered, then all end with success', async () => {
     const { service, url } = await startWorkers()
-    await service.ready()
+    const workers = await readyWorkers(service)
     const signIn = await startSignIn(url)
 
-    for (const pid of [service.pid, ...workersOf(service)]) process.kill(pid, 'SIGTERM')
+    for (const pid of [service.pid, ...workers]) process.kill(pid, 'SIGTERM')
     await expect.poll(() => statusOf(`${url}/health/ready`), { timeout: 1_500, interval: 20 }).toBe(503)
     await expect.poll(() => statusOf(`${url}/health/ready`), { timeout: 5_000 }).toBeUndefined()
 
     expect(await signIn.finish()).toBe(401)
     expect(await service.exited).toEqual({ code: 0, signal: null })
-    expect(workersOf(service).filter(isAlive)).toEqual([])
+    expect(workers.filter(isAlive)).toEqual([])
   })
 
   test.each(['SIGINT', 'SIGTERM'] as const)('%s ends idle workers with success, sent twice as well', async (signal) => {
@@ -156,11 +162,11 @@ describe.skipIf(!onPostgres)('several workers (need PostgreSQL)', () => {
 
   test('a worker that is killed while all end makes the end a failure', async () => {
     const { service } = await startWorkers()
-    await service.ready()
+    const [victim] = await readyWorkers(service)
 
     service.kill('SIGTERM')
     await expect.poll(() => messages(service, 'stopping')).toHaveLength(3)
-    process.kill(workersOf(service)[0] ?? 0, 'SIGKILL')
+    process.kill(victim, 'SIGKILL')
 
     expect(await service.exited).toEqual({ code: 1, signal: null })
     expect(service.output()).toMatch(/^A worker ended with SIGKILL$/m)
@@ -168,8 +174,7 @@ describe.skipIf(!onPostgres)('several workers (need PostgreSQL)', () => {
 
   test('a worker that hangs keeps neither the others from ending nor the primary', async () => {
     const { service, url } = await startWorkers()
-    await service.ready()
-    const [hung = 0, other = 0] = workersOf(service)
+    const [hung, other] = await readyWorkers(service)
     process.kill(hung, 'SIGSTOP')
     onTestFinished(() => void (isAlive(hung) && process.kill(hung, 'SIGCONT')))
     service.kill('SIGTERM')
@@ -184,14 +189,14 @@ describe.skipIf(!onPostgres)('several workers (need PostgreSQL)', () => {
 
   test('workers whose primary is killed answer what is under way, and end', async () => {
     const { service, url } = await startWorkers()
-    await service.ready()
+    const workers = await readyWorkers(service)
     const signIn = await startSignIn(url)
 
     service.kill('SIGKILL')
     await expect.poll(() => statusOf(`${url}/health`), { timeout: 5_000 }).toBeUndefined()
 
     expect(await signIn.finish()).toBe(401)
-    await expect.poll(() => workersOf(service).filter(isAlive), { timeout: 10_000 }).toEqual([])
+    await expect.poll(() => workers.filter(isAlive), { timeout: 10_000 }).toEqual([])
   })
 
   test.each(['SIGINT', 'SIGTERM'] as const)('%s ends workers that wait for their database', async (signal) => {
