@@ -40,7 +40,10 @@ function pageOf<T extends z.ZodType>(item: T) {
     data: z.array(item),
     page: z.object({
       limit: z.int(),
-      nextCursor: z.string().nullable().openapi({ description: 'Continues the list; null at its end only' }),
+      nextCursor: z.string().nullable().openapi({
+        description:
+          'Continues the list; null at its end only. A page that was looked for far may hold fewer than `limit`, even none, before that',
+      }),
     }),
     total: Total.optional(),
   })

@@ -43,7 +43,9 @@ export function conditionsOf(filter: UserFilter, sort: UserSort, { fewOf }: { fe
   if (createdBefore) add(eb('user.created_at', '<', createdBefore), isByTime)
   // One index can lead: that of what fewest are likely to match.
   if (banned !== undefined) {
-    add(flag(sql`is_banned("user".banned, "user".ban_expires)`, banned), isByTime && banned)
+    // Expired bans are in the index too.
+    if (banned) add(sql`"user".banned`, isByTime)
+    add(flag(sql`is_banned("user".banned, "user".ban_expires)`, banned))
   }
   if (role !== undefined) add(eb('user.role', '=', role), isByTime && !banned)
   if (emailVerified !== undefined) {
@@ -66,12 +68,6 @@ export function allConditionsOf(filter: UserFilter, options: { fewOf?: string } 
 /** All of these. */
 export function allOf(conditions: Condition[]): Condition {
   return eb.and(conditions)
-}
-
-/** Whether a text has three letters or digits in a row, by which the index of the search finds it. */
-export function hasTrigram(q: string): boolean {
-  // Not every sign of a number: PostgreSQL takes no ² for one.
-  return /[\p{L}\p{Nd}]{3}/u.test(q)
 }
 
 // A word of the query and not a parameter of it: the planner compares it with the conditions of partial indexes.

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { isBanned } from '../auth/authority/authority.queries.ts'
 import { countedRows, countFew, countUpTo, estimated, estimateRows, type Total } from '../db/count.ts'
 import type { Db } from '../db/database.ts'
@@ -10,7 +11,6 @@ import {
   type Conditions,
   conditionsOf,
   follows,
-  hasTrigram,
   keysIn,
   orderOf,
   positionAt,
@@ -26,7 +26,7 @@ interface Page {
 
 interface Found {
   rows: UserRow[]
-  /** Where a search without three letters or digits in a row has broken off; undefined when it came to the end of the list. */
+  /** Where the search for matches was broken off; undefined when it came to the end of the list. */
   brokenOffAt?: Position | undefined
 }
 
@@ -42,7 +42,7 @@ const few = 4 * countedRows
 /**
  * The users that match, after a position in the sort order: at most `limit` of them. Many matches are soon met on a walk
  * along the index of the sort; few are gathered by the index of a filter, and sorted. Which they are, a walk of bounded
- * length tells better than the statistics. A search that no index can help breaks off after `farReach` users.
+ * length tells better than the statistics. Where neither helps, it breaks off after `farReach` users.
  */
 export async function listUsers(db: Db, filter: UserFilter, page: Page): Promise<Found> {
   const conditions = conditionsOf(filter, page.sort)
@@ -50,24 +50,23 @@ export async function listUsers(db: Db, filter: UserFilter, page: Page): Promise
   if (filter.email !== undefined) return { rows: await gather(db, filter, page) }
   const met = await walk(db, conditions, page, reach)
   if (met.length === page.limit) return { rows: met }
-  const areFew = await findsFew(db, filter)
-  if (!areFew && isSlowSearch(filter)) return walkFar(db, conditions, page)
-  const further = met.length >= page.limit * promising ? [longReach] : []
-  for (const next of areFew ? further : [longReach, farReach]) {
-    const rows = await walk(db, conditions, page, next)
+  if (!(await findsFew(db, filter))) return walkFar(db, conditions, page)
+  if (met.length >= page.limit * promising) {
+    const rows = await walk(db, conditions, page, longReach)
     if (rows.length === page.limit) return { rows }
   }
   return { rows: await gather(db, filter, page) }
 }
 
-/** No index finds what has no trigram. */
-function isSlowSearch({ q }: UserFilter): boolean {
-  return q !== undefined && !hasTrigram(q)
-}
-
 /** Whether the indexes are expected to find few. */
 async function findsFew(db: Db, filter: UserFilter): Promise<boolean> {
-  return (await expectUsers(db, isSlowSearch(filter) ? { ...filter, q: undefined } : filter)) <= few
+  return (await expectUsers(db, (await hasTrigram(db, filter)) ? filter : { ...filter, q: undefined })) <= few
+}
+
+/** Whether a search has three letters or digits in a row, by which the index finds it: as the database knows letters. */
+async function hasTrigram(db: Db, { q = '' }: UserFilter): Promise<boolean> {
+  if (/[a-z\d]{3}/i.test(q)) return true
+  return (await db.selectNoFrom(sql<boolean>`${q} ~ '[[:alnum:]]{3}'`.as('has')).executeTakeFirstOrThrow()).has
 }
 
 function expectUsers(db: Db, filter: UserFilter): Promise<number> {

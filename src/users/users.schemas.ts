@@ -24,7 +24,7 @@ export const ListUsers = z.strictObject({
   ...pageQuery,
   q: text(200).optional().openapi({
     description:
-      'Part of the e-mail address or the name, in any case. Without three letters or digits in a row it is looked for among 50,000 users at a time: a page may then hold fewer than `limit`, even none, while `nextCursor` leads on',
+      'Part of the e-mail address or the name, in any case. No index finds what has no three letters or digits in a row',
     example: 'ada',
   }),
   email: Email.optional().openapi({ description: 'The whole e-mail address' }),

@@ -30,7 +30,7 @@ export function generated(i: number): GeneratedUser {
     role: i % 1_000 === 2 ? 'admin' : i % 100 === 1 ? 'moderator' : 'user',
     banned: i % 400 === 3,
     emailVerified: i % 20 !== 0,
-    provider: i % 500 === 5 ? 'github' : i % 3 === 0 ? 'google' : 'credential',
+    provider: i % 500 === 5 ? 'github' : i % 3 === 0 ? 'google' : i > 120_000 ? 'apple' : 'credential',
     createdAt: new Date(start + Math.floor(i / 3) * 1_000),
   }
 }

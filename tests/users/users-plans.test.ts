@@ -184,6 +184,14 @@ describe(`the pages of GET /users, of ${count} users`, () => {
     expect(brokenOffAt).toEqual([last.createdAt.getTime(), last.id])
   })
 
+  test.skipIf(!onPostgres)('nor by a filter of many who are all far away (needs TEST_DATABASE_URL)', async () => {
+    const filter = { provider: 'apple' }
+    const plans = await plansOf(service.db, (watched) => listUsers(watched, filter, { ...page, sort: 'createdAt' }))
+
+    expect(total(plans)).toBeLessThanOrEqual(1_000 + 2 * farReach)
+    expect(await walkAll(filter, 'createdAt')).toEqual(matchesOf(filter).map(({ id }) => id))
+  })
+
   test.each(onPostgres ? [1, 2, 3, 4, 5, 6, 7, 8] : [1, 2, 3])(
     'skip and repeat nobody while users come and go between them (%i)',
     async () => {
