@@ -35,11 +35,18 @@ async function whois({ request }: TestService, { token }: SignedIn): Promise<unk
   return body['id'] ?? body['type']
 }
 
-/** Moves all keys back in time, as if so many hours had passed, and does the upkeep that is due by then. */
-async function pass({ db, services }: TestService, hours: number): Promise<void> {
+/** Moves all keys back in time, as if so many hours had passed. */
+async function age({ db, services }: TestService, hours: number): Promise<void> {
   const interval = sql`${hours} * interval '1 hour'`
   await sql`update jwks set active_at = active_at - ${interval}, expires_at = expires_at - ${interval},
     created_at = created_at - ${interval}`.execute(db)
+  services.keyRows.forget()
+}
+
+/** The same, and does the upkeep that is due by then. */
+async function pass(service: TestService, hours: number): Promise<void> {
+  await age(service, hours)
+  const { services } = service
   await services.keys.maintain(keyMint(services.config.jwt.algorithm, secret))
 }
 
@@ -176,6 +183,53 @@ test('after a change of JWT_ALGORITHM the old key signs on until the new one was
   const renewed = await after.signIn(ada)
   expect(decodeProtectedHeader(renewed.token).alg).toBe('ES256')
   expect([await whois(after, renewed), await whois(after, ada)]).toEqual([ada.id, ada.id])
+})
+
+test('a key that came back with its algorithm after its end does not sign before it is known', async () => {
+  const database = await createTestDatabase()
+  onTestFinished(database.remove)
+  const first = await startService({ database })
+  const ada = await first.createSignedIn()
+  await first.stop()
+  const other = await startService({ database, env: { JWT_ALGORITHM: 'ES256', BETTER_AUTH_URL: first.baseUrl } })
+  await pass(other, 1)
+  const between = await other.signIn(ada)
+  await sql`update jwks set expires_at = now() where alg = 'RS256'`.execute(other.db)
+  await other.stop()
+
+  const again = await start({ database, env: { BETTER_AUTH_URL: first.baseUrl } })
+
+  expect((await jwks(again)).keys.map(({ alg }) => alg)).toEqual(['RS256', 'ES256', 'RS256'])
+  expect(kidOf(await again.signIn(ada))).toBe(kidOf(between))
+  await age(again, 2 / 60)
+  expect(kidOf(await again.signIn(ada))).not.toBe(kidOf(between))
+})
+
+test('a key that has ended signs no more where no upkeep has made another: the token makes one', async () => {
+  const service = await start()
+  const ada = await service.createSignedIn()
+  await age(service, 90 * 24 + 0.5)
+
+  const again = await service.signIn(ada)
+
+  expect(kidOf(again)).not.toBe(kidOf(ada))
+  await expect.poll(() => whois(service, again), { timeout: 6_000 }).toBe(ada.id)
+  expect(await whois(service, ada)).toBe(ada.id)
+})
+
+test('where the key that signs is removed, the next one begins early', async () => {
+  const service = await start()
+  const ada = await service.createSignedIn()
+  await pass(service, 90 * 24 - 23)
+  const [first, next] = await kids(service)
+  await service.db
+    .deleteFrom('jwks')
+    .where('id', '=', first ?? '')
+    .execute()
+  service.services.keyRows.forget()
+
+  expect(kidOf(await service.signIn(ada))).toBe(next)
+  expect(await kids(service)).toEqual([next])
 })
 
 test('many that find the table of keys empty at once make one key', async () => {

@@ -17,7 +17,7 @@ export interface KeyPolicy {
 }
 
 // Longer than any instance's key set is old, so that all know the key by then.
-const algorithmChangeMs = 60_000
+const becomesKnownMs = 60_000
 
 /** Makes a key pair, its private half encrypted. */
 export type MintKey = () => Promise<Pick<Jwk, 'publicKey' | 'privateKey' | 'alg' | 'crv'>>
@@ -74,18 +74,28 @@ export function createSigningKeys(db: Db, rows: KeyRows, policy: KeyPolicy): Sig
 
 function signingKeyOf(set: KeySet, algorithm: JwtAlgorithm): Key | undefined {
   const now = Date.now()
-  const active = [...set.values()].filter(({ activeAt, verification }) => activeAt <= now && verification)
+  // One that has ended signs on while another is made known, and no longer: its tokens would end with its grace.
+  const keys = [...set.values()].filter(({ endsAt, verification }) => verification && endsAt + becomesKnownMs > now)
+  const begun = keys.filter(({ activeAt }) => activeAt <= now)
+  const active = begun.filter(({ endsAt }) => endsAt > now)
   // After a change of JWT_ALGORITHM the old key signs on until the new one has been published.
-  return active.filter(({ verification }) => verification?.algorithm === algorithm).at(-1) ?? active.at(-1)
+  const ofAlgorithm = active.filter(({ verification }) => verification?.algorithm === algorithm)
+  // Where somebody has removed the one that signs, the next begins early: it is published.
+  return ofAlgorithm.at(-1) ?? active.at(-1) ?? begun.at(-1) ?? keys[0]
 }
 
 /** When a key that is to be made now begins to sign; undefined when none is needed yet. */
 function nextActivation(rows: KeyRow[], { algorithm, publishAheadMs }: KeyPolicy): Date | undefined {
   const now = Date.now()
-  const ends = rows.filter(({ alg }) => alg === algorithm).map(({ expires_at }) => expires_at?.getTime() ?? Infinity)
-  if (ends.length === 0) return new Date(rows.length === 0 ? now : now + algorithmChangeMs)
-  const lastEnd = Math.max(...ends)
-  return lastEnd - now <= publishAheadMs ? new Date(Math.max(lastEnd, now)) : undefined
+  const lastEnd = Math.max(...endsOf(rows.filter(({ alg }) => alg === algorithm)))
+  if (lastEnd - now > publishAheadMs) return undefined
+  if (lastEnd > now) return new Date(lastEnd)
+  // As long as there is a key of another algorithm, that one signs until this one is known.
+  return new Date(endsOf(rows).some((end) => end > now) ? now + becomesKnownMs : now)
+}
+
+function endsOf(rows: KeyRow[]): number[] {
+  return rows.map(({ expires_at }) => expires_at?.getTime() ?? Number.POSITIVE_INFINITY)
 }
 
 function toPublicJwk(row: KeyRow): JWK {
