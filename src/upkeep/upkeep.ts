@@ -31,21 +31,21 @@ export function createUpkeep({ db, log, batchSize, maintainKeys }: UpkeepOptions
   let round: Promise<void> | undefined
   let isClosed = false
 
-  async function sweep(kind: Swept): Promise<void> {
-    let removed: number | undefined = batchSize
-    while (removed === batchSize && !isClosed) removed = await sweepBatch(db, kind, batchSize)
-  }
-
   async function runAll(): Promise<void> {
-    const tasks: [string, () => Promise<void>][] = [
-      ['keys', maintainKeys],
-      ...allSwept.map((kind): [string, () => Promise<void>] => [kind, () => sweep(kind)]),
-    ]
     const failures: { task: string; err: unknown }[] = []
-    for (const [task, work] of tasks) {
-      if (isClosed) break
-      // What fails keeps nothing else from being done.
-      await work().catch((err: unknown) => failures.push({ task, err }))
+    // What fails keeps nothing else from being done.
+    const attempt = <T>(task: string, work: () => Promise<T>) =>
+      work().catch((err: unknown) => void failures.push({ task, err }))
+    await attempt('keys', maintainKeys)
+    let due: readonly Swept[] = allSwept
+    while (due.length > 0) {
+      // By turns: of what there is much to remove, one batch at a time.
+      const more: Swept[] = []
+      for (const kind of due) {
+        if (isClosed) break
+        if ((await attempt(kind, () => sweepBatch(db, kind, batchSize))) === batchSize) more.push(kind)
+      }
+      due = more
     }
     const [first] = failures
     if (first) log.error({ err: first.err, failed: failures.map(({ task }) => task) }, 'upkeep failed, trying again')

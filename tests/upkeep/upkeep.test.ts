@@ -7,8 +7,10 @@ import { allSwept, type Swept, sweepBatch } from '../../src/upkeep/upkeep.querie
 import { createUpkeep } from '../../src/upkeep/upkeep.ts'
 import { onPostgres } from '../support/database-template.ts'
 import { directUrl, startService, startServiceForFile } from '../support/harness.ts'
+import { watchQueries } from '../support/query-count.ts'
 import { left, rowMaker } from './rows.ts'
 
+const queriesOf = watchQueries()
 const service = await startServiceForFile()
 const { db } = service
 // It would come in between.
@@ -174,6 +176,17 @@ test('what fails is told in one line, keeps nothing else from being done, and is
   await upkeep.run()
   expect(await left(db, 'clientAssertion', assertions)).toEqual([])
   expect(lines).toHaveLength(1)
+})
+
+test('it goes by turns, so that much of one kind keeps no other waiting', async () => {
+  await make('verification', 100, 25)
+  await make('revokedToken', 100, 15)
+  const deletes = (await queriesOf(() => upkeepOf().run())).filter((text) => text.includes('delete from'))
+
+  const tables = deletes.map((text) => /delete from "?(\w+)/.exec(text)?.[1] ?? text)
+  const first = tables.slice(0, allSwept.length)
+  expect(new Set(first)).toHaveLength(allSwept.length)
+  expect(tables.slice(allSwept.length)).toEqual(['verification', 'oauth_revoked_token', 'verification'])
 })
 
 test('it comes again about each minute, until it is closed', async () => {
