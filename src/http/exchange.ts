@@ -17,17 +17,20 @@ export interface Exchange {
 
 export type Env = { Bindings: HttpBindings }
 
-const exchanges = new WeakMap<IncomingMessage, Exchange>()
+// A property, as it is looked up several times a request, which a weak map takes longer for.
+const exchangeKey = Symbol('exchange')
+
+type Opened = IncomingMessage & { [exchangeKey]?: Exchange }
 
 /** Begins the exchange of a request that the server received. */
-export function openExchange(incoming: IncomingMessage, exchange: Exchange): void {
-  exchanges.set(incoming, exchange)
+export function openExchange(incoming: Opened, exchange: Exchange): void {
+  incoming[exchangeKey] = exchange
 }
 
 /** The exchange that a request belongs to. */
 export function exchangeOf(c: Context): Exchange {
-  const { incoming } = c.env as HttpBindings
-  const exchange = exchanges.get(incoming)
+  const { incoming } = c.env as { incoming: Opened }
+  const exchange = incoming[exchangeKey]
   if (!exchange) throw new Error('The request did not come through createServer')
   return exchange
 }

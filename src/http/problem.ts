@@ -176,7 +176,11 @@ export class ProblemError extends Error {
   readonly errors: FieldError[] | undefined
 
   constructor(slug: ProblemSlug, detail?: string, { headers = {}, errors, cause }: ProblemOptions = {}) {
+    // Where it was thrown tells nothing that its cause does not, and costs more than all else of a refusal.
+    const { stackTraceLimit } = Error
+    Error.stackTraceLimit = 0
     super(detail ?? problemTypes[slug].explanation, { cause })
+    Error.stackTraceLimit = stackTraceLimit
     this.slug = slug
     this.status = problemTypes[slug].status
     this.headers = { ...defaultHeaders(slug), ...headers }

@@ -8,11 +8,12 @@ type Given = OutgoingHttpHeaders | OutgoingHttpHeader[] | undefined
  */
 export function responseWith(constant: Record<string, string>) {
   const pairs = Object.entries(constant)
-  const all = pairs.flat()
+  const all: OutgoingHttpHeader[] = pairs.flat()
+  const names = new Set(pairs.map(([name]) => name))
 
   /** The headers of all responses but for those that the handler names. */
-  function others(named: ReadonlySet<string>): string[] {
-    return pairs.some(([name]) => named.has(name)) ? pairs.filter(([name]) => !named.has(name)).flat() : all
+  function others(named: string[]): OutgoingHttpHeader[] {
+    return named.some((name) => names.has(name)) ? pairs.filter(([name]) => !named.includes(name)).flat() : all
   }
 
   return class Response<Request extends IncomingMessage = IncomingMessage> extends ServerResponse<Request> {
@@ -25,9 +26,9 @@ export function responseWith(constant: Record<string, string>) {
 
     private withOwn(given: Given): OutgoingHttpHeader[] {
       const list = toList(given)
-      const named = new Set(this.getHeaderNames())
-      for (let i = 0; i < list.length; i += 2) named.add(String(list[i]).toLowerCase())
-      return [...others(named), 'x-request-id', this.requestId, ...list]
+      const named = this.getHeaderNames()
+      for (let i = 0; i < list.length; i += 2) named.push(String(list[i]).toLowerCase())
+      return others(named).concat('x-request-id', this.requestId, list)
     }
   }
 }

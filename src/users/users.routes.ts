@@ -8,6 +8,7 @@ import type { Roles } from '../auth/roles.ts'
 import type { UserAccounts } from '../auth/user-accounts.ts'
 import type { Db } from '../db/database.ts'
 import type { Cursors, Position } from '../http/cursor.ts'
+import { jsonOnce } from '../http/json.ts'
 import { cutPage, pageResponse } from '../http/page.ts'
 import { invalid, ProblemError, problems } from '../http/problem.ts'
 import { createRouter } from '../http/router.ts'
@@ -32,6 +33,9 @@ interface Dependencies {
   messages: Messages
 }
 
+// Rows in memory are asked for again and again.
+const answerUser = jsonOnce(toUser)
+
 const userResponse = (description: string) => ({ description, content: { 'application/json': { schema: User } } })
 
 /** `/auth/me`, `/users`, and the role of a user. */
@@ -47,7 +51,7 @@ export function usersRoutes({ db, requires, roles, cursors, actOnUser, userAccou
         path: '/auth/me',
         responses: { 200: userResponse('The user') },
       }),
-      (c) => c.json(toUser(userOf(c.get('authenticated'))), 200),
+      (c) => answerUser(c, userOf(c.get('authenticated'))),
     )
     .openapi(
       createRoute({
