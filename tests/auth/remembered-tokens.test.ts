@@ -64,6 +64,17 @@ test('a token is judged at once while the keys are known, and remembered', () =>
   expect(second).toBe(first)
 })
 
+test('the signature of a remembered token makes no other one good', () => {
+  const token = rs256(key, claims())
+  expect(verdict(token)).toBe('ada')
+  const [head, , signature] = token.split('.')
+  const [, others] = rs256(key, claims({ sub: 'eve' })).split('.')
+
+  expect(verdict(`${head}.${others}.${signature}`)).toBe('invalid-token')
+  expect(verdict(token.replace('.', '..'))).toBe('invalid-token')
+  expect(verdict(token)).toBe('ada')
+})
+
 test('what is remembered cannot be changed', () => {
   const at = { sid: undefined, client_id: 'c', jti: 'j', scope: '', aud: [audience] }
   const answer = verify(rs256(key, claims(at), { typ: 'at+jwt' }))

@@ -16,11 +16,12 @@ type LiveRow = AuthorityRow & { session_id: string; session_created_at: Date; se
 
 /** The user, whose session goes on. @throws ProblemError `session-ended` */
 export function assertLive(user: AuthorityRow): LiveRow {
-  const { session_id, session_created_at, session_expires_at } = user
-  if (!session_id || !session_created_at || !session_expires_at || session_expires_at.getTime() <= Date.now()) {
-    throw new ProblemError('session-ended')
-  }
-  return { ...user, session_id, session_created_at, session_expires_at }
+  if (!hasSession(user) || user.session_expires_at.getTime() <= Date.now()) throw new ProblemError('session-ended')
+  return user
+}
+
+function hasSession(user: AuthorityRow): user is LiveRow {
+  return user.session_id !== null && user.session_created_at !== null && user.session_expires_at !== null
 }
 
 /** @throws ProblemError `session-ended` for a token without a session from before what ended such tokens */
