@@ -1,7 +1,7 @@
 import { cors } from 'hono/cors'
 import { createMiddleware } from 'hono/factory'
 import { accountsRoutes } from './accounts/accounts.routes.ts'
-import { admitSignIns, authHandler, openPaths, signInPath } from './auth/auth-handler.ts'
+import { admitSignIns, authHandler, openPaths, refuseSignIns, signInPath } from './auth/auth-handler.ts'
 import { clientsRoutes } from './clients/clients.routes.ts'
 import { errorHandler } from './failures.ts'
 import { grantsRoutes } from './grants/grants.routes.ts'
@@ -49,9 +49,10 @@ export async function createApp(services: Services, isReady: () => boolean) {
   const onError = errorHandler(log, problemView(services.brand))
   const app = createRouter({ router: createFlatRouter(onError) })
   app.use(noteRoute)
-  app.use(crossOrigin(config.trustedOrigins))
-  app.on('POST', signInPath, admitSignIns(services.hashLane))
+  app.use(crossOrigin(config.trustedOrigins, config.baseUrl))
+  app.on('POST', signInPath, refuseSignIns(services.hashLane))
   app.use(limitedBody)
+  app.on('POST', signInPath, admitSignIns(services.hashLane))
   app.route('/', healthRoutes({ db: services.db, isReady }))
   app.route('/', authHandler({ ...services, clientAddress }))
   app.route('/', await referenceRoutes({ document, authDocument, baseUrl: config.baseUrl }))
@@ -84,16 +85,16 @@ const exposeHeaders = ['link', 'location', 'retry-after', 'set-auth-token', 'www
 
 /**
  * Lets the trusted origins read responses, with credentials, and any other those of the endpoints that an application in
- * a browser needs, without. Runs only for requests that name an origin: it is costly.
+ * a browser needs, without. Runs only for requests that name another origin than ours: it is costly.
  */
-function crossOrigin(trustedOrigins: string[]) {
+function crossOrigin(trustedOrigins: string[], ownOrigin: string) {
   const common = { allowHeaders: ['authorization', 'content-type'], exposeHeaders, maxAge: 600 }
   const allowMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
   const trusted = cors({ ...common, origin: trustedOrigins, credentials: true, allowMethods })
   const any = cors({ ...common, origin: '*', allowMethods: ['GET', 'HEAD', 'POST'] })
   return createMiddleware<Env>((c, next) => {
     const origin = c.req.header('origin')
-    if (origin === undefined) return next()
+    if (origin === undefined || origin === ownOrigin) return next()
     if (!openPaths.has(c.req.path) || trustedOrigins.includes(origin)) return trusted(c, next)
     c.header('vary', 'Origin', { append: true })
     return any(c, next)

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { type Context, Hono } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { routePath } from 'hono/route'
@@ -93,12 +94,24 @@ export function authHandler({ config, auth, keys, clientAddress }: Dependencies)
   )
 }
 
-/** Refuses a sign-in whose password there is no time to check now, before anything of it is read. */
-export function admitSignIns({ assertRoom }: HashLane) {
+/**
+ * Refuses a sign-in whose password there is no time to check now, before anything of it is read. A little later, each at
+ * another time: who tries again at once, with many others, leaves time for everybody else.
+ */
+export function refuseSignIns({ assertRoom }: HashLane) {
   return createMiddleware<Env>((_, next) => {
-    assertRoom()
+    try {
+      assertRoom()
+    } catch (refusal) {
+      return setTimeout(20 + 20 * Math.random()).then(() => Promise.reject(refusal as Error))
+    }
     return next()
   })
+}
+
+/** Lets a sign-in begin when the turn of its password is near. */
+export function admitSignIns({ admit }: HashLane) {
+  return createMiddleware<Env>((_, next) => admit(next))
 }
 
 /** What a form asks for, as a query. @throws ProblemError `unsupported-media-type` for a body that is none */

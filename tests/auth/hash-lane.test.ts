@@ -135,6 +135,33 @@ test('there is room until there is no time, and none once the lane is closed', a
   await expect(derive('e')).rejects.toEqual(overloaded)
 })
 
+test('of what is to derive keys no more is begun than is soon done, and the rest in its turn or never', async () => {
+  const { lane } = heldLane({ maxWaitMs: 60_000 })
+  const begun: number[] = []
+  const ends: (() => void)[] = []
+  const all = Array.from({ length: 4 }, (_, i) =>
+    lane.admit(() => {
+      begun.push(i)
+      return new Promise<void>((resolve) => ends.push(resolve))
+    }),
+  )
+  const outcomes = Promise.allSettled(all)
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(begun).toEqual([0, 1])
+
+  ends[0]?.()
+  await all[0]
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(begun).toEqual([0, 1, 2])
+
+  const closed = lane.close()
+  ends[1]?.()
+  ends[2]?.()
+  await closed
+  const done = { status: 'fulfilled', value: undefined }
+  expect(await outcomes).toEqual([done, done, done, { status: 'rejected', reason: overloaded }])
+})
+
 test('a thread that has nothing to do ends', async () => {
   const threads: Worker[] = []
   process.on('worker', (thread) => threads.push(thread))

@@ -7,6 +7,12 @@ import { createQueue, type Queue } from './queue.ts'
 /** Derives keys of passwords in threads of its own, so that no other request waits for it. */
 export interface HashLane extends Pick<Queue, 'assertRoom'> {
   /**
+   * Runs work that is to derive a key when its turn for that is near: what comes before would else be done for all at once,
+   * and keep everybody else waiting.
+   * @throws ProblemError `overloaded` for work that was not begun in time, and what the work throws
+   */
+  admit: Queue['run']
+  /**
    * Derives the key of a password by scrypt.
    * @param salt as text
    * @returns the key, in hex
@@ -43,6 +49,8 @@ export function createHashLane({
   module = new URL('./scrypt.js', import.meta.url),
 }: HashLaneOptions): HashLane {
   const queue = createQueue({ size, maxWaitMs })
+  // One more than there are threads, so that none has to wait for what comes before.
+  const entrance = createQueue({ size: size + 1, maxWaitMs })
   const threads = new Piscina({
     filename: fileURLToPath(module),
     name: 'deriveKey',
@@ -68,9 +76,14 @@ export function createHashLane({
   }
 
   return {
+    admit: entrance.run,
     deriveKey: (password, salt) => queue.run(() => derive({ password, salt })),
-    assertRoom: queue.assertRoom,
+    assertRoom() {
+      entrance.assertRoom()
+      queue.assertRoom()
+    },
     async close() {
+      await entrance.close()
       await queue.close()
       await threads.destroy()
     },
