@@ -167,10 +167,13 @@ class Crew extends EventEmitter {
   }
 
   #noteEnd(worker: Worker, end: string | number): void {
-    const lifeMs = performance.now() - (this.#members.get(worker)?.startedAt ?? 0)
+    const { startedAt = 0, last } = this.#members.get(worker) ?? {}
+    const lifeMs = performance.now() - startedAt
     this.#members.delete(worker)
     if (this.#isStopping) {
-      if (end !== 0) this.#badEnd = `A worker ended with ${end}`
+      // One that is just being loaded ends by a signal to all of them as any program would.
+      const isLoading = last === undefined && (end === 'SIGTERM' || end === 'SIGINT')
+      if (end !== 0 && !isLoading) this.#badEnd = `A worker ended with ${end}`
       this.#closeTogether()
       if (this.#members.size === 0) this.emit('gone')
       return

@@ -6,6 +6,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { restartDelayMs } from '../../src/workers.ts'
 import { onPostgres } from '../support/database-template.ts'
 import { createTestDatabase, directUrl, secret } from '../support/harness.ts'
+import { childrenOf, isAlive } from '../support/running.ts'
 import { buildService, type ServiceProcess, startProcess, statusOf } from '../support/service-process.ts'
 import { freePort } from '../support/throwaway-postgres.ts'
 
@@ -43,14 +44,6 @@ async function readyWorkers(service: ServiceProcess): Promise<[number, number]> 
 
 const messages = (service: ServiceProcess, text: string) =>
   service.log().filter(({ msg }) => String(msg).includes(text))
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch {
-    return false
-  }
-}
 
 const signInBody = JSON.stringify({ email: 'nobody@example.com', password: 'correct horse battery' })
 
@@ -147,6 +140,19 @@ describe.skipIf(!onPostgres)('several workers (need PostgreSQL)', () => {
     expect(await signIn.finish()).toBe(401)
     expect(await service.exited).toEqual({ code: 0, signal: null })
     expect(workers.filter(isAlive)).toEqual([])
+  })
+
+  test('a worker that is just being started when all are told to end makes the end no failure', async () => {
+    const { service } = await startWorkers()
+    const [victim, other] = await readyWorkers(service)
+    process.kill(victim, 'SIGKILL')
+    const loading = () => childrenOf(service.pid).filter((pid) => pid !== victim && pid !== other)
+    await expect.poll(loading, { timeout: 5_000, interval: 5 }).toHaveLength(1)
+
+    for (const pid of [service.pid, other, ...loading()]) process.kill(pid, 'SIGTERM')
+
+    expect(await service.exited).toEqual({ code: 0, signal: null })
+    expect(workersOf(service)).toEqual([victim, other])
   })
 
   test.each(['SIGINT', 'SIGTERM'] as const)('%s ends idle workers with success, sent twice as well', async (signal) => {
