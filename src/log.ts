@@ -97,7 +97,9 @@ function serializeError(error: Error): object {
 export function createExchangeLog(log: Log) {
   const { [pino.symbols.streamSym]: stream } = log as Log & { [pino.symbols.streamSym]: DestinationStream }
   const level = pino.levels.values['info']
-  const base = log.bindings()
+  // As pino has them, and not as `bindings()` tells them, which leaves out the process.
+  const { [pino.symbols.chindingsSym]: bindings } = log as Log & { [pino.symbols.chindingsSym]: string }
+  const base = JSON.parse(`{${bindings.slice(1)}}`) as Record<string, unknown>
   return (exchange: Exchange, incoming: IncomingMessage, outgoing: ServerResponse): void => {
     if (!log.isLevelEnabled('info')) return
     const line = {
