@@ -114,7 +114,7 @@ export function createAccessTokenVerifier(keyRows: KeyRows, options: VerifierOpt
   }
 }
 
-// Of the signature, no two of which end alike: so much is hashed for a look-up, and not all of the token.
+// So much is hashed for a look-up, and not all of the token, which is compared: of a signature, no two of which end alike.
 function endOf(text: string): string {
   return text.slice(-43)
 }

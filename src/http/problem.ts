@@ -176,10 +176,11 @@ export class ProblemError extends Error {
   readonly errors: FieldError[] | undefined
 
   constructor(slug: ProblemSlug, detail?: string, { headers = {}, errors, cause }: ProblemOptions = {}) {
+    const message = detail ?? problemTypes[slug].explanation
     // Where it was thrown tells nothing that its cause does not, and costs more than all else of a refusal.
     const { stackTraceLimit } = Error
     Error.stackTraceLimit = 0
-    super(detail ?? problemTypes[slug].explanation, { cause })
+    super(message, { cause })
     Error.stackTraceLimit = stackTraceLimit
     this.slug = slug
     this.status = problemTypes[slug].status

@@ -32,6 +32,7 @@ export function createUpkeep({ db, log, batchSize, maintainKeys }: UpkeepOptions
   let isClosed = false
 
   async function runAll(): Promise<void> {
+    if (isClosed) return
     const failures: { task: string; err: unknown }[] = []
     // What fails keeps nothing else from being done.
     const attempt = <T>(task: string, work: () => Promise<T>) =>

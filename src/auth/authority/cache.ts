@@ -37,8 +37,8 @@ interface Kept {
   tags: readonly string[]
 }
 
-// What an answer and each of its tags take, beside its texts.
-const [bytesOfAnswer, bytesOfTag] = [1_200, 500]
+// What an answer and each of its tags take, beside its texts; an answer with what it is in JSON.
+const [bytesOfAnswer, bytesOfTag] = [2_000, 500]
 
 /**
  * A cache of so many bytes by estimate, what was least recently used going first. It is never asked whether it is right:

@@ -90,8 +90,8 @@ function nextActivation(rows: KeyRow[], { algorithm, publishAheadMs }: KeyPolicy
   const lastEnd = Math.max(...endsOf(rows.filter(({ alg }) => alg === algorithm)))
   if (lastEnd - now > publishAheadMs) return undefined
   if (lastEnd > now) return new Date(lastEnd)
-  // As long as there is a key of another algorithm, that one signs until this one is known.
-  return new Date(endsOf(rows).some((end) => end > now) ? now + becomesKnownMs : now)
+  // As long as another signs, it does until this one is known.
+  return new Date(endsOf(rows).some((end) => end + becomesKnownMs > now) ? now + becomesKnownMs : now)
 }
 
 function endsOf(rows: KeyRow[]): number[] {
