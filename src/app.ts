@@ -1,7 +1,7 @@
 import { cors } from 'hono/cors'
 import { createMiddleware } from 'hono/factory'
 import { accountsRoutes } from './accounts/accounts.routes.ts'
-import { admitSignIns, authHandler, openPaths, refuseSignIns, signInPath } from './auth/auth-handler.ts'
+import { authHandler, openPaths, refuseSignIns, signInPath } from './auth/auth-handler.ts'
 import { clientsRoutes } from './clients/clients.routes.ts'
 import { errorHandler } from './failures.ts'
 import { grantsRoutes } from './grants/grants.routes.ts'
@@ -10,9 +10,9 @@ import { limitedBody } from './http/body.ts'
 import { clientAddressFinder } from './http/client-address.ts'
 import { type Env, noteRoute } from './http/exchange.ts'
 import { createFlatRouter } from './http/flat.ts'
-import { rateLimited } from './http/limits.ts'
 import { allowedMethods } from './http/methods.ts'
 import { ProblemError } from './http/problem.ts'
+import { rateLimited } from './http/rate-limited.ts'
 import { createRouter } from './http/router.ts'
 import { createCall } from './pages/calls.ts'
 import { ownForms } from './pages/forms.ts'
@@ -52,7 +52,6 @@ export async function createApp(services: Services, isReady: () => boolean) {
   app.use(crossOrigin(config.trustedOrigins, config.baseUrl))
   app.on('POST', signInPath, refuseSignIns(services.hashLane))
   app.use(limitedBody)
-  app.on('POST', signInPath, admitSignIns(services.hashLane))
   app.route('/', healthRoutes({ db: services.db, isReady }))
   app.route('/', authHandler({ ...services, clientAddress }))
   app.route('/', await referenceRoutes({ document, authDocument, baseUrl: config.baseUrl }))

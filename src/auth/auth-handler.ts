@@ -1,4 +1,4 @@
-import { setTimeout } from 'node:timers/promises'
+import { setTimeout as pause } from 'node:timers/promises'
 import { type Context, Hono } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { routePath } from 'hono/route'
@@ -103,15 +103,10 @@ export function refuseSignIns({ assertRoom }: HashLane) {
     try {
       assertRoom()
     } catch (refusal) {
-      return setTimeout(20 + 20 * Math.random()).then(() => Promise.reject(refusal as Error))
+      return pause(20 + 20 * Math.random()).then(() => Promise.reject(refusal as Error))
     }
     return next()
   })
-}
-
-/** Lets a sign-in begin when the turn of its password is near. */
-export function admitSignIns({ admit }: HashLane) {
-  return createMiddleware<Env>((_, next) => admit(next))
 }
 
 /** What a form asks for, as a query. @throws ProblemError `unsupported-media-type` for a body that is none */

@@ -14,6 +14,7 @@ import type { SendAfterCommit } from './endpoints/mail-callbacks.ts'
 import { keyPairConfig } from './keys/mint-key.ts'
 import type { TokenSigner } from './keys/token-signer.ts'
 import { oauthPlugin } from './oauth/provider.ts'
+import type { Passwords } from './password.ts'
 import type { Authenticate } from './principal.ts'
 import { oidcPlugin } from './providers/oidc.ts'
 import { providersOf } from './providers/providers.ts'
@@ -29,6 +30,7 @@ export interface PluginDependencies {
   signer: TokenSigner
   sessionCookies: SessionCookies
   mailer: Mailer
+  passwords: Passwords
   send: SendAfterCommit
   messages: Messages
   banNotices: BanNotices

@@ -7,8 +7,8 @@ import { createQueue, type Queue } from './queue.ts'
 /** Derives keys of passwords in threads of its own, so that no other request waits for it. */
 export interface HashLane extends Pick<Queue, 'assertRoom'> {
   /**
-   * Runs work that is to derive a key when its turn for that is near: what comes before would else be done for all at once,
-   * and keep everybody else waiting.
+   * Runs work that is to derive a key when its turn for that is near: what else it does would be done for all at once, and
+   * keep everybody else waiting.
    * @throws ProblemError `overloaded` for work that was not begun in time, and what the work throws
    */
   admit: Queue['run']
@@ -38,6 +38,8 @@ interface HashLaneOptions {
 }
 
 const attempts = 2
+// Of one password.
+const assumedMs = 100
 
 /** Makes the lane; a thread is started when there is something to do for it, and ends once it has been idle for a while. */
 export function createHashLane({
@@ -48,9 +50,9 @@ export function createHashLane({
   idleMs = 30_000,
   module = new URL('./scrypt.js', import.meta.url),
 }: HashLaneOptions): HashLane {
-  const queue = createQueue({ size, maxWaitMs })
-  // One more than there are threads, so that none has to wait for what comes before.
-  const entrance = createQueue({ size: size + 1, maxWaitMs })
+  const queue = createQueue({ size, maxWaitMs, assumedMs })
+  // A few more than there are threads: none is idle meanwhile, and the passwords of others do not push these aside.
+  const entrance = createQueue({ size: size + 4, maxWaitMs, assumedMs: (assumedMs * (size + 4)) / size })
   const threads = new Piscina({
     filename: fileURLToPath(module),
     name: 'deriveKey',
@@ -83,8 +85,7 @@ export function createHashLane({
       queue.assertRoom()
     },
     async close() {
-      await entrance.close()
-      await queue.close()
+      await Promise.all([entrance.close(), queue.close()])
       await threads.destroy()
     },
   }

@@ -5,6 +5,8 @@ interface QueueOptions {
   size: number
   /** The longest that one may wait for its turn, in milliseconds. */
   maxWaitMs: number
+  /** How long one takes, in milliseconds, until some were measured. */
+  assumedMs: number
 }
 
 /** Runs work in the order in which it comes, so much at a time; what would wait too long for its turn is refused at once. */
@@ -23,18 +25,17 @@ interface Waiting {
   refuse: () => void
 }
 
-// Of one piece of work, until some were measured.
-const assumedMs = 100
 // How much the latest counts in the average: more when it was slower, so that few are let in whose turn comes too late.
 const [weightOfSlower, weightOfFaster] = [0.5, 0.1]
 
 /** Makes a queue with a deadline. Its bound follows from how long the work has taken so far. */
-export function createQueue({ size, maxWaitMs }: QueueOptions): Queue {
+export function createQueue({ size, maxWaitMs, assumedMs }: QueueOptions): Queue {
   const waiting = new Set<Waiting>()
   let running = 0
   let averageMs = assumedMs
   let onIdle: (() => void) | undefined
   let isClosed = false
+  let closed: Promise<void> | undefined
 
   const waitMs = (ahead: number) => ((ahead + 1) * averageMs) / size
   const isFull = () => isClosed || (running >= size && waitMs(waiting.size) > maxWaitMs)
@@ -89,10 +90,11 @@ export function createQueue({ size, maxWaitMs }: QueueOptions): Queue {
     assertRoom() {
       if (isFull()) throw refusal()
     },
-    async close() {
+    close() {
       isClosed = true
       for (const entry of waiting) entry.refuse()
-      if (running > 0) await new Promise<void>((resolve) => (onIdle = resolve))
+      closed ??= running === 0 ? Promise.resolve() : new Promise((resolve) => (onIdle = resolve))
+      return closed
     },
   }
 }
