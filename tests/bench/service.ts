@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -24,6 +24,9 @@ export const mePath = '/api/v1/auth/me'
 export const signInPath = '/api/auth/sign-in/email'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
+const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: { start: string } }
+// Between `node` and the program.
+const startFlags = scripts.start.split(' ').slice(1, -1)
 
 /** Starts the service on a database, for as long as the section lasts. Its limit of requests is too high to be met. */
 export async function startService(
@@ -46,7 +49,7 @@ export async function startService(
     ...env,
   }
   const server = await startServer({
-    args: [...nodeFlags, program],
+    args: [...startFlags, ...nodeFlags, program],
     env: Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== '')),
     port,
     healthPath: '/health/ready',
