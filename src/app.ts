@@ -1,3 +1,4 @@
+import type { Context } from 'hono'
 import { cors } from 'hono/cors'
 import { createMiddleware } from 'hono/factory'
 import { accountsRoutes } from './accounts/accounts.routes.ts'
@@ -80,6 +81,11 @@ export async function createApp(services: Services, isReady: () => boolean) {
   return app
 }
 
+// A page of ours may ask under another name of the host.
+function isFromElsewhere(c: Context): boolean {
+  return (c.req.header('sec-fetch-site') ?? 'same-origin') !== 'same-origin'
+}
+
 const exposeHeaders = ['link', 'location', 'retry-after', 'set-auth-token', 'www-authenticate', 'x-request-id']
 
 /**
@@ -93,7 +99,7 @@ function crossOrigin(trustedOrigins: string[], ownOrigin: string) {
   const any = cors({ ...common, origin: '*', allowMethods: ['GET', 'HEAD', 'POST'] })
   return createMiddleware<Env>((c, next) => {
     const origin = c.req.header('origin')
-    if (origin === undefined || origin === ownOrigin) return next()
+    if (origin === undefined || (origin === ownOrigin && !isFromElsewhere(c))) return next()
     if (!openPaths.has(c.req.path) || trustedOrigins.includes(origin)) return trusted(c, next)
     c.header('vary', 'Origin', { append: true })
     return any(c, next)

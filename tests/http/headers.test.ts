@@ -103,6 +103,15 @@ describe('another origin', () => {
     expect(headers.get('access-control-expose-headers')).toMatch(/x-request-id/i)
   })
 
+  test.each(paths)('of ours is told of by name where a page asks under another name of the host: %s', async (path) => {
+    const origin = service.baseUrl
+    const same = await request(path, { headers: { origin, 'sec-fetch-site': 'same-origin' } })
+    const other = await request(path, { headers: { origin, 'sec-fetch-site': 'cross-site' } })
+
+    expect(same.headers.has('access-control-allow-origin')).toBe(false)
+    expect(other.headers.get('access-control-allow-origin')).toBe(origin)
+  })
+
   test.each(paths)('that is not may not read %s', async (path) => {
     for (const origin of [
       'https://evil.example',
