@@ -52,7 +52,8 @@ export function createHashLane({
 }: HashLaneOptions): HashLane {
   const queue = createQueue({ size, maxWaitMs, assumedMs })
   // A few more than there are threads: none is idle meanwhile, and the passwords of others do not push these aside.
-  const entrance = createQueue({ size: size + 4, maxWaitMs, assumedMs: (assumedMs * (size + 4)) / size })
+  const places = size + 4
+  const entrance = createQueue({ size: places, maxWaitMs, assumedMs: (assumedMs * places) / size })
   const threads = new Piscina({
     filename: fileURLToPath(module),
     name: 'deriveKey',
