@@ -51,7 +51,7 @@ export async function createApp(services: Services, isReady: () => boolean) {
   const app = createRouter({ router: createFlatRouter(onError) })
   app.use(noteRoute)
   app.use(crossOrigin(config.trustedOrigins, config.baseUrl))
-  app.on('POST', signInPath, refuseSignIns(services.hashLane))
+  app.on('POST', signInPath, refuseSignIns(services.signInTurns))
   app.use(limitedBody)
   app.route('/', healthRoutes({ db: services.db, isReady }))
   app.route('/', authHandler({ ...services, clientAddress }))

@@ -9,6 +9,7 @@ import { type LiveAuthority, watchAuthority } from './auth/authority/live.ts'
 import { createGuards, type Guards } from './auth/authorize.ts'
 import { type BanNotices, createBanNotices } from './auth/ban-notice.ts'
 import { createHashLane, type HashLane } from './auth/hashing/hash-lane.ts'
+import { createSignInTurns, type SignInTurns } from './auth/hashing/sign-in-turns.ts'
 import { createKeyRows, type KeyRows } from './auth/keys/key-rows.ts'
 import { keyMint, openKey } from './auth/keys/mint-key.ts'
 import { createSigningKeys, type KeyPolicy, type SigningKeys } from './auth/keys/signing-keys.ts'
@@ -41,6 +42,7 @@ export interface Services {
   keyRows: KeyRows
   keys: SigningKeys
   hashLane: HashLane
+  signInTurns: SignInTurns
   auth: Auth
   authority: LiveAuthority
   sessionCookies: SessionCookies
@@ -105,9 +107,11 @@ async function build(foundation: Foundation): Promise<Services> {
   const mailer = createMailer({ smtp: config.smtp, logLinks: config.isLoopback, count, log })
   const messages = createMessages(authConfig.brand, config.baseUrl)
   const banNotices = createBanNotices(derivedKey(secret, 'ban'), config.baseUrl.startsWith('https:'))
-  const hashLane = createHashLane({ size: hashThreads(config), log })
+  const size = hashThreads(config)
+  const hashLane = createHashLane({ size, log })
+  const signInTurns = createSignInTurns({ size, lane: hashLane })
   const common = { config, db, roles, signer, sessionCookies, mailer, messages, banNotices, log, authenticate }
-  const auth = createAuth({ ...common, authConfig, secret, passwords: createPasswords(hashLane) })
+  const auth = createAuth({ ...common, authConfig, secret, passwords: createPasswords(hashLane), signInTurns })
   const userAccounts = createUserAccounts({ db, auth, mailer, messages, baseUrl: config.baseUrl })
   const requestLimits = createRequestLimits({ config, db, log })
   const upkeep = createUpkeep({ db, log, batchSize: config.database ? 1_000 : 100, maintainKeys })
@@ -119,6 +123,7 @@ async function build(foundation: Foundation): Promise<Services> {
     roles,
     ...credentials,
     hashLane,
+    signInTurns,
     auth,
     guards: createGuards({ db, authenticate, sessionCookies, trustedOrigins: config.trustedOrigins }),
     actOnUser: createActOnUser(db, roles),
@@ -134,6 +139,7 @@ async function build(foundation: Foundation): Promise<Services> {
     upkeep,
     async close() {
       await upkeep.close()
+      await signInTurns.close()
       await hashLane.close()
       await requestLimits.close()
       await mailer.close()

@@ -10,7 +10,7 @@ import { type Env, exchangeOf } from '../http/exchange.ts'
 import { ProblemError } from '../http/problem.ts'
 import type { Auth } from './auth.ts'
 import { onCaller } from './caller.ts'
-import type { HashLane } from './hashing/hash-lane.ts'
+import type { SignInTurns } from './hashing/sign-in-turns.ts'
 import type { SigningKeys } from './keys/signing-keys.ts'
 import { asNavigation } from './navigation.ts'
 import { assertOAuthForm, formPaths } from './oauth/forms.ts'
@@ -21,6 +21,7 @@ interface Dependencies {
   config: Config
   auth: Auth
   keys: SigningKeys
+  signInTurns: SignInTurns
   clientAddress: (incoming: Env['Bindings']['incoming']) => string
 }
 
@@ -49,7 +50,7 @@ export const signInPath = '/api/auth/sign-in/email'
 const navigationPaths = ['/api/auth/oauth2/authorize', '/api/auth/oauth2/end-session']
 
 /** `/api/auth/*`: Better-Auth, told the true address of the client, and the JWKS. */
-export function authHandler({ config, auth, keys, clientAddress }: Dependencies) {
+export function authHandler({ config, auth, keys, signInTurns, clientAddress }: Dependencies) {
   const endpoints = new Set(Object.values(auth.api).map(({ path }) => `/api/auth${path}`))
   // The provider asks for our keys by HTTP, at an address that may lead nowhere from here.
   const own = { [`${config.baseUrl}/api/auth/jwks`]: () => keys.published() }
@@ -86,7 +87,8 @@ export function authHandler({ config, auth, keys, clientAddress }: Dependencies)
         onCaller(request, (userId) => {
           exchange.principal = userId
         })
-        const response = explained(await throwOutage(() => limitOutbound(() => auth.handler(request), own)))
+        const handle = () => throwOutage(() => limitOutbound(() => auth.handler(request), own))
+        const response = explained(await (c.req.path === signInPath ? signInTurns.hand(request, handle) : handle()))
         // RFC 6749 section 5.1 wants it beside Cache-Control.
         if (c.req.path.startsWith('/api/auth/oauth2/')) response.headers.set('pragma', 'no-cache')
         return response
@@ -98,7 +100,7 @@ export function authHandler({ config, auth, keys, clientAddress }: Dependencies)
  * Refuses a sign-in whose password there is no time to check now, before anything of it is read. A little later, each at
  * another time: who tries again at once, with many others, leaves time for everybody else.
  */
-export function refuseSignIns({ assertRoom }: HashLane) {
+export function refuseSignIns({ assertRoom }: SignInTurns) {
   return createMiddleware<Env>((_, next) => {
     try {
       assertRoom()

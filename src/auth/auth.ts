@@ -10,6 +10,7 @@ import { holdActor } from './endpoints/hold-actor.ts'
 import { createSendAfterCommit, mailCallbacks } from './endpoints/mail-callbacks.ts'
 import { profileHooks } from './endpoints/profile-hooks.ts'
 import { closedOAuthPaths } from './oauth/provider.ts'
+import type { Passwords } from './password.ts'
 import { authPlugins, type PluginDependencies } from './plugins.ts'
 import { socialProviders } from './providers/profiles.ts'
 import { providersOf } from './providers/providers.ts'
@@ -17,6 +18,7 @@ import { providersOf } from './providers/providers.ts'
 interface AuthDependencies extends Omit<PluginDependencies, 'send'> {
   authConfig: AuthConfig
   secret: string
+  passwords: Passwords
 }
 
 export type Auth = ReturnType<typeof createAuth>

@@ -8,14 +8,12 @@ export interface Passwords {
   hash: (password: string) => Promise<string>
   /** @throws ProblemError `overloaded`, and Error for what is no hash */
   verify: (asked: { hash: string; password: string }) => Promise<boolean>
-  /** Runs a sign-in when the turn of its password is near. @throws ProblemError `overloaded` */
-  admit: HashLane['admit']
 }
 
 const saltBytes = 16
 
 /** Makes the one way in which passwords are hashed and checked: `<salt>:<key>`, both in hex, by scrypt in the lane. */
-export function createPasswords({ deriveKey, admit }: HashLane): Passwords {
+export function createPasswords({ deriveKey }: HashLane): Passwords {
   return {
     async hash(password) {
       const salt = randomBytes(saltBytes).toString('hex')
@@ -26,6 +24,5 @@ export function createPasswords({ deriveKey, admit }: HashLane): Passwords {
       if (!salt || !key) throw new Error('The password hash that is stored is none')
       return isSameText(await deriveKey(password, salt), key)
     },
-    admit,
   }
 }

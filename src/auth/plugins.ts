@@ -11,10 +11,10 @@ import { createAdminRules } from './endpoints/admin-rules.ts'
 import { createEndpointGuard, type GuardEndpoint } from './endpoints/guard.ts'
 import { latchkeyPlugin } from './endpoints/latchkey-plugin.ts'
 import type { SendAfterCommit } from './endpoints/mail-callbacks.ts'
+import type { SignInTurns } from './hashing/sign-in-turns.ts'
 import { keyPairConfig } from './keys/mint-key.ts'
 import type { TokenSigner } from './keys/token-signer.ts'
 import { oauthPlugin } from './oauth/provider.ts'
-import type { Passwords } from './password.ts'
 import type { Authenticate } from './principal.ts'
 import { oidcPlugin } from './providers/oidc.ts'
 import { providersOf } from './providers/providers.ts'
@@ -30,7 +30,7 @@ export interface PluginDependencies {
   signer: TokenSigner
   sessionCookies: SessionCookies
   mailer: Mailer
-  passwords: Passwords
+  signInTurns: SignInTurns
   send: SendAfterCommit
   messages: Messages
   banNotices: BanNotices

@@ -135,32 +135,6 @@ test('there is room until there is no time, and none once the lane is closed', a
   await expect(derive('e')).rejects.toEqual(overloaded)
 })
 
-test('of what is to derive keys no more is begun than is soon done, and the rest in its turn or never', async () => {
-  const { lane } = heldLane({ maxWaitMs: 60_000 })
-  const begun: number[] = []
-  const ends: (() => void)[] = []
-  const all = Array.from({ length: 7 }, (_, i) =>
-    lane.admit(() => {
-      begun.push(i)
-      return new Promise<void>((resolve) => ends.push(resolve))
-    }),
-  )
-  const outcomes = Promise.allSettled(all)
-  await new Promise((resolve) => setImmediate(resolve))
-  expect(begun).toEqual([0, 1, 2, 3, 4])
-
-  ends[0]?.()
-  await all[0]
-  await new Promise((resolve) => setImmediate(resolve))
-  expect(begun).toEqual([0, 1, 2, 3, 4, 5])
-
-  const closed = lane.close()
-  for (const end of ends) end()
-  await closed
-  const done = { status: 'fulfilled', value: undefined }
-  expect(await outcomes).toEqual([...begun.map(() => done), { status: 'rejected', reason: overloaded }])
-})
-
 test('a thread that has nothing to do ends', async () => {
   const threads: Worker[] = []
   process.on('worker', (thread) => threads.push(thread))

@@ -6,7 +6,7 @@ import type { Messages } from '../../mail/messages.ts'
 import { inAuthTransaction, markEmailVerified, removeProviders } from '../auth-transaction.ts'
 import { lockAuthority } from '../authority/authority.queries.ts'
 import { type MiddlewareContext, refused, wrapEndpoint } from '../endpoint.ts'
-import type { Passwords } from '../password.ts'
+import type { SignInTurns } from '../hashing/sign-in-turns.ts'
 import { storePassword } from './credential.ts'
 import { documented } from './documented.ts'
 import type { SendAfterCommit } from './mail-callbacks.ts'
@@ -17,7 +17,7 @@ interface Dependencies {
   db: Db
   send: SendAfterCommit
   messages: Messages
-  passwords: Passwords
+  signInTurns: SignInTurns
 }
 
 // What Better-Auth signs for a link to confirm an address.
@@ -29,7 +29,7 @@ const Claims = z.object({ email: z.email(), updateTo: z.undefined().optional() }
  * account of whoever confirms only in a browser that has shown it, in a session of the user, or with a password. Where
  * that is not the one that the account has, it replaces it and every other way to sign in.
  */
-export function emailVerification({ db, send, messages, passwords }: Dependencies) {
+export function emailVerification({ db, send, messages, signInTurns }: Dependencies) {
   const verifyEmail = createAuthEndpoint(
     '/verify-email',
     {
@@ -73,7 +73,7 @@ export function emailVerification({ db, send, messages, passwords }: Dependencie
     },
   )
   // Once it is neither limited nor malformed: only what will check a password waits for its turn.
-  const inTurn = wrapEndpoint(signInEmail(), (call, context) => passwords.admit(() => call(context)))
+  const inTurn = wrapEndpoint(signInEmail(), (call, context) => signInTurns.admit(context.request, () => call(context)))
   return { verifyEmail, signInEmail: quietSignIn(inTurn) }
 }
 

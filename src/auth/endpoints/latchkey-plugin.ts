@@ -28,7 +28,7 @@ import { endTokens, findAuthority, slideSession } from '../authority/authority.q
 import type { BanNotices } from '../ban-notice.ts'
 import { tellCaller } from '../caller.ts'
 import { refused } from '../endpoint.ts'
-import type { Passwords } from '../password.ts'
+import type { SignInTurns } from '../hashing/sign-in-turns.ts'
 import { providerHooks } from '../providers/hooks.ts'
 import { bindGoogleIdToken } from '../providers/id-token.ts'
 import type { Provider } from '../providers/providers.ts'
@@ -54,7 +54,7 @@ interface LatchkeyDependencies {
   guard: GuardEndpoint
   sessionCookies: SessionCookies
   mailer: Mailer
-  passwords: Passwords
+  signInTurns: SignInTurns
   send: SendAfterCommit
   providers: readonly Provider[]
   banNotices: BanNotices

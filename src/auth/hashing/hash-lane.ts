@@ -2,16 +2,12 @@ import { fileURLToPath } from 'node:url'
 import { Piscina } from 'piscina'
 import { ProblemError } from '../../http/problem.ts'
 import type { Log } from '../../log.ts'
-import { createQueue, type Queue } from './queue.ts'
+import { createQueue } from './queue.ts'
 
 /** Derives keys of passwords in threads of its own, so that no other request waits for it. */
-export interface HashLane extends Pick<Queue, 'assertRoom'> {
-  /**
-   * Runs work that is to derive a key when its turn for that is near: what else it does would be done for all at once, and
-   * keep everybody else waiting.
-   * @throws ProblemError `overloaded` for work that was not begun in time, and what the work throws
-   */
-  admit: Queue['run']
+export interface HashLane {
+  /** @throws ProblemError `overloaded` when a password that came now would be refused */
+  assertRoom: () => void
   /**
    * Derives the key of a password by scrypt.
    * @param salt as text
@@ -51,9 +47,6 @@ export function createHashLane({
   module = new URL('./scrypt.js', import.meta.url),
 }: HashLaneOptions): HashLane {
   const queue = createQueue({ size, maxWaitMs, assumedMs })
-  // A few more than there are threads: none is idle meanwhile, and the passwords of others do not push these aside.
-  const places = size + 4
-  const entrance = createQueue({ size: places, maxWaitMs, assumedMs: (assumedMs * places) / size })
   const threads = new Piscina({
     filename: fileURLToPath(module),
     name: 'deriveKey',
@@ -79,14 +72,10 @@ export function createHashLane({
   }
 
   return {
-    admit: entrance.run,
     deriveKey: (password, salt) => queue.run(() => derive({ password, salt })),
-    assertRoom() {
-      entrance.assertRoom()
-      queue.assertRoom()
-    },
+    assertRoom: queue.assertRoom,
     async close() {
-      await Promise.all([entrance.close(), queue.close()])
+      await queue.close()
       await threads.destroy()
     },
   }

@@ -13,8 +13,10 @@ interface QueueOptions {
 export interface Queue {
   /** @throws ProblemError `overloaded` for work that was not begun in time, and what the work throws */
   run: <T>(work: () => Promise<T>) => Promise<T>
-  /** @throws ProblemError `overloaded` when work that came now would be refused */
-  assertRoom: () => void
+  /** @throws ProblemError `overloaded` when work that came now, or after so much more, would be refused */
+  assertRoom: (ahead?: number) => void
+  /** How much of it runs or waits. */
+  length: () => number
   /** Refuses whatever waits or comes later, and waits for what runs. */
   close: () => Promise<void>
 }
@@ -38,7 +40,7 @@ export function createQueue({ size, maxWaitMs, assumedMs }: QueueOptions): Queue
   let closed: Promise<void> | undefined
 
   const waitMs = (ahead: number) => ((ahead + 1) * averageMs) / size
-  const isFull = () => isClosed || (running >= size && waitMs(waiting.size) > maxWaitMs)
+  const isFull = (ahead = 0) => isClosed || (running + ahead >= size && waitMs(waiting.size + ahead) > maxWaitMs)
 
   function refusal(): ProblemError {
     const seconds = Math.max(1, Math.round(waitMs(waiting.size) / 1_000))
@@ -87,9 +89,10 @@ export function createQueue({ size, maxWaitMs, assumedMs }: QueueOptions): Queue
         passOn()
       }
     },
-    assertRoom() {
-      if (isFull()) throw refusal()
+    assertRoom(ahead) {
+      if (isFull(ahead)) throw refusal()
     },
+    length: () => running + waiting.size,
     close() {
       isClosed = true
       for (const entry of waiting) entry.refuse()
