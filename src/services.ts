@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os'
 import { createSetup, type Setup } from './admin/setup.ts'
 import { createAccessTokenVerifier } from './auth/access-token.ts'
 import { type ActOnUser, createActOnUser } from './auth/act-on-user.ts'
-import { type Auth, createAuth } from './auth/auth.ts'
+import { type Auth, type AuthFetch, createAuth, createAuthFetch } from './auth/auth.ts'
 import type { AuthConfig, Brand } from './auth/auth-config.ts'
 import { type LiveAuthority, watchAuthority } from './auth/authority/live.ts'
 import { createGuards, type Guards } from './auth/authorize.ts'
@@ -44,6 +44,7 @@ export interface Services {
   hashLane: HashLane
   signInTurns: SignInTurns
   auth: Auth
+  authFetch: AuthFetch
   authority: LiveAuthority
   sessionCookies: SessionCookies
   authenticate: Authenticate
@@ -125,6 +126,7 @@ async function build(foundation: Foundation): Promise<Services> {
     hashLane,
     signInTurns,
     auth,
+    authFetch: await createAuthFetch(auth),
     guards: createGuards({ db, authenticate, sessionCookies, trustedOrigins: config.trustedOrigins }),
     actOnUser: createActOnUser(db, roles),
     userAccounts,

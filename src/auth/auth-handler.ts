@@ -8,7 +8,7 @@ import { announcesBody, assertFormBody } from '../http/body.ts'
 import { clientAddressHeader } from '../http/client-address.ts'
 import { type Env, exchangeOf } from '../http/exchange.ts'
 import { ProblemError } from '../http/problem.ts'
-import type { Auth } from './auth.ts'
+import type { Auth, AuthFetch } from './auth.ts'
 import { onCaller } from './caller.ts'
 import type { SignInTurns } from './hashing/sign-in-turns.ts'
 import type { SigningKeys } from './keys/signing-keys.ts'
@@ -20,6 +20,7 @@ import { limitOutbound } from './providers/outbound.ts'
 interface Dependencies {
   config: Config
   auth: Auth
+  authFetch: AuthFetch
   keys: SigningKeys
   signInTurns: SignInTurns
   clientAddress: (incoming: Env['Bindings']['incoming']) => string
@@ -50,7 +51,7 @@ export const signInPath = '/api/auth/sign-in/email'
 const navigationPaths = ['/api/auth/oauth2/authorize', '/api/auth/oauth2/end-session']
 
 /** `/api/auth/*`: Better-Auth, told the true address of the client, and the JWKS. */
-export function authHandler({ config, auth, keys, signInTurns, clientAddress }: Dependencies) {
+export function authHandler({ config, auth, authFetch, keys, signInTurns, clientAddress }: Dependencies) {
   const endpoints = new Set(Object.values(auth.api).map(({ path }) => `/api/auth${path}`))
   // The provider asks for our keys by HTTP, at an address that may lead nowhere from here.
   const own = { [`${config.baseUrl}/api/auth/jwks`]: () => keys.published() }
@@ -87,7 +88,7 @@ export function authHandler({ config, auth, keys, signInTurns, clientAddress }: 
         onCaller(request, (userId) => {
           exchange.principal = userId
         })
-        const handle = () => throwOutage(() => limitOutbound(() => auth.handler(request), own))
+        const handle = () => throwOutage(() => limitOutbound(() => authFetch(request), own))
         const response = explained(await (c.req.path === signInPath ? signInTurns.hand(request, handle) : handle()))
         // RFC 6749 section 5.1 wants it beside Cache-Control.
         if (c.req.path.startsWith('/api/auth/oauth2/')) response.headers.set('pragma', 'no-cache')

@@ -1,4 +1,7 @@
+import type { AuthContext } from '@better-auth/core'
+import { runWithAdapter } from '@better-auth/core/context'
 import { type BetterAuthOptions, betterAuth } from 'better-auth'
+import { router } from 'better-auth/api'
 import type { Config } from '../config.ts'
 import { clientAddressHeader } from '../http/client-address.ts'
 import { type Log, scrub } from '../log.ts'
@@ -22,6 +25,9 @@ interface AuthDependencies extends Omit<PluginDependencies, 'send'> {
 }
 
 export type Auth = ReturnType<typeof createAuth>
+
+/** Has Better-Auth answer a request. */
+export type AuthFetch = (request: Request) => Promise<Response>
 
 /** The one Better-Auth instance. The schema must be current: it checks it at once. */
 export function createAuth(dependencies: AuthDependencies) {
@@ -81,6 +87,13 @@ export function createAuth(dependencies: AuthDependencies) {
     ],
     plugins: authPlugins({ ...dependencies, send }),
   })
+}
+
+/** What `auth.handler` does, with one router for all requests: it makes one for each, as a public URL may depend on it. */
+export async function createAuthFetch(auth: Auth): Promise<AuthFetch> {
+  const context = (await auth.$context) as unknown as AuthContext
+  const { handler } = router(context, auth.options)
+  return async (request) => await runWithAdapter(context.adapter, () => handler(request))
 }
 
 function advanced({ baseUrl }: Config, log: Log) {

@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest'
+import { startServiceForFile } from '../support/harness.ts'
+
+const service = await startServiceForFile()
+const [ada, bob] = await Promise.all([service.createSignedIn('admin'), service.createSignedIn('user')])
+const { auth, authFetch } = service.services
+
+const post = (body: unknown, headers: Record<string, string> = {}) => ({
+  method: 'POST',
+  headers: { 'content-type': 'application/json', origin: service.baseUrl, ...headers },
+  body: JSON.stringify(body),
+})
+
+test.each<[string, string, RequestInit]>([
+  ['a page of nobody', '/ok', {}],
+  ['a path that is not', '/nothing-here', {}],
+  ['a path outside', '/../elsewhere', {}],
+  ['a path that is closed', '/verify-password', post({ password: 'a password' })],
+  ['a method that is not', '/ok', post({})],
+  ['a session', '/get-session', { headers: { cookie: ada.cookie } }],
+  ['no session', '/get-session', {}],
+  ['a rule of the service', '/admin/list-users', { headers: { cookie: bob.cookie } }],
+  ['what an admin may', '/admin/list-users', { headers: { cookie: ada.cookie } }],
+  ['an origin that is not trusted', '/sign-out', post({}, { cookie: bob.cookie, origin: 'https://example.org' })],
+  ['a body that does not fit', '/sign-in/email', post({ email: 1 })],
+  ['a body of another kind', '/sign-in/email', { ...post({}), headers: { 'content-type': 'text/plain' } }],
+])('%s: the one router answers as the one of each request', async (_what, path, init) => {
+  const request = () => new Request(`${service.baseUrl}/api/auth${path}`, init)
+  const answers = await Promise.allSettled([auth.handler(request()), authFetch(request())])
+  const [theirs, ours] = await Promise.all(
+    answers.map(async (answer) =>
+      answer.status === 'rejected'
+        ? { rejected: String(answer.reason) }
+        : { status: answer.value.status, headers: [...answer.value.headers], body: await answer.value.text() },
+    ),
+  )
+
+  expect(ours).toEqual(theirs)
+})
+
+test('requests at once are each answered for their own session', async () => {
+  const people = Array.from({ length: 40 }, (_, i) => (i % 2 === 0 ? ada : bob))
+  const bodies = await Promise.all(
+    people.map(async ({ cookie }) => {
+      const response = await authFetch(new Request(`${service.baseUrl}/api/auth/get-session`, { headers: { cookie } }))
+      return (await response.json()) as { user: { id: string } }
+    }),
+  )
+
+  expect(bodies.map(({ user }) => user.id)).toEqual(people.map(({ id }) => id))
+})
