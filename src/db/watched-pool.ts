@@ -61,6 +61,10 @@ const toldTables = /\b(user|session|account|oauth_client|oauth_grant|oauth_revok
 // Nobody can have heard of what is new.
 const newRow = /^\s*insert into "(user|session)"(?![\s\S]*\bon conflict\b)/
 
+function isReading(verb: string | undefined, statement: string): boolean {
+  return verb === 'select' || (verb === 'explain' && !/\banalyze\b/i.test(statement))
+}
+
 /** Says of each statement whether, when it succeeds, a change of which the database tells may be there for good. */
 function createChangeWatch(): (text: unknown) => boolean {
   let isInTransaction = false
@@ -77,7 +81,7 @@ function createChangeWatch(): (text: unknown) => boolean {
       isInTransaction = false
       return verb === 'commit' && isTold
     }
-    const changes = verb !== 'select' && toldTables.test(statement) && !newRow.test(statement)
+    const changes = !isReading(verb, statement) && toldTables.test(statement) && !newRow.test(statement)
     isTold ||= changes
     return changes && !isInTransaction
   }

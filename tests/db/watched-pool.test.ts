@@ -58,6 +58,7 @@ describe.skipIf(!onPostgres)('on PostgreSQL (needs TEST_DATABASE_URL)', () => {
         on conflict (id) do update set name = 'Ada'`,
     ],
     ['a change within a query', sql`with w as (update "user" set name = 'Eve' returning id) select id from w`],
+    ['a change whose plan is asked for', sql`explain analyze update "user" set name = 'Eve'`],
     ['a change behind a comment', sql`/* select */ update "user" set name = 'Eve'`],
   ])('%s is waited for until it was heard of', async (_what, statement) => {
     await statement.execute(db)
@@ -82,6 +83,7 @@ describe.skipIf(!onPostgres)('on PostgreSQL (needs TEST_DATABASE_URL)', () => {
 
   test.each<[string, () => Promise<unknown>]>([
     ['a read', () => sql`SELECT id from session for update`.execute(db)],
+    ['a plan', () => sql`explain (format json) select id from "user"`.execute(db)],
     ['a new user', () => insertUser().execute(db)],
     ['what is not told of', () => sql`update verification set value = 'x'`.execute(db)],
     ['a change that fails', () => refused.execute(db)],
