@@ -153,7 +153,7 @@ async function build(foundation: Foundation): Promise<Services> {
 /** What tokens and cookies are made and checked with, and who has which authority. */
 async function createCredentials({ config, authConfig, log, roles, database, secret }: Foundation) {
   const policy = keyPolicy(config, authConfig)
-  const keyRows = createKeyRows(database.db)
+  const keyRows = createKeyRows(database.db, database.isHeard)
   const keys = createSigningKeys(database.db, keyRows, policy)
   const maintainKeys = () => keys.maintain(keyMint(policy.algorithm, secret))
   await maintainKeys()

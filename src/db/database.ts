@@ -18,6 +18,8 @@ export interface Database {
    * that was heard counts as current.
    */
   listen: (listening: Listening) => Promise<Notifications>
+  /** Whether somebody listens, and all that was committed until two seconds ago has been heard. */
+  isHeard: () => boolean
   /** Ends every connection, and the embedded server with its lock. */
   close: () => Promise<void>
 }
@@ -65,9 +67,15 @@ export async function openDatabase(config: DatabaseConfig): Promise<Database> {
   // What a change tells is heard before it returns: both are in this process.
   const watched = watchPool(pool, { dropsBroken: false, notifications: () => undefined })
   const db = new Kysely<DB>({ dialect: new PostgresDialect({ pool: watched }) })
+  let isHeard = false
   return {
     db,
-    listen: (listening) => listenWithin(embedded, listening),
+    async listen(listening) {
+      const notifications = await listenWithin(embedded, listening)
+      isHeard = true
+      return notifications
+    },
+    isHeard: () => isHeard,
     async close() {
       await db.destroy()
       await embedded.close()
@@ -99,6 +107,7 @@ function openPostgres({ url, directUrl = url, limits, onError }: DatabaseConfig 
       notifications = listen({ ...listening, url, directUrl })
       return notifications
     },
+    isHeard: () => notifications?.isCurrent() ?? false,
     async close() {
       await notifications?.close()
       await db.destroy()

@@ -200,3 +200,9 @@ test('the end of one application leaves another alone', async () => {
   await sql`delete from oauth_client where client_id = ${idle.id}`.execute(db)
   expect(await ask()).toEqual([401, 200])
 })
+
+test('the keys stay in memory while the database tells of every change', async () => {
+  // Longer than they would be kept otherwise.
+  await new Promise((resolve) => setTimeout(resolve, 400))
+  expect(service.services.keyRows.read()).not.toBeInstanceOf(Promise)
+})

@@ -10,7 +10,10 @@ import { jws, type Members } from '../support/tokens.ts'
 const { db } = await startServiceForFile()
 const issuer = 'https://auth.example/api/auth'
 const audience = 'https://auth.example/api/v1'
-const verify = createAccessTokenVerifier(createKeyRows(db), { issuer, audience, graceMs: 1_000, shared: undefined })
+const verify = createAccessTokenVerifier(
+  createKeyRows(db, () => true),
+  { issuer, audience, graceMs: 1_000, shared: undefined },
+)
 const now = Math.floor(Date.now() / 1_000)
 
 afterEach(() => vi.restoreAllMocks())
@@ -118,7 +121,10 @@ test.each<[string, () => { publicKey: KeyObject; privateKey: KeyObject }, Algori
   const { publicKey, privateKey } = generate()
   const kid = randomUUID()
   await insert(kid, publicKey, alg)
-  const fresh = createAccessTokenVerifier(createKeyRows(db), { issuer, audience, graceMs: 1_000, shared: undefined })
+  const fresh = createAccessTokenVerifier(
+    createKeyRows(db, () => true),
+    { issuer, audience, graceMs: 1_000, shared: undefined },
+  )
   const claims = { iss: issuer, aud: audience, sub: 'ada', sid: 's', iat: now, exp: now + 900 }
   const text = jws({ alg, kid }, claims, (input) =>
     signature(publicKey.asymmetricKeyType === 'ec' ? 'ES256' : alg, input, privateKey),
@@ -132,7 +138,10 @@ test('a row that is no key leaves the others as they are', async () => {
     .insertInto('jwks')
     .values({ id: randomUUID(), public_key: '{', private_key: '', created_at: new Date() })
     .execute()
-  const fresh = createAccessTokenVerifier(createKeyRows(db), { issuer, audience, graceMs: 1_000, shared: undefined })
+  const fresh = createAccessTokenVerifier(
+    createKeyRows(db, () => true),
+    { issuer, audience, graceMs: 1_000, shared: undefined },
+  )
 
   expect(await fresh(token())).toMatchObject({ kind: 'session' })
 })

@@ -42,7 +42,7 @@ function gate() {
 
 test('all who ask while the keys are being read wait for one reading, and who comes later need not wait', async () => {
   const { db, count } = watched()
-  const rows = createKeyRows(db)
+  const rows = createKeyRows(db, () => true)
 
   const sets = await Promise.all(Array.from({ length: 50 }, async () => rows.read()))
 
@@ -51,13 +51,13 @@ test('all who ask while the keys are being read wait for one reading, and who co
   expect(count()).toBe(1)
 })
 
-test('the keys are read again when they are five seconds old, and those that did not change stay the same', async () => {
+test('the keys are read again where changes may not be heard of, and those that did not change stay the same', async () => {
   const { db, count } = watched()
-  const rows = createKeyRows(db)
+  const rows = createKeyRows(db, () => false)
   const clock = stoppedClock()
   const [first] = [...(await rows.read()).values()]
 
-  clock.now += 4_999
+  clock.now += 249
   expect(rows.read()).not.toBeInstanceOf(Promise)
   clock.now += 1
   expect(rows.read()).toBeInstanceOf(Promise)
@@ -67,24 +67,42 @@ test('the keys are read again when they are five seconds old, and those that did
   expect(count()).toBe(2)
 })
 
+test('the keys stay while every change is heard of, and are read again as soon as one may not be', async () => {
+  let isHeard = true
+  const { db, count } = watched()
+  const rows = createKeyRows(db, () => isHeard)
+  const clock = stoppedClock()
+  await rows.read()
+
+  clock.now += 3_600_000
+  expect(rows.read()).not.toBeInstanceOf(Promise)
+  isHeard = false
+  expect(rows.read()).toBeInstanceOf(Promise)
+  await rows.read()
+  isHeard = true
+  rows.forget()
+  expect(rows.read()).toBeInstanceOf(Promise)
+  expect(count()).toBe(3)
+})
+
 test('a reading that takes long counts as old as it is', async () => {
   const clock = stoppedClock()
   const { db } = watched(() => {
-    clock.now += 4_000
+    clock.now += 200
     return Promise.resolve()
   })
-  const rows = createKeyRows(db)
+  const rows = createKeyRows(db, () => false)
 
   await rows.read()
   expect(rows.read()).not.toBeInstanceOf(Promise)
-  clock.now += 1_000
+  clock.now += 50
   expect(rows.read()).toBeInstanceOf(Promise)
 })
 
 test('what was read before word of a change came is not kept', async () => {
   const [slow, slower] = [gate(), gate()]
   const { db, count } = watched((reading) => [slow, slower][reading - 1]?.opened ?? Promise.resolve())
-  const rows = createKeyRows(db)
+  const rows = createKeyRows(db, () => true)
 
   const first = rows.read()
   rows.forget()
@@ -104,12 +122,12 @@ test('what was read before word of a change came is not kept', async () => {
 test('who asks is told that the keys cannot be read, and is not given older ones', async () => {
   let isDown = false
   const { db, count } = watched(() => (isDown ? Promise.reject(new Error('the database is down')) : Promise.resolve()))
-  const rows = createKeyRows(db)
+  const rows = createKeyRows(db, () => false)
   const clock = stoppedClock()
   const known = await rows.read()
 
   isDown = true
-  clock.now += 4_999
+  clock.now += 249
   expect(rows.read()).toBe(known)
   clock.now += 1
   const answers = await Promise.allSettled(Array.from({ length: 20 }, async () => rows.read()))
@@ -122,7 +140,7 @@ test('who asks is told that the keys cannot be read, and is not given older ones
 
 test('within a transaction the keys are read in it, whoever else waits for them', async () => {
   const { db } = watched()
-  const rows = createKeyRows(db)
+  const rows = createKeyRows(db, () => true)
   const [begun, asked] = [gate(), gate()]
 
   // The embedded database has one connection: who asks from outside waits until the transaction has ended.

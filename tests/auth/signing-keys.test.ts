@@ -243,7 +243,15 @@ test('many that find the table of keys empty at once make one key', async () => 
   } as const
   const mint = keyMint('ES256', randomUUID())
 
-  await Promise.all(Array.from({ length: 8 }, () => createSigningKeys(db, createKeyRows(db), policy).maintain(mint)))
+  await Promise.all(
+    Array.from({ length: 8 }, () =>
+      createSigningKeys(
+        db,
+        createKeyRows(db, () => true),
+        policy,
+      ).maintain(mint),
+    ),
+  )
 
   expect(await db.selectFrom('jwks').select('id').execute()).toHaveLength(1)
 })

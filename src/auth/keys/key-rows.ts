@@ -20,7 +20,8 @@ export type KeySet = ReadonlyMap<string, Key>
 /** The `jwks` table in memory, for all who sign, verify and publish. */
 export interface KeyRows {
   /**
-   * The keys as they were at most five seconds ago: at once when they are known, else once they are read.
+   * The keys as they are, as far as the database has told; where that may not have been heard, as they were a quarter of a
+   * second ago at most. At once when they are known, else once they are read.
    * @throws what the database answers, to all who wait for it; there is no older set to fall back to
    */
   read: () => KeySet | Promise<KeySet>
@@ -28,10 +29,13 @@ export interface KeyRows {
   forget: () => void
 }
 
-const maxAgeMs = 5_000
+const unheardMaxAgeMs = 250
 
-/** Reads the `jwks` table when it is asked for, once for all who wait, and not again for five seconds. */
-export function createKeyRows(db: Db): KeyRows {
+/**
+ * Reads the `jwks` table when it is asked for, once for all who wait, and not again until it may have changed.
+ * @param isCurrent whether `forget` has been called for every change
+ */
+export function createKeyRows(db: Db, isCurrent: () => boolean): KeyRows {
   let latest: KeySet = new Map()
   // On the clock of `performance`: when the reading of the latest began.
   let readAt = Number.NEGATIVE_INFINITY
@@ -57,7 +61,7 @@ export function createKeyRows(db: Db): KeyRows {
 
   return {
     read() {
-      if (performance.now() - readAt < maxAgeMs) return latest
+      if (performance.now() - readAt < (isCurrent() ? Infinity : unheardMaxAgeMs)) return latest
       const connection = transactionOr(db)
       // Within a transaction on its own: what others wait for may wait for the connection that the transaction holds.
       return connection === db ? (reading ??= loadForAll()) : load(connection)
