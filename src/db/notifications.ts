@@ -42,8 +42,8 @@ const beatEveryMs = 500
 const catchUpWithinMs = 250
 const shortestPauseMs = 100
 const longestPauseMs = 5_000
-// A pooler keeps what listened; and what it does not carry today, it will not in a second.
-const uncarriedPauseMs = 60_000
+// A pooler keeps what listened; and what it did not carry a few times, it will not in a second.
+const [uncarriedTimes, uncarriedPauseMs] = [3, 60_000]
 
 /**
  * Listens over a connection of its own, and opens another when that is lost. Notifications come in the order of commits,
@@ -108,6 +108,9 @@ async function keepListening(
   onConnection: (connection: Connection | undefined) => void,
 ): Promise<void> {
   let pauseMs = shortestPauseMs
+  // A way that has carried once leads past any pooler, however late it may be.
+  let hasCarried = false
+  let uncarried = 0
   const tell = tellChanges(options, closing)
   while (!closing.aborted) {
     let connection: Connection | undefined
@@ -117,7 +120,8 @@ async function keepListening(
       // What is kept from here on is kept while listening.
       options.onGap()
       onConnection(connection)
-      await connection.firstBeat()
+      await (hasCarried ? connection.beat() : connection.firstBeat())
+      hasCarried = true
       pauseMs = shortestPauseMs
       tell(undefined)
       await keepBeating(connection)
@@ -128,7 +132,8 @@ async function keepListening(
     onConnection(undefined)
     connection?.destroy()
     clock.reset()
-    const waitMs = reason instanceof UncarriedError ? uncarriedPauseMs : pauseMs
+    if (reason instanceof UncarriedError) uncarried += 1
+    const waitMs = reason instanceof UncarriedError && uncarried >= uncarriedTimes ? uncarriedPauseMs : pauseMs
     // Half of it by chance, so that instances do not come back all at once.
     await pause(waitMs * (0.5 + Math.random() / 2), undefined, { signal: closing, ref: false }).catch(() => {})
     pauseMs = Math.min(2 * pauseMs, longestPauseMs)

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { listen } from '../../src/db/notifications.ts'
 import { onPostgres } from '../support/database-template.ts'
 import {
   createUser,
@@ -128,6 +129,30 @@ describe.skipIf(!onPostgres)('on PostgreSQL (needs TEST_DATABASE_URL)', () => {
       expect(isCurrent() && !events.slice(from).includes(told)).toBe(false)
       expect(await isKnownOnceCurrent(listening, told, from)).toBe(true)
     }
+  })
+
+  test('a way that is very slow once it is back is not taken for a pooler', async () => {
+    const proxy = await startWay()
+    const { url } = await listenTo()
+    const reasons: string[] = []
+    let gaps = 0
+    const { isCurrent, close } = listen({
+      url,
+      directUrl: proxy.url(url),
+      channel: 'authority',
+      onNotification: () => {},
+      onGap: () => ++gaps === 2 && proxy.delay(1_200),
+      onChange: (state) => !state.carries && reasons.push(state.reason),
+    })
+    onTestFinished(close)
+    await expect.poll(isCurrent, patient).toBe(true)
+    proxy.cut()
+    await expect.poll(isCurrent, patient).toBe(false)
+    proxy.thaw()
+    await expect.poll(() => reasons, patient).toContain('what was told was not heard in time')
+    proxy.delay(0)
+    await expect.poll(isCurrent, patient).toBe(true)
+    expect(reasons.filter((reason) => reason.includes('DIRECT_URL'))).toEqual([])
   })
 
   test('things become current under steady writing, too', async () => {
