@@ -43,8 +43,7 @@ export async function migrateDirectly(config: Config, roles: Roles, log: Log): P
   } catch (error) {
     if (error instanceof MigrationError || databaseFailure(error)?.kind === 'unavailable') throw error
     const reason = error instanceof Error ? error.message : String(error)
-    const hasDirectUrl = config.database?.directUrl !== undefined
-    const hint = !hasDirectUrl && /startup parameter/.test(reason) ? '. Set DIRECT_URL past the pooler' : ''
+    const hint = /startup parameter/.test(reason) ? '. Set DIRECT_URL to lead past the pooler' : ''
     throw new MigrationError(`The database cannot be used: ${reason}${hint}`, { cause: error })
   } finally {
     await close()

@@ -98,8 +98,8 @@ export function kyselyOver(pool: PostgresPool): Db {
 }
 
 /** Starts PgBouncer in transaction mode before a server until the test has finished. @returns the way through it */
-export async function startPooler(server: string): Promise<Way> {
-  const { host, stop } = await startPgbouncer(server, 4)
+export async function startPooler(server: string, ignored?: string[]): Promise<Way> {
+  const { host, stop } = await startPgbouncer(server, 4, ignored)
   onTestFinished(stop)
   return through(host)
 }

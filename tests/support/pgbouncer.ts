@@ -30,8 +30,9 @@ export function through(host: string): (url: string) => string {
  * Starts PgBouncer before a server.
  * @param server the URL of one of its databases
  * @param poolSize how many connections to each database it shares among its clients
+ * @param ignored the startup parameters that it ignores; it refuses connections with any other
  */
-export async function startPgbouncer(server: string, poolSize: number): Promise<Pooler> {
+export async function startPgbouncer(server: string, poolSize: number, ignored: string[] = []): Promise<Pooler> {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-pgbouncer-'))
   const port = await freePort()
   const host = `127.0.0.1:${port}`
@@ -47,6 +48,7 @@ listen_port = ${port}
 unix_socket_dir =
 auth_type = any
 pool_mode = transaction
+ignore_startup_parameters = ${ignored.join(', ')}
 max_client_conn = 1000
 default_pool_size = ${poolSize}
 `,

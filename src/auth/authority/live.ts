@@ -46,6 +46,7 @@ export async function watchAuthority(options: LiveAuthorityOptions): Promise<Liv
   const { database, maxBytes, onKeysChanged, log } = options
   const cache = createAuthorityCache(maxBytes)
   const counts = { hits: 0, misses: 0, notifications: 0 }
+  const counted = () => ({ ...counts, size: cache.size() })
   let isFirst = true
   const notifications = await database.listen({
     channel: 'authority',
@@ -60,24 +61,29 @@ export async function watchAuthority(options: LiveAuthorityOptions): Promise<Liv
       onKeysChanged()
     },
     onChange(state) {
-      if (!state.carries) log.warn(`authority is read at each request, as changes are not heard of: ${state.reason}`)
-      else if (!isFirst) log.info('changes of authority are heard of again')
+      if (!state.carries)
+        log.warn(
+          { authority: counted() },
+          `authority is read at each request, as changes are not heard of: ${state.reason}`,
+        )
+      else if (!isFirst) log.info({ authority: counted() }, 'changes of authority are heard of again')
       isFirst = false
     },
   })
   const ask: Ask = (key, question) => {
-    const known = notifications.isCurrent() ? cache.get<never>(key) : undefined
+    const isCurrent = notifications.isCurrent()
+    const known = isCurrent ? cache.get<never>(key) : undefined
     if (known === null || (known && !isBanOver(known))) {
       counts.hits += 1
       return known ?? undefined
     }
     counts.misses += 1
     // What may be out of date already is neither shared nor kept.
-    return notifications.isCurrent() ? cache.read(key, question()) : question().read()
+    return isCurrent ? cache.read(key, question()) : question().read()
   }
   return {
     ...askedOnce(ask, readAuthority(database.db)),
-    gauges: () => ({ ...counts, size: cache.size(), heartbeatAge: notifications.age() }),
+    gauges: () => ({ ...counted(), heartbeatAge: notifications.age() }),
   }
 }
 
