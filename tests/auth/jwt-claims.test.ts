@@ -1,7 +1,8 @@
-import { generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto'
+import { verify as cryptoVerify, generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto'
 import { afterEach, expect, test, vi } from 'vitest'
 import { createAccessTokenVerifier } from '../../src/auth/access-token.ts'
 import { createKeyRows } from '../../src/auth/keys/key-rows.ts'
+import { isSignatureOf, signText } from '../../src/auth/keys/signature.ts'
 import { startServiceForFile } from '../support/harness.ts'
 import { jws, type Members } from '../support/tokens.ts'
 
@@ -33,7 +34,17 @@ async function insert(id: string, publicKey: KeyObject, alg: string): Promise<vo
 
 function signature(alg: Algorithm, input: string, privateKey: KeyObject = pairs[alg].privateKey): Buffer {
   const dsaEncoding = 'ieee-p1363'
-  return sign(alg === 'EdDSA' ? null : 'sha256', Buffer.from(input), { key: privateKey, dsaEncoding })
+  const made = sign(alg === 'EdDSA' ? null : 'sha256', Buffer.from(input), { key: privateKey, dsaEncoding })
+  return alg === 'ES256' ? ([made, twinOf(made)].toSorted(byS)[0] ?? made) : made
+}
+
+const byS = (one: Buffer, other: Buffer) => one.compare(other, 32, 64, 32, 64)
+
+/** The other signature of the same text that whoever has one can write. */
+function twinOf(signature: Buffer): Buffer {
+  const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
+  const s = (order - BigInt(`0x${signature.toString('hex', 32)}`)).toString(16).padStart(64, '0')
+  return Buffer.concat([signature.subarray(0, 32), Buffer.from(s, 'hex')])
 }
 
 function token(changes: Members = {}, alg: Algorithm = 'ES256', header: Members = {}): string {
@@ -102,6 +113,20 @@ test.each(Object.keys(pairs) as Algorithm[])('a signature with %s is checked to 
   expect(await withBytes(bytes.subarray(0, -1))).toBe('invalid-token')
   expect(await withBytes(Buffer.concat([bytes, Buffer.from([0])]))).toBe('invalid-token')
   expect(await withBytes(Buffer.alloc(bytes.length))).toBe('invalid-token')
+})
+
+test('of the two ES256 signatures that a key can make of a text only the lower is ours', () => {
+  const { privateKey, publicKey } = pairs.ES256
+  for (let n = 0; n < 20; n++) {
+    const made = signText('ES256', privateKey, `text ${n}`)
+    const twin = twinOf(made)
+    expect(byS(made, twin)).toBe(-1)
+    expect(cryptoVerify('sha256', Buffer.from(`text ${n}`), { key: publicKey, dsaEncoding: 'ieee-p1363' }, twin)).toBe(
+      true,
+    )
+    expect(isSignatureOf('ES256', publicKey, `text ${n}`, made)).toBe(true)
+    expect(isSignatureOf('ES256', publicKey, `text ${n}`, twin)).toBe(false)
+  }
 })
 
 test('an ES256 signature in DER is refused', async () => {

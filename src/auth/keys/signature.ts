@@ -8,12 +8,30 @@ const digests = { RS256: 'sha256', ES256: 'sha256', EdDSA: null } as const
 
 /** Signs text with a key that fits the algorithm. It takes a quarter of a millisecond at most. */
 export function signText(algorithm: JwtAlgorithm, key: KeyObject, text: string): Buffer {
-  return sign(digests[algorithm], Buffer.from(text), encoded(key))
+  const signature = sign(digests[algorithm], Buffer.from(text), encoded(key))
+  return algorithm === 'ES256' ? withLowS(signature) : signature
 }
 
-/** Whether a signature of that very algorithm was made for this text with the private half of the key. */
+/** Whether a signature of that very algorithm was made for this text with the private half of the key, by `signText`. */
 export function isSignatureOf(algorithm: JwtAlgorithm, key: KeyObject, text: string, signature: Uint8Array): boolean {
+  if (algorithm === 'ES256' && isHighS(signature)) return false
   return verify(digests[algorithm], Buffer.from(text), encoded(key), signature)
+}
+
+// Whoever has an ECDSA signature (r, s) can write another, (r, n - s): we make and take the one with the lower s alone.
+const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
+const halfOrder = Buffer.from((order >> 1n).toString(16), 'hex')
+const scalarBytes = 32
+
+function isHighS(signature: Uint8Array): boolean {
+  return Buffer.compare(signature.subarray(scalarBytes), halfOrder) > 0
+}
+
+function withLowS(signature: Buffer): Buffer {
+  if (!isHighS(signature)) return signature
+  const lowS = order - BigInt(`0x${signature.toString('hex', scalarBytes)}`)
+  const digits = lowS.toString(16).padStart(2 * scalarBytes, '0')
+  return Buffer.concat([signature.subarray(0, scalarBytes), Buffer.from(digits, 'hex')])
 }
 
 // The two numbers of an ECDSA signature side by side, not in DER: RFC 7518 section 3.4.
