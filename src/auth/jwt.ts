@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { z } from 'zod'
 
 const maxTokenChars = 8_192
@@ -52,11 +53,24 @@ export function decodeJwt(token: string): DecodedJwt | undefined {
   if (!header || !payload || !last || rest.length > 0) return undefined
   const signature = decodeSegment(last)
   if (!signature) return undefined
-  const parsedHeader = Header.safeParse(parseObject(decodeSegment(header)))
+  const parsedHeader = parseHeader(header)
   const parsedClaims = Claims.safeParse(parseObject(decodeSegment(payload)))
-  if (!parsedHeader.success || !parsedClaims.success) return undefined
+  if (!parsedHeader || !parsedClaims.success) return undefined
   const signingInput = token.slice(0, -last.length - 1)
-  return { header: parsedHeader.data, claims: parsedClaims.data, signingInput, signature }
+  return { header: parsedHeader, claims: parsedClaims.data, signingInput, signature }
+}
+
+// All tokens of a kind that a key signed have one header.
+const headers = new LRUCache<string, JwtHeader>({ max: 100 })
+
+function parseHeader(segment: string): JwtHeader | undefined {
+  const known = headers.get(segment)
+  if (known) return known
+  const parsed = Header.safeParse(parseObject(decodeSegment(segment)))
+  if (!parsed.success) return undefined
+  const header = Object.freeze(parsed.data)
+  headers.set(segment, header)
+  return header
 }
 
 function decodeSegment(segment: string): Buffer | undefined {
