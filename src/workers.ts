@@ -116,7 +116,35 @@ class Crew extends EventEmitter {
   }
 
   #start(): void {
-    if (!this.#isStopping) this.#members.set(cluster.fork(), { startedAt: performance.now() })
+    if (this.#isStopping) return
+    try {
+      const worker = cluster.fork()
+      this.#members.set(worker, { startedAt: performance.now() })
+      worker.on('error', (err) => this.#noteError(worker, err))
+    } catch (err) {
+      this.#replaceUnborn(err)
+    }
+  }
+
+  #noteError(worker: Worker, err: unknown): void {
+    // One that lives, and could not be told or killed, is noticed when its end is.
+    if (worker.process.pid !== undefined || !this.#members.delete(worker)) return
+    if (!this.#isStopping) this.#replaceUnborn(err)
+    else this.#noteLeft()
+  }
+
+  /** The machine has no room for another process at the moment, or its program is gone. */
+  #replaceUnborn(err: unknown): void {
+    this.#quickDeaths++
+    const delayMs = this.#startLater()
+    this.#log.error({ err }, `a worker could not be started: trying again in ${delayMs} ms`)
+  }
+
+  /** @returns in how many milliseconds */
+  #startLater(): number {
+    const delayMs = restartDelayMs(this.#quickDeaths)
+    setTimeout(() => this.#start(), delayMs)
+    return delayMs
   }
 
   #tellAll(order: Order): void {
@@ -174,14 +202,18 @@ class Crew extends EventEmitter {
       // One that is just being loaded ends by a signal to all of them as any program would.
       const isLoading = last === undefined && (end === 'SIGTERM' || end === 'SIGINT')
       if (end !== 0 && !isLoading) this.#badEnd = `A worker ended with ${end}`
-      this.#closeTogether()
-      if (this.#members.size === 0) this.emit('gone')
+      this.#noteLeft()
       return
     }
     this.#quickDeaths = lifeMs < quickDeathMs ? this.#quickDeaths + 1 : 0
-    const delayMs = restartDelayMs(this.#quickDeaths)
+    const delayMs = this.#startLater()
     this.#log.warn({ worker: worker.process.pid, end }, `a worker ended: starting another in ${delayMs} ms`)
-    setTimeout(() => this.#start(), delayMs)
+  }
+
+  /** While all end, one is gone. */
+  #noteLeft(): void {
+    this.#closeTogether()
+    if (this.#members.size === 0) this.emit('gone')
   }
 }
 
