@@ -105,6 +105,29 @@ describe.skipIf(!onPostgres)('several workers (need PostgreSQL)', () => {
     expect(await service.exited).toEqual({ code: 0, signal: null })
   })
 
+  test('they hold a client to one limit together, over however many connections', async () => {
+    const { service, url, databaseUrl } = await startWorkers(root, { RATE_LIMIT: '10' })
+    await readyWorkers(service)
+    const database = new pg.Client(databaseUrl)
+    await database.connect()
+    onTestFinished(() => database.end())
+    const counted = async () => (await database.query('select requests from request_count')).rows
+    let allowed = 0
+
+    for (let i = 0; i < 24; i++) {
+      if ((await statusOf(`${url}/api/v1/auth/me`)) === 429) continue
+      allowed++
+      // The last one told may be on its way still.
+      await expect.poll(counted, { timeout: 10_000, interval: 20 }).toEqual([{ requests: allowed }])
+    }
+
+    // Each worker learns what the other counted when it tells of a request of its own.
+    expect(allowed).toBeGreaterThanOrEqual(10)
+    expect(allowed).toBeLessThanOrEqual(12)
+    const answering = () => new Set(messages(service, 'request').map(({ pid }) => pid))
+    await expect.poll(() => answering().size).toBe(2)
+  })
+
   test('a port that is taken ends all, which say so once', async () => {
     const taken = createServer().listen(0, '127.0.0.1')
     await once(taken, 'listening')
