@@ -7,7 +7,7 @@ import { DirectoryInUseError } from './db/directory-lock.ts'
 import { EmbeddedDatabaseError } from './db/embedded.ts'
 import { MigrationError } from './db/migrate.ts'
 import { createLog, createSharedLog, type Log } from './log.ts'
-import { prepareDatabase, type Running, runMigrate, serve } from './process.ts'
+import { prepareDatabase, type Running, runMigrate, StopError, serve } from './process.ts'
 import { followPrimary, tellPrimary } from './worker.ts'
 import { runWorkers, WorkerError, type Workers } from './workers.ts'
 
@@ -18,6 +18,7 @@ function fail(error: unknown): void {
     error instanceof DirectoryInUseError ||
     error instanceof EmbeddedDatabaseError ||
     error instanceof MigrationError ||
+    error instanceof StopError ||
     error instanceof WorkerError ||
     (error instanceof Error && 'syscall' in error)
   const reason =
@@ -51,7 +52,7 @@ async function takeRequests(config: Config, authConfig: AuthConfig, log: Log, en
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (err: unknown) => {
       log.fatal({ err }, 'unexpected error, stopping')
-      void (running?.stop() ?? Promise.resolve()).finally(() => process.exit(1))
+      void (running?.stop() ?? Promise.resolve()).then(() => process.exit(1), fail)
     })
   }
   // The port decides the public URL, so a port that had to change means another configuration.

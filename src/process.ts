@@ -1,12 +1,10 @@
-import { once } from 'node:events'
-import type { Server } from 'node:http'
-import { type AddressInfo, Server as NetServer } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 import { createFirstAdmin } from './admin/first-admin.ts'
 import { serveAdmin } from './admin/socket.ts'
 import { createApp } from './app.ts'
 import type { AuthConfig, Brand } from './auth/auth-config.ts'
 import { createRoles } from './auth/roles.ts'
-import { type Config, ConfigError } from './config.ts'
+import type { Config } from './config.ts'
 import { databaseFailure } from './db/failure.ts'
 import { errorHandler } from './failures.ts'
 import { healthRoutes } from './health/health.routes.ts'
@@ -14,11 +12,17 @@ import { noteRoute } from './http/exchange.ts'
 import { ProblemError } from './http/problem.ts'
 import { createRouter } from './http/router.ts'
 import { createServer, type Fetch } from './http/server.ts'
+import { closeServer, endListening, listen } from './listen.ts'
 import { createExchangeLog, type Log } from './log.ts'
 import { migrateDirectly } from './open-database.ts'
 import { assetRoutes } from './pages/assets.ts'
 import { problemView } from './pages/problem.tsx'
 import { createServices, type Services } from './services.ts'
+
+/** A service could not end in order; the message says what it waited for. */
+export class StopError extends Error {
+  override name = 'StopError'
+}
 
 /** A service that takes requests. */
 export interface Running {
@@ -28,7 +32,9 @@ export interface Running {
   url: string
   /**
    * Ends it without losing a request: not ready at once, then no new connection, then the requests under way.
-   * After SIGTERM new requests are still taken for a moment, until a load balancer has noticed.
+   * After SIGTERM new requests are still taken for a moment, until a load balancer has noticed. Requests that take too long
+   * are cut off.
+   * @throws StopError when something hangs, after nine seconds: the process must be ended with what is left
    */
   stop: (signal?: NodeJS.Signals) => Promise<void>
 }
@@ -48,9 +54,10 @@ export interface Lead {
 const noticeMs = 2_000
 const idleGraceMs = 1_000
 const drainMs = 5_000
+// Container runtimes kill what is there ten seconds after SIGTERM.
+const endWithinMs = 9_000
 const retryMs = 1_000
 const attemptsToMigrate = 30
-const portsToTry = 20
 
 /**
  * Starts the service: listens at once, alive but not ready, and takes requests when the database is migrated. A database
@@ -86,14 +93,23 @@ export async function serve(
 
   let closed: Promise<unknown> | undefined
   const stopListening = () => (closed ??= endListening(server))
-  const closing = [() => closeServer(server, stopListening(), state === 'closing' ? idleGraceMs : 0)]
+  let cutAt: number | undefined
+  let ending = 'connections'
+  const closing = [
+    () =>
+      closeServer(server, stopListening(), {
+        graceMs: state === 'closing' ? idleGraceMs : 0,
+        cutInMs: cutAt === undefined ? drainMs : cutAt - performance.now(),
+        log,
+      }),
+  ]
   const closeAll = async () => {
     for (const close of closing) await close()
   }
   try {
     await lead?.prepared
     const services = await whenDatabaseIsUp(log, () => createServices(config, authConfig, log, { migrates: !lead }))
-    closing.push(() => services.close())
+    closing.push(() => services.close((part) => (ending = part)))
     const app = await createApp(services, isReady)
     const tellReady = lead ? () => log.info('worker ready') : await prepare(services)
     if (!config.database) closing.splice(1, 0, await serveAdmin(services))
@@ -106,7 +122,9 @@ export async function serve(
     async function drain(signal: NodeJS.Signals | undefined): Promise<void> {
       state = 'draining'
       log.info('stopping')
+      cutAt = performance.now() + drainMs
       if (signal === 'SIGTERM') {
+        cutAt += noticeMs + idleGraceMs
         await pause(noticeMs)
         // Who is sent away from here must not come to a worker that is about to do the same.
         if (lead) void stopListening()
@@ -117,7 +135,7 @@ export async function serve(
     }
     let stopped: Promise<void> | undefined
     const url = `http://${config.host === '0.0.0.0' ? '127.0.0.1' : config.host}:${port}`
-    return { config, services, url, stop: (signal) => (stopped ??= drain(signal)) }
+    return { config, services, url, stop: (signal) => (stopped ??= inTime(drain(signal), () => ending)) }
   } catch (error) {
     await closeAll()
     throw error
@@ -160,28 +178,6 @@ export async function runMigrate(config: Config, authConfig: AuthConfig, log: Lo
   log.info('the schema is current')
 }
 
-async function listen(server: Server, config: Config): Promise<number> {
-  const ports = config.portIsFixed ? [config.port] : Array.from({ length: portsToTry }, (_, i) => config.port + i)
-  for (const port of ports) {
-    try {
-      server.listen(port, config.host)
-      await once(server, 'listening')
-      return (server.address() as AddressInfo).port
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      if (code === 'EADDRINUSE' && port !== ports.at(-1)) continue
-      throw new ConfigError([listenFault(code, port)])
-    }
-  }
-  throw new Error('unreachable')
-}
-
-function listenFault(code: string | undefined, port: number): string {
-  if (code === 'EADDRINUSE') return `PORT: ${port} is already in use by another process`
-  if (code === 'EACCES') return `PORT: this user may not listen on ${port}`
-  return `HOST: is not an address of this machine (${code})`
-}
-
 /** What answers until the service is ready. */
 function startingApp(log: Log, brand: Brand): Fetch {
   const app = createRouter()
@@ -207,21 +203,18 @@ async function whenDatabaseIsUp<T>(log: Log, start: () => Promise<T>, attempts =
   }
 }
 
-/** Takes no new connection. @returns what resolves when all have ended */
-function endListening(server: Server): Promise<unknown> {
-  const closed = once(server, 'close')
-  // HTTP's own `close` cuts idle connections at once, also those on which a request is on its way.
-  NetServer.prototype.close.call(server)
-  return closed
-}
-
-/** Ends each connection after its next answer, the idle ones after a while. */
-async function closeServer(server: Server, closed: Promise<unknown>, graceMs: number): Promise<void> {
-  await Promise.race([closed, pause(graceMs)])
-  server.closeIdleConnections()
-  const deadline = setTimeout(() => server.closeAllConnections(), drainMs)
-  await closed
-  clearTimeout(deadline)
+/** @throws StopError when it takes too long */
+async function inTime(stopping: Promise<void>, waitsFor: () => string): Promise<void> {
+  const done = new AbortController()
+  const late = pause(endWithinMs, undefined, { signal: done.signal }).then(() => {
+    throw new StopError(`Stopping took too long, and is cut off: ${waitsFor()}`)
+  })
+  late.catch(() => {})
+  try {
+    await Promise.race([stopping, late])
+  } finally {
+    done.abort()
+  }
 }
 
 function constantHeaders({ baseUrl }: Config): Record<string, string> {
@@ -235,10 +228,4 @@ function constantHeaders({ baseUrl }: Config): Record<string, string> {
     'x-frame-options': 'DENY',
     ...(baseUrl.startsWith('https:') && { 'strict-transport-security': 'max-age=31536000; includeSubDomains' }),
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms)
-  })
 }

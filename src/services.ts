@@ -60,8 +60,11 @@ export interface Services {
   mailer: Mailer
   messages: Messages
   upkeep: Upkeep
-  /** Ends them in reverse: mail under way is sent, then the database is closed. */
-  close: () => Promise<void>
+  /**
+   * Ends them in reverse: mail under way is sent, then the database is closed.
+   * @param begin told of each part that is about to be ended
+   */
+  close: (begin?: (part: string) => void) => Promise<void>
 }
 
 const hourMs = 3_600_000
@@ -139,13 +142,19 @@ async function build(foundation: Foundation): Promise<Services> {
     mailer,
     messages,
     upkeep,
-    async close() {
-      await upkeep.close()
-      await signInTurns.close()
-      await hashLane.close()
-      await requestLimits.close()
-      await mailer.close()
-      await database.close()
+    async close(begin) {
+      const parts = {
+        upkeep,
+        'sign-ins': signInTurns,
+        'hashing threads': hashLane,
+        'request counts': requestLimits,
+        mail: mailer,
+        database,
+      }
+      for (const [name, part] of Object.entries(parts)) {
+        begin?.(name)
+        await part.close()
+      }
     },
   }
 }

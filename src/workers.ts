@@ -25,9 +25,9 @@ export type Order = 'listen' | 'begin' | 'serve' | 'close' | { stop: NodeJS.Sign
 /** How far a worker has come: listens to orders, is built, takes requests, no longer listens on the port, cannot go on. */
 export type Report = 'waiting' | 'built' | 'ready' | 'closed' | { failed: string }
 
-// Each lets go of the port two seconds after it is told to end, and ends within eight.
-const closeWithinMs = 4_000
-const endWithinMs = 12_000
+// Each lets go of the port two seconds after it is told to end, and ends within nine.
+const closeWithinMs = 3_000
+const endWithinMs = 9_500
 const quickDeathMs = 10_000
 const firstDelayMs = 250
 const maxDelayMs = 30_000
@@ -152,7 +152,9 @@ class Crew extends EventEmitter {
   }
 
   #killAll(): void {
-    for (const worker of this.#members.keys()) worker.process.kill('SIGKILL')
+    const workers = [...this.#members.keys()]
+    this.#log.error({ workers: workers.map(({ process }) => process.pid) }, 'workers hang: killing them')
+    for (const worker of workers) worker.process.kill('SIGKILL')
   }
 
   #hear(worker: Worker, report: Report): void {

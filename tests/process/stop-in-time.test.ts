@@ -1,0 +1,81 @@
+import { expect, onTestFinished, test } from 'vitest'
+import { onPostgres } from '../support/database-template.ts'
+import { createTestDatabase, secret } from '../support/harness.ts'
+import { buildService, type ServiceProcess, startProcess, statusOf } from '../support/service-process.ts'
+import { startProxy, type TcpProxy } from '../support/tcp-proxy.ts'
+import { freePort } from '../support/throwaway-postgres.ts'
+import { messages, startSignIn } from '../support/workers.ts'
+
+const root = buildService()
+// Several workers need PostgreSQL.
+const processes = onPostgres ? ['1', '2'] : ['1']
+// How long Docker waits after SIGTERM.
+const graceMs = 10_000
+
+/** A service that takes requests, and what is between it and its PostgreSQL. */
+async function start(
+  workers: string,
+): Promise<{ service: ServiceProcess; url: string; network: TcpProxy | undefined }> {
+  const { env, remove } = await createTestDatabase()
+  onTestFinished(remove)
+  const database = env['DATABASE_URL']
+  const network = database === undefined ? undefined : await startProxy(database)
+  if (network) onTestFinished(network.close)
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  const service = startProcess(root, {
+    PORT: String(port),
+    HOST: '127.0.0.1',
+    BETTER_AUTH_URL: url,
+    BETTER_AUTH_SECRET: secret,
+    RATE_LIMIT: '0',
+    WEB_CONCURRENCY: workers,
+    ...env,
+    ...(network && { DATABASE_URL: network.url(database ?? '') }),
+  })
+  await service.ready()
+  return { service, url, network }
+}
+
+/** How a process ends that is told to; undefined where it is still there when Docker would kill it. */
+async function endOf(service: ServiceProcess): Promise<{ code: number | null } | undefined> {
+  let timer: NodeJS.Timeout | undefined
+  const given = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), graceMs)
+  })
+  service.kill('SIGTERM')
+  const end = await Promise.race([service.exited, given])
+  clearTimeout(timer)
+  return end
+}
+
+test.each(processes)('a request that never ends is cut off by %s process(es), which say so', async (workers) => {
+  const { service, url } = await start(workers)
+  const signIn = await startSignIn(url)
+
+  expect(await endOf(service)).toEqual({ code: 0, signal: null })
+
+  expect(messages(service, 'cutting their connections off')).toMatchObject([{ connections: 1 }])
+  await expect(signIn.finish()).rejects.toThrow('socket hang up')
+})
+
+test.skipIf(!onPostgres).each(processes)(
+  'a transaction that comes to no end is cut off by %s process(es), which say so (needs PostgreSQL)',
+  async (workers) => {
+    const { service, url, network } = await start(workers)
+    // Each statement just in time, and all of them too late.
+    network?.delay(2_000)
+    const signUp = fetch(`${url}/api/auth/sign-up/email`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', origin: url },
+      body: JSON.stringify({ email: 'ada@example.com', name: 'Ada', password: 'correct horse battery' }),
+    })
+    signUp.catch(() => {})
+    for (let i = 0; i < 4; i++) expect(await statusOf(`${url}/health`)).toBe(200)
+
+    expect(await endOf(service)).toEqual({ code: 1, signal: null })
+
+    expect(service.output()).toContain('Stopping took too long, and is cut off: database')
+    await expect(signUp).rejects.toThrow('fetch failed')
+  },
+)
