@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Writable } from 'node:stream'
 import type { Worker } from 'node:worker_threads'
 import { hashPassword, verifyPassword } from 'better-auth/crypto'
 import { expect, onTestFinished, test, vi } from 'vitest'
@@ -164,8 +165,11 @@ test('what two threads die of is refused; the next one is none the worse', async
 })
 
 test('a thread that comes to no end is replaced', async () => {
-  const { derive, put, began } = heldLane({ maxRunMs: 1_500 })
+  const lines: string[] = []
+  const destination = new Writable({ write: (line: Buffer, _, done) => done(void lines.push(line.toString())) })
+  const { derive, put, began } = heldLane({ maxRunMs: 1_500, log: createLog('info', destination) })
   await expect(derive('a')).rejects.toEqual(overloaded)
+  expect(lines).toEqual([expect.stringContaining('"a hashing thread took too long, trying again"')])
   put('go')
 
   expect(await derive('b')).toBe('b')

@@ -66,7 +66,8 @@ export function createHashLane({
         return (await threads.run(job, { signal: AbortSignal.timeout(maxRunMs) })) as string
       } catch (error) {
         if (attempt === attempts) throw new ProblemError('overloaded', undefined, { cause: error })
-        log.warn({ err: error }, 'a hashing thread died, trying again')
+        const isLate = error instanceof Error && error.name === 'AbortError'
+        log.warn({ err: error }, `a hashing thread ${isLate ? 'took too long' : 'died'}, trying again`)
       }
     }
   }
