@@ -10,7 +10,7 @@ export interface RequestLimits {
   api: RequestLimit | undefined
   /** Of the page that makes the first admin. */
   setup: RequestLimit | undefined
-  /** Stops sharing, once what is under way is done. */
+  /** Shares what was counted last, and stops. */
   close: () => Promise<void>
 }
 
@@ -31,15 +31,15 @@ export function createRequestLimits({ config, db, log }: { config: Config; db: D
   return { api, setup, close: database ? keepSharing([api, setup], log) : async () => {} }
 }
 
-/** @returns what ends it */
+/** @returns what ends it, after a last time */
 function keepSharing(limits: RequestLimit[], log: Log): () => Promise<void> {
   let isShared = true
   let underWay: Promise<void> | undefined
 
   async function share(): Promise<void> {
-    let hadToTell = false
-    for (const limit of limits) hadToTell = (await limit.share()) || hadToTell
-    if (!hadToTell) return
+    const outcomes = await Promise.allSettled(limits.map((limit) => limit.share()))
+    for (const outcome of outcomes) if (outcome.status === 'rejected') return note(outcome.reason)
+    if (!outcomes.some((outcome) => outcome.status === 'fulfilled' && outcome.value)) return
     if (!isShared) log.info('rate limits are shared again')
     isShared = true
   }
@@ -49,12 +49,11 @@ function keepSharing(limits: RequestLimit[], log: Log): () => Promise<void> {
   }
   // Begun here and not by a request, whose failure a failure of the database would be.
   const timer = setInterval(() => {
-    underWay ??= share()
-      .catch(note)
-      .finally(() => (underWay = undefined))
+    underWay ??= share().finally(() => (underWay = undefined))
   }, shareMs).unref()
   return async () => {
     clearInterval(timer)
     await underWay
+    await share()
   }
 }

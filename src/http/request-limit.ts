@@ -92,6 +92,7 @@ export function createRequestLimit(options: RequestLimitOptions): RequestLimit {
       else toTell.delete(client)
     }
     if (told.size === 0) return
+    // What the database has added and could not answer is told again: a client may be counted twice then, and never too little.
     const counts = [...told].map(([key, { window, requests }]) => ({ key, requests, endsInMs: window.endsAt - at }))
     for (const { key, requests, endsInMs } of await options.exchange(counts)) {
       const entry = told.get(key)

@@ -69,4 +69,26 @@ describe.skipIf(!onPostgres)('two instances (need PostgreSQL)', () => {
     await expect.poll(() => one.logLines().join(), { timeout: 10_000 }).toContain('rate limits are shared again')
     expect(one.logLines().filter((line) => line.includes('rate limits are not shared'))).toHaveLength(1)
   })
+
+  test('a limit that cannot be told keeps none of the others from being told', async () => {
+    const [one] = await startTwo()
+    await sql`alter table request_count add constraint refused check (key not like 'api|%')`.execute(one.db)
+
+    expect(await ask(one, 1)).toEqual(allowed(1))
+    await one.request('/setup')
+
+    const counted = () => one.db.selectFrom('request_count').select(['key', 'requests']).execute()
+    await expect.poll(counted, { timeout: 10_000 }).toEqual([{ key: 'setup|127.0.0.1', requests: 1 }])
+    await expect.poll(() => one.logLines().join(), { timeout: 10_000 }).toContain('rate limits are not shared')
+  })
+
+  test('what was counted last is told before an instance ends', async () => {
+    const [one, other] = await startTwo()
+
+    expect(await ask(one, 10)).toEqual(allowed(10))
+    await one.stop()
+
+    const counted = await other.db.selectFrom('request_count').select(['key', 'requests']).execute()
+    expect(counted).toEqual([{ key: 'api|127.0.0.1', requests: 10 }])
+  })
 })
