@@ -49,6 +49,8 @@ export interface Storm {
   seconds: number
   /** Whether a client that is refused waits as `Retry-After` says. */
   isPatient: boolean
+  /** The statuses of all answers. */
+  expect: number[]
 }
 
 /** How requests were answered, by status; 0 is no answer at all. */

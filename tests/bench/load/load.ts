@@ -10,6 +10,7 @@ export interface LoadGenerator {
   flatOut: (job: Job) => Promise<Load>
   /** @throws Error when anything but 200 came back */
   pace: (pace: Pace) => Promise<Answers[number]>
+  /** @throws Error when anything was answered otherwise than expected */
   storm: (storm: Storm) => Promise<{ answers: Answers; cpuSeconds: number }>
   stop: () => void
 }

@@ -24,25 +24,36 @@ export async function keepPace({ url, shot, connections, perSecond, seconds }: P
   return record.answers()
 }
 
-/** Clients that are at it without a break. What is not answered by the end is not counted. */
-export async function storm({ url, path, headers, bodies, seconds, isPatient }: Storm): Promise<Answers> {
+/**
+ * Clients that are at it without a break. What is not answered by the end is not counted.
+ * @throws Error when anything was answered otherwise than expected, or not at all
+ */
+export async function storm({ url, path, headers, bodies, seconds, isPatient, expect }: Storm): Promise<Answers> {
   const agent = new Agent({ keepAlive: true, maxSockets: bodies.length })
   const record = createRecord()
   const endsAt = performance.now() + seconds * 1_000
+  let isOver = false
   async function client(body: string): Promise<void> {
     while (performance.now() < endsAt) {
       const from = performance.now()
       const { status, retryAfter } = await send(agent, url, path, headers, body)
       const now = performance.now()
-      if (now < endsAt) record.add(status, now - from)
+      if (!isOver && now < endsAt) record.add(status, now - from)
       if (isPatient && status === 503) await pause(Math.min(endsAt - now, retryAfter * 1_000))
     }
   }
   const clients = Promise.all(bodies.map(client))
   await Promise.race([clients, pause(seconds * 1_000)])
+  isOver = true
   agent.destroy()
   await clients
-  return record.answers()
+  const answers = record.answers()
+  const others = Object.entries(answers).filter(([status]) => !expect.includes(Number(status)))
+  if (others.length > 0) {
+    const counts = others.map(([status, { count }]) => `${count} times ${status === '0' ? 'nothing' : status}`)
+    throw new Error(`POST ${url}${path}: answered ${counts.join(', ')}`)
+  }
+  return answers
 }
 
 interface Reply {

@@ -10,6 +10,7 @@ import { bearer, mePath, signInPath, startHashing } from '../service.ts'
 const clients = 200
 const probesPerSecond = 200
 const shortestSeconds = 4
+const statuses = [401, 503]
 const storms = { storm: false, 'patient storm': true }
 
 /** What those who are signed in notice of very many wrong logins, and what becomes of these. */
@@ -36,11 +37,10 @@ export async function storm(bench: Bench): Promise<Section> {
       const headers = { 'content-type': 'application/json', origin: service.baseUrl }
       const [me, { answers, cpuSeconds: generator }] = await Promise.all([
         paced(bench, arranged, probe, pace),
-        bench.load.storm({ url: service.url, path: signInPath, headers, bodies, seconds, isPatient }),
+        bench.load.storm({ url: service.url, path: signInPath, headers, bodies, seconds, isPatient, expect: statuses }),
       ])
       append(rows, `me, ${name}`, me)
-      for (const status of [401, 503])
-        append(rows, `logins, ${name}, ${status}`, loginFigures(answers[status], seconds))
+      for (const status of statuses) append(rows, `logins, ${name}, ${status}`, loginFigures(answers[status], seconds))
       append(rows, `logins, ${name}, all`, {
         perSecond: total(answers) / seconds,
         loadShare: (generator * 100) / seconds,
