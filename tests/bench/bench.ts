@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import pg from 'pg'
 import type { Job, Load, Shot } from './load/job.ts'
 import type { LoadGenerator } from './load/load.ts'
 import type { Options } from './options.ts'
 import { cpuSeconds, type ServerProcess, untilIdle } from './processes.ts'
 import type { Row } from './report.ts'
+
+const quietMs = 120_000
 
 /** What a section works with. */
 export interface Bench {
@@ -14,6 +17,8 @@ export interface Bench {
   defer: (end: () => unknown) => void
   /** A new database with nothing in it: its URL. */
   createDatabase: () => Promise<string>
+  /** Waits until PostgreSQL has come to the end of all that those who are gone have asked for. */
+  untilQuiet: () => Promise<void>
 }
 
 /** Somebody who is asked, and for what. */
@@ -49,6 +54,7 @@ export async function withBench<T>(
       url.pathname = `/${name}`
       return url.href
     },
+    untilQuiet: () => withClient(postgres, untilQuiet),
   }
   const [outcome] = await Promise.allSettled([run(bench)])
   const endings = []
@@ -69,9 +75,20 @@ export async function withClient<T>(url: string, use: (client: pg.Client) => Pro
   }
 }
 
+async function untilQuiet(client: pg.Client): Promise<void> {
+  for (const deadline = performance.now() + quietMs; ; await pause(20)) {
+    const { rowCount } = await client.query(
+      `select from pg_stat_activity
+       where datname like 'bench\\_%' and backend_type = 'client backend' and state = 'active'`,
+    )
+    if (rowCount === 0) return
+    if (performance.now() > deadline) throw new Error('PostgreSQL does not come to rest')
+  }
+}
+
 /**
- * Loads the candidates in turn, round after round, so that a slow minute of the machine is everybody's. Before that each
- * is loaded once, unmeasured.
+ * Loads the candidates in turn, round after round, so that a slow minute of the machine is everybody's, and in the other
+ * order every other round. Before that each is loaded once, unmeasured.
  * @param others what has its own way to be measured, once a round
  */
 export async function compare(
@@ -79,14 +96,13 @@ export async function compare(
   candidates: Record<string, Candidate>,
   others: Record<string, () => Promise<Record<string, number>>> = {},
 ): Promise<Row[]> {
-  const rows = Object.keys(candidates).map((name): Row => ({ name, metrics: {} }))
-  for (let round = 0; round <= bench.options.rounds; round++) {
-    for (const [name, candidate] of Object.entries(candidates)) {
-      const result = await measure(bench, candidate, round)
-      if (round > 0) append(rows, name, result)
+  const rows = [...Object.keys(candidates), ...Object.keys(others)].map((name): Row => ({ name, metrics: {} }))
+  for (const candidate of Object.values(candidates)) await measure(bench, candidate, 0)
+  for (let round = 1; round <= bench.options.rounds; round++) {
+    for (const { name } of round % 2 === 1 ? rows.toReversed() : rows) {
+      const candidate = candidates[name]
+      append(rows, name, (await (candidate ? measure(bench, candidate, round) : others[name]?.())) ?? {})
     }
-    if (round === 0) continue
-    for (const [name, run] of Object.entries(others)) append(rows, name, await run())
   }
   return rows
 }
@@ -116,6 +132,7 @@ async function measure(bench: Bench, candidate: Candidate, round: number): Promi
   const load = await bench.load.flatOut(job)
   const used = cpuSeconds(server.pid) - before
   if (candidate.settles) await untilIdle(server.pid)
+  await bench.untilQuiet()
   return figures(load, used)
 }
 
