@@ -65,15 +65,29 @@ export async function dropSearchIndexes(client: pg.Client): Promise<void> {
   for (const { name } of rows) await client.query(`drop index ${name}`)
 }
 
+export const searchKinds = ['rare', 'common', 'absent', 'address', 'name@domain', 'swapped words', 'pieces'] as const
+
 /**
- * Texts that users of a table of that size have in their name or address: a handful, very many, and nobody. Every one has
- * three characters or more.
+ * Texts to look for in a table of that size, of three characters or more: some that a handful have in their name or address,
+ * very many, and nobody; whole addresses, and most of them; names the wrong way round; and some that nobody has, but whose
+ * pieces everybody has.
  */
-export function searchesIn(size: number): Record<'rare' | 'common' | 'absent', string[]> {
+export async function searchesIn(
+  client: pg.Client,
+  size: number,
+): Promise<Record<(typeof searchKinds)[number], string[]>> {
   const numbers = Array.from({ length: 20 }, (_, i) => Math.floor((size * (i + 0.5)) / 20))
+  const { rows } = await client.query<{ name: string; email: string }>(
+    `select name, email from "user" where id in (select md5('user ' || n) from unnest($1::int[]) as n)`,
+    [numbers],
+  )
   return {
     rare: numbers.map((n) => String(n).padStart(3, '0')),
     common: ['son', 'lam', 'ber', 'ada', 'tur'],
     absent: ['zzq', 'nobody at all', 'xqxq'],
+    address: rows.map(({ email }) => email),
+    'name@domain': rows.map(({ email }) => email.slice(email.indexOf('.') + 1)),
+    'swapped words': rows.map(({ name }) => name.split(' ').toReversed().join(' ')),
+    pieces: ['com.example', 'com@example', 'example@com'],
   }
 }
