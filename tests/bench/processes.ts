@@ -32,9 +32,11 @@ const ticksPerSecond = 100
 export async function startServer({ args, env, port, healthPath }: Program): Promise<ServerProcess> {
   const startedAt = performance.now()
   const child = spawn(process.execPath, args, {
-    stdio: ['ignore', 'ignore', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'], ...env },
   })
+  // A log is read, as whoever runs a container does.
+  child.stdout.resume()
   let errors = ''
   child.stderr.on('data', (chunk: Buffer) => {
     errors = (errors + chunk.toString()).slice(-2_000)

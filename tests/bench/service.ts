@@ -6,7 +6,7 @@ import { freePort } from '../support/throwaway-postgres.ts'
 import type { Bench } from './bench.ts'
 import { type ServerProcess, startServer } from './processes.ts'
 
-/** The service, as it is deployed: the compiled code, with its log written. */
+/** The service, as it is deployed: the compiled code, with its log written to a pipe. */
 export interface Service extends ServerProcess {
   /** What it calls itself. */
   baseUrl: string
@@ -25,8 +25,8 @@ export const signInPath = '/api/auth/sign-in/email'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: { start: string } }
-// Between `node` and the program.
-const startFlags = scripts.start.split(' ').slice(1, -1)
+/** What stands between `node` and the program; the baselines get the same. */
+export const startFlags = scripts.start.split(' ').slice(1, -1)
 
 /** Starts the service on a database, for as long as the section lasts. Its limit of requests is too high to be met. */
 export async function startService(
@@ -66,7 +66,7 @@ export async function startBaseline(
 ): Promise<ServerProcess> {
   const program = fileURLToPath(new URL(`baselines/${name}.ts`, import.meta.url))
   const port = await freePort()
-  const args = [...process.execArgv, program]
+  const args = [...startFlags, ...process.execArgv, program]
   const server = await startServer({ args, env: { ...env, PORT: String(port) }, port, healthPath: '/health' })
   defer(server.stop)
   return server
