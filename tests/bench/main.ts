@@ -1,14 +1,14 @@
 import { writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { startPostgres } from '../support/throwaway-postgres.ts'
-import { withBench } from './bench.ts'
+import { withBench, withClient } from './bench.ts'
 import { createLoadGenerator, generatorName, type LoadGenerator } from './load/load.ts'
 import { type Options, parseOptions, usage } from './options.ts'
-import { markdown, text } from './print.ts'
-import { type Section, toJson } from './report.ts'
+import { markdown, summary, text } from './print.ts'
+import { type Results, type Section, toJson } from './report.ts'
 import { sections } from './sections.ts'
-
-type Results = Record<string, Section | { failed: string }>
+import { startFlags } from './service.ts'
+import { mergeRuns } from './summary.ts'
 
 const interrupted = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort())
@@ -26,8 +26,8 @@ async function run(options: Options): Promise<void> {
     void postgres.stop()
   })
   try {
-    const results = await runSections(options, load, postgres.url)
-    const head = heading(options)
+    const head = await heading(options, postgres.url)
+    const results = await runSections(options, load, postgres.url, head)
     if (options.json !== undefined) {
       const machine = { node: process.version, processors: cpus().length, model: cpus()[0]?.model, memory: totalmem() }
       const { rounds, seconds, connections } = options
@@ -35,17 +35,18 @@ async function run(options: Options): Promise<void> {
       writeFileSync(options.json, `${JSON.stringify({ ...run, sections: toJson(results) }, null, 2)}\n`)
     }
     if (options.markdown) process.stdout.write(`${head}\n\n${done(results).map(markdown).join('\n')}`)
+    if (options.summary) process.stdout.write(summary(done(results).flatMap(({ checks }) => checks)))
   } finally {
     load.stop()
     await postgres.stop()
   }
 }
 
-async function runSections(options: Options, load: LoadGenerator, postgres: string): Promise<Results> {
+async function runSections(options: Options, load: LoadGenerator, postgres: string, head: string): Promise<Results> {
   const results: Results = {}
   // A table is printed as soon as it is there; Markdown, which is kept, without the signs of progress.
-  const progress = options.markdown ? process.stderr : process.stdout
-  progress.write(`${heading(options)}\n\n`)
+  const progress = options.markdown || options.summary ? process.stderr : process.stdout
+  progress.write(`${head}\n\n`)
   for (const [name, section] of Object.entries(sections)) {
     if (interrupted.signal.aborted || (options.only.length > 0 && !options.only.includes(name))) continue
     const startedAt = performance.now()
@@ -62,10 +63,17 @@ async function runSections(options: Options, load: LoadGenerator, postgres: stri
   return results
 }
 
-function heading({ rounds, seconds, connections }: Options): string {
+async function heading({ rounds, seconds, connections }: Options, postgres: string): Promise<string> {
   const processors = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`
-  const load = `Load by ${generatorName}, ${connections} connections; rounds, in turn: ${rounds} of ${seconds} s.`
-  return `Node ${process.version} on ${processors}, PostgreSQL on the same machine, without fsync. ${load}`
+  const node = `Node ${process.version} with ${startFlags.join(' ')}, the service and its baselines, on ${processors}.`
+  const { rows } = await withClient(postgres, (client) =>
+    client.query<{ name: string; setting: string }>(
+      "select name, setting from pg_settings where name in ('server_version', 'fsync', 'full_page_writes') order by name",
+    ),
+  )
+  const database = rows.map(({ name, setting }) => `${name} ${setting}`).join(', ')
+  const load = `Load by ${generatorName}, ${connections} connections unless said otherwise; ${rounds} rounds of ${seconds} s, by turns; a figure without a range is a single value.`
+  return `${node} PostgreSQL at ${new URL(postgres).hostname}: ${database}. ${load}`
 }
 
 function done(results: Results): Section[] {
@@ -79,4 +87,5 @@ function reasons(error: unknown): string {
 
 const options = parseOptions(process.argv.slice(2))
 if (options === 'help') process.stdout.write(usage.replace('%sections%', Object.keys(sections).join(', ')))
+else if (options.from.length > 0) process.stdout.write(summary(mergeRuns(options.from, Object.keys(sections))))
 else await run(options)

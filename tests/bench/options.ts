@@ -11,6 +11,10 @@ export interface Options {
   /** A file for the figures as JSON. */
   json: string | undefined
   markdown: boolean
+  /** Prints the table of the README. */
+  summary: boolean
+  /** Files of figures to print that table of, instead of a run. */
+  from: string[]
   quick: boolean
   /** A PostgreSQL to use instead of a throw-away one: the URL of a superuser. */
   postgres: string | undefined
@@ -27,14 +31,17 @@ export const usage = `npm run bench -- [options]
   --quick             3 rounds of 1 second, fewer users and events
   --json file         writes the figures with every round
   --markdown          prints the tables as Markdown
+  --summary           prints the table of the README
+  --from a.json …     prints that table of the figures in files, of several runs as if they were one
   --postgres url      uses this server, as a superuser, instead of a throw-away one
   --service folder    measures the service built there, instead of this folder
 `
 
 /** @throws TypeError for an option that is unknown, and RangeError for a number that is none */
 export function parseOptions(args: string[]): Options | 'help' {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
     args,
+    allowPositionals: args.includes('--from'),
     options: {
       only: { type: 'string', default: '' },
       rounds: { type: 'string' },
@@ -43,13 +50,15 @@ export function parseOptions(args: string[]): Options | 'help' {
       quick: { type: 'boolean', default: false },
       json: { type: 'string' },
       markdown: { type: 'boolean', default: false },
+      summary: { type: 'boolean', default: false },
+      from: { type: 'string', multiple: true, default: [] },
       postgres: { type: 'string' },
       service: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   })
   if (values.help) return 'help'
-  const { quick, json, markdown, postgres, service } = values
+  const { quick, json, markdown, summary, from, postgres, service } = values
   return {
     only: values.only.split(',').filter(Boolean),
     rounds: positive('rounds', values.rounds, quick ? 3 : 5),
@@ -57,6 +66,8 @@ export function parseOptions(args: string[]): Options | 'help' {
     connections: positive('connections', values.connections, 64),
     json,
     markdown,
+    summary,
+    from: [...from, ...positionals],
     quick,
     postgres,
     service,

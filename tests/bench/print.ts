@@ -1,4 +1,4 @@
-import { type Check, columns, isMet, type Row, type Section, summarize } from './report.ts'
+import { type Check, columns, isMet, type Row, type Section, summarize, type Target } from './report.ts'
 
 /** A section for people to read in a terminal. */
 export function text({ title, notes, rows, checks }: Section): string {
@@ -19,6 +19,16 @@ export function markdown({ title, notes, rows, checks }: Section): string {
     .concat('\n')
 }
 
+/** The table of the README, of the checks that are in there. */
+export function summary(checks: Check[]): string {
+  const table = checks.flatMap((check) => {
+    if (check.figure === undefined) return []
+    const [, measured = '', target = '', met = ''] = checkRow(check)
+    return [[check.figure, target, measured, met]]
+  })
+  return piped([['', 'target', 'median (min – max)', ''], ...table]).join('\n')
+}
+
 function rowTable(rows: Row[]): string[][] {
   const metrics = [...new Set(rows.flatMap((row) => Object.keys(row.metrics)))]
   if (rows.length === 0) return []
@@ -36,8 +46,14 @@ function checkTable(checks: Check[]): string[][] {
 function checkRow(check: Check): string[] {
   const { name, unit, values, target } = check
   const met = isMet(check)
-  const limit = target && ('atLeast' in target ? `≥ ${target.atLeast} ${unit}` : `≤ ${target.atMost} ${unit}`)
-  return [name, `${spread(values)} ${unit}`, limit ?? '', met === undefined ? '' : met ? 'met' : 'MISSED']
+  const limit =
+    target && `${sign(target)}${('atLeast' in target ? target.atLeast : target.atMost).toLocaleString('en')} ${unit}`
+  return [name, `${spread(values)} ${unit}`, limit ?? '', met === undefined ? '' : met ? 'met' : 'missed']
+}
+
+function sign(target: Target): string {
+  if ('atLeast' in target) return '≥ '
+  return target.atMost === 0 ? '' : '≤ '
 }
 
 function spread(values: number[]): string {

@@ -14,6 +14,8 @@ export interface Check {
   /** Of each round. */
   values: number[]
   target?: Target | undefined
+  /** What the table of the README calls it; undefined where it is not in there. */
+  figure?: string
 }
 
 export type Target = { atLeast: number } | { atMost: number }
@@ -25,6 +27,9 @@ export interface Section {
   rows: Row[]
   checks: Check[]
 }
+
+/** What became of each section. */
+export type Results = Record<string, Section | { failed: string }>
 
 export interface Summary {
   median: number
@@ -38,6 +43,21 @@ export function ratio(rows: Row[], metric: string, of: string, to: string, targe
   const values = ours?.map((value, round) => value / (theirs?.[round] ?? Number.NaN)) ?? []
   const what = metric === 'perSecond' ? '' : ` (${columns[metric] ?? metric})`
   return { name: `${of} / ${to}${what}${note}`, unit: '×', values, target }
+}
+
+/** A check that is in the table of the README. */
+export function figure(name: string, check: Check): Check {
+  return { ...check, figure: name }
+}
+
+/** The worst of several checks with the same target, round by round. */
+export function worst(name: string, checks: Check[]): Check {
+  const [first] = checks
+  if (!first) throw new RangeError('There is no check')
+  const { unit, target } = first
+  const pick = target && 'atLeast' in target ? Math.min : Math.max
+  const values = first.values.map((_, round) => pick(...checks.map((check) => check.values[round] ?? Number.NaN)))
+  return { name, unit, target, values }
 }
 
 /** What the metrics are called in tables. */
@@ -70,7 +90,7 @@ export function isMet({ values, target }: Check): boolean | undefined {
 }
 
 /** A report without its words: what a program reads. */
-export function toJson(sections: Record<string, Section | { failed: string }>) {
+export function toJson(sections: Results) {
   return Object.entries(sections).map(([name, section]) => {
     if ('failed' in section) return { name, ...section }
     const { title, notes, rows, checks } = section

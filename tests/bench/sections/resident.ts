@@ -3,7 +3,7 @@ import { append, type Bench, withClient } from '../bench.ts'
 import type { Shot } from '../load/job.ts'
 import { addPeople } from '../people.ts'
 import { memory } from '../processes.ts'
-import type { Row, Section } from '../report.ts'
+import { figure, type Row, type Section } from '../report.ts'
 import { bearer, mePath } from '../service.ts'
 
 const parts = 10
@@ -40,17 +40,23 @@ export async function resident(bench: Bench): Promise<Section> {
   return {
     title: `Memory after ${goal.toLocaleString('en')} requests`,
     notes: [
+      'One process, asked once: single values.',
       `GET ${mePath} with the tokens of ${users.toLocaleString('en')} users in turn, ${requests.toLocaleString('en')} requests in all${requests < goal ? `: what came to an end in ${mostSeconds} s` : ''}.`,
     ],
     rows,
     checks: [
-      { name: 'resident at the end', unit: 'MB', values: [end ?? Number.NaN], target: { atMost: 200 } },
-      {
+      figure(`memory after ${goal.toLocaleString('en')} requests of ${users.toLocaleString('en')} users`, {
+        name: 'resident at the end',
+        unit: 'MB',
+        values: [end ?? Number.NaN],
+        target: { atMost: 200 },
+      }),
+      figure('– to that after half of them', {
         name: 'resident at the end / halfway',
         unit: '×',
         values: [(end ?? Number.NaN) / (halfway ?? Number.NaN)],
         target: { atMost: 1.1 },
-      },
+      }),
       { name: 'asked', unit: 'requests', values: [requests], target: { atLeast: goal } },
     ],
   }

@@ -2,7 +2,7 @@ import { arrange, startBetterAuth } from '../arrange.ts'
 import { type Bench, compare, withClient } from '../bench.ts'
 import { addPasswords, addPeople } from '../people.ts'
 import { startCounted } from '../query-counter.ts'
-import { ratio, type Section } from '../report.ts'
+import { figure, ratio, type Section } from '../report.ts'
 import { signInPath, startHashing } from '../service.ts'
 
 const ours = 'Latchkey'
@@ -42,7 +42,7 @@ export async function signIns(bench: Bench): Promise<Section> {
     ],
     rows,
     checks: [
-      ratio(rows, 'perSecond', ours, 'hashing alone'),
+      figure('sign-in, beside what the hashing threads can do', ratio(rows, 'perSecond', ours, 'hashing alone')),
       ratio(rows, 'perSecond', ours, 'Better-Auth'),
       { name: `${ours}, a request`, unit: 'queries', values: [await counted.queriesPer(ask, { count: 10 })] },
     ],

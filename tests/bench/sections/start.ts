@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { append, type Bench } from '../bench.ts'
 import { memory, type ServerProcess } from '../processes.ts'
-import type { Row, Section } from '../report.ts'
+import { figure, type Row, type Section } from '../report.ts'
 import { startBaseline, startService } from '../service.ts'
 
 /** How long a start takes, and how much memory it needs. */
@@ -32,7 +32,11 @@ export async function start(bench: Bench): Promise<Section> {
       'From the start of the process until it takes requests. A first start makes the tables, keys and the admin.',
     ],
     rows,
-    checks: [],
+    checks: ['PostgreSQL', 'embedded'].map((database) => {
+      const name = `${database}, later`
+      const values = rows.find((row) => row.name === name)?.metrics['readyMs'] ?? []
+      return figure(`start-up, ${database}`, { name, unit: 'ms', values })
+    }),
   }
 }
 

@@ -4,7 +4,7 @@ import type { Answers, Pace } from '../load/job.ts'
 import { addPasswords, addPeople } from '../people.ts'
 import { createProbe, type Probe } from '../probe.ts'
 import { cpuSeconds, untilIdle } from '../processes.ts'
-import { type Check, type Row, ratio, type Section } from '../report.ts'
+import { type Check, figure, type Row, ratio, type Section } from '../report.ts'
 import { bearer, mePath, signInPath, startHashing } from '../service.ts'
 
 const clients = 200
@@ -67,21 +67,28 @@ export async function storm(bench: Bench): Promise<Section> {
 function checksOf(rows: Row[], name: string, hasTargets: boolean): Check[] {
   const metric = (row: string, of: string) => rows.find((each) => each.name === row)?.metrics[of] ?? []
   const target = <T>(value: T) => (hasTargets ? value : undefined)
+  const who = `${clients} clients with wrong passwords that ${hasTargets ? 'retry at once' : 'wait as `Retry-After` says'}`
   return [
-    ratio(rows, 'p99Ms', `me, ${name}`, 'me, idle', target({ atMost: 3 })),
-    {
+    figure(
+      `${who}: p99 of \`me\`, to that without them`,
+      ratio(rows, 'p99Ms', `me, ${name}`, 'me, idle', target({ atMost: 3 })),
+    ),
+    figure('– p99 of the event loop’s delay', {
       name: `event loop delay, ${name}, p99`,
       unit: 'ms',
       values: metric(`me, ${name}`, 'loopP99Ms'),
       target: target({ atMost: 20 }),
-    },
-    {
+    }),
+    figure('– p99 of the refusals', {
       name: `refused logins, ${name}, p99`,
       unit: 'ms',
       values: metric(`logins, ${name}, 503`, 'p99Ms'),
       target: target({ atMost: 50 }),
-    },
-    ratio(rows, 'perSecond', `logins, ${name}, 401`, 'hashing elsewhere', target({ atLeast: 0.9 })),
+    }),
+    figure(
+      '– passwords checked, to what can be',
+      ratio(rows, 'perSecond', `logins, ${name}, 401`, 'hashing elsewhere', target({ atLeast: 0.9 })),
+    ),
   ]
 }
 

@@ -3,7 +3,7 @@ import { arrange, startBetterAuth } from '../arrange.ts'
 import { type Bench, compare, withClient } from '../bench.ts'
 import { addPeople } from '../people.ts'
 import { startCounted } from '../query-counter.ts'
-import { ratio, type Section } from '../report.ts'
+import { figure, ratio, type Section } from '../report.ts'
 import { bodyOf, startBaseline } from '../service.ts'
 
 const path = '/api/auth/token'
@@ -35,7 +35,7 @@ export async function token(bench: Bench): Promise<Section> {
     notes: ['RS256, 2,048 bits; with the session cookies of 200 users.'],
     rows,
     checks: [
-      ratio(rows, 'perSecond', ours, 'Better-Auth'),
+      figure('`GET /api/auth/token`, beside Better-Auth alone', ratio(rows, 'perSecond', ours, 'Better-Auth')),
       ratio(rows, 'perSecond', ours, 'a signature'),
       ratio(rows, 'cpuMicros', 'Better-Auth', ours),
       { name: `${ours}, a request`, unit: 'queries', values: [await counted.queriesPer(ask)] },

@@ -1,7 +1,7 @@
 import { arrange } from '../arrange.ts'
 import { type Bench, type Candidate, compare, withClient } from '../bench.ts'
 import { addPeople } from '../people.ts'
-import { ratio, type Section } from '../report.ts'
+import { figure, ratio, type Section } from '../report.ts'
 import { bearer, bodyOf, mePath, startBaseline, startService } from '../service.ts'
 
 const tokenPath = '/api/auth/token'
@@ -33,9 +33,12 @@ export async function workers(bench: Bench): Promise<Section> {
     ],
     rows,
     checks: [
-      ratio(rows, 'perSecond', label('me', 2), label('me', 1), { atLeast: 1.6 }),
+      figure('two workers, beside one', ratio(rows, 'perSecond', label('me', 2), label('me', 1), { atLeast: 1.6 })),
       ratio(rows, 'perSecond', label('token', 2), label('token', 1)),
-      ratio(rows, 'perSecond', label('bare Hono', 2), label('bare Hono', 1)),
+      figure(
+        '– what bare Hono gains by a second',
+        ratio(rows, 'perSecond', label('bare Hono', 2), label('bare Hono', 1)),
+      ),
     ],
   }
 }
