@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -19,13 +19,12 @@ const folder = values.folder === undefined ? temporaryFolder() : resolve(values.
 // With a space in its name, as a folder may have.
 const root = join(folder, 'the service')
 const children = join(folder, 'children')
-if (!existsSync(root)) {
-  mkdirSync(root, { recursive: true })
-  buildInto(root)
-}
-
 const commands = { embedded: ['npm', 'test', '--'], postgres: ['npm', 'run', 'test:pg', '--'] } as const
 const names = ['embedded', 'postgres'] as const
+
+if (values.only === 'postgres') assertCurrent()
+else begin()
+
 for (const name of names.filter((each) => values.only === undefined || values.only === each)) {
   const flags = ['--coverage', '--coverage.reporter=json', `--coverage.reportsDirectory=${join(folder, name)}`]
   await run([...commands[name], ...positionals, ...flags])
@@ -35,6 +34,23 @@ if (values.only !== 'embedded') {
   for (const name of names) map.merge(resultsOf(name))
   await addChildren(map, root, children)
   report(map)
+}
+
+/** Leaves nothing of what was measured before, and builds the service. */
+function begin(): void {
+  for (const part of [root, children, ...names.map((name) => join(folder, name))]) {
+    rmSync(part, { recursive: true, force: true })
+  }
+  mkdirSync(root, { recursive: true })
+  buildInto(root)
+}
+
+/** @throws Error when the half before this one was of other sources, as it could not be added up with this one */
+function assertCurrent(): void {
+  const built = statSync(join(root, 'dist/src/main.js'), { throwIfNoEntry: false })?.mtimeMs ?? 0
+  const sources = readdirSync('src', { recursive: true, encoding: 'utf8' }).map((name) => join('src', name))
+  const isOld = [...sources, 'auth.config.ts'].some((name) => statSync(name).mtimeMs > built)
+  if (isOld) throw new Error(`${folder} holds nothing of these sources: begin with --only embedded`)
 }
 
 function temporaryFolder(): string {
