@@ -63,9 +63,10 @@ test('the table of the README is of the rounds of several runs, and of the figur
     checks: [{ name: 'end', unit: 'MB', values: [250], target: { atMost: 200 }, figure: 'memory' }],
   }
   const first = write('first.json', [memory, { name: 'me', checks: [{ ...check, values: [1, 4] }] }])
+  const unknown = { ...check, name: 'e / f', values: [null], figure: 'e, beside f' }
   const other = { name: 'c / d', unit: '×', values: [9] }
   const second = write('second.json', [
-    { name: 'me', checks: [{ ...check, values: [3, null] }, other] },
+    { name: 'me', checks: [{ ...check, values: [3, null] }, unknown, other] },
     { name: 'lists', failed: 'x' },
   ])
 
@@ -75,6 +76,7 @@ test('the table of the README is of the rounds of several runs, and of the figur
     '|  | target | median (min – max) |  |',
     '|---|---:|---:|---:|',
     '| a, beside b | ≥ 2 × | 3.00 (1.00 – 4.00) × | met |',
+    '| e, beside f | ≥ 2 × | - |  |',
     '| memory | ≤ 200 MB | 250 MB | missed |',
   ])
   await expect(bench('--from', join(import.meta.dirname, 'main.test.ts'))).rejects.toThrow('holds no figures')

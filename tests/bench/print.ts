@@ -48,7 +48,8 @@ function checkRow(check: Check): string[] {
   const met = isMet(check)
   const limit =
     target && `${sign(target)}${('atLeast' in target ? target.atLeast : target.atMost).toLocaleString('en')} ${unit}`
-  return [name, `${spread(values)} ${unit}`, limit ?? '', met === undefined ? '' : met ? 'met' : 'missed']
+  const measured = Number.isNaN(summarize(values).median) ? '-' : `${spread(values)} ${unit}`
+  return [name, measured, limit ?? '', met === undefined ? '' : met ? 'met' : 'missed']
 }
 
 function sign(target: Target): string {

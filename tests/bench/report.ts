@@ -82,10 +82,10 @@ export function summarize(values: number[]): Summary {
   return { median: median(known), min: Math.min(...known), max: Math.max(...known) }
 }
 
-/** Whether a figure reaches its target, by its median; undefined where it has none. */
+/** Whether a figure reaches its target, by its median; undefined where it has none, or nothing was measured. */
 export function isMet({ values, target }: Check): boolean | undefined {
-  if (!target) return undefined
   const { median } = summarize(values)
+  if (!target || Number.isNaN(median)) return undefined
   return 'atLeast' in target ? median >= target.atLeast : median <= target.atMost
 }
 
