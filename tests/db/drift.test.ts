@@ -36,6 +36,7 @@ const added: Record<string, string> = {
   'index session(impersonated_by) where (impersonated_by IS NOT NULL)': 'sessions end with who impersonates',
   'index session(expires_at)': 'sweeping',
   'index account(user_id, provider_id)': 'users are filtered by provider',
+  'index account(provider_id)': 'the users of a provider are found',
   'unique account(provider_id, account_id)': 'an identity linked twice could never sign in again',
   'index verification(expires_at)': 'sweeping, at each look-up',
   'index verification(value)': 'links end with the password or address that they were for',
