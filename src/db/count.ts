@@ -10,36 +10,32 @@ export interface Total {
 /** Up to how many rows are counted. */
 export const countedRows = 10_000
 
-/** How many rows a query finds: exactly up to `countedRows`, beyond that one more; it is stopped there. */
-export async function countUpTo(db: Db, query: Expression<unknown>): Promise<number> {
-  return count(db, sql`${query} limit ${countedRows + 1}`)
+/**
+ * How many rows a query finds: counted up to `countedRows`, by the plan that is best for all of them, and estimated beyond.
+ * @param alike finds the same rows, and tells the planner more of how many they are
+ */
+export async function countRows(db: Db, query: Expression<unknown>, alike = query): Promise<Total> {
+  // Of a limit outside of it the planner knows nothing: it might read the whole table for what it takes for common.
+  const rows = sql`with found as materialized ${query} select from found limit ${countedRows + 1}`
+  const counted = sql<number>`(select count(*) from (${rows}) as counted)`.as('value')
+  const { value } = await db.selectNoFrom(counted).executeTakeFirstOrThrow()
+  if (value <= countedRows) return { value, relation: 'eq' }
+  const estimate = await estimateTotal(db, alike)
+  return { ...estimate, value: Math.max(value, estimate.value) }
 }
 
-/** The same of a query that finds few rows, by the plan that is best for all of them. */
-export async function countFew(db: Db, query: Expression<unknown>): Promise<number> {
-  // With a limit the planner might read the whole table for what it takes for common.
-  return count(db, sql`with found as materialized ${query} select from found limit ${countedRows + 1}`)
+/** The total of a query of which nothing is counted. */
+export async function estimateTotal(db: Db, query: Expression<unknown>): Promise<Total> {
+  const [value = 0] = await expectRows(db, [query])
+  return { value, relation: 'estimate' }
 }
 
-async function count(db: Db, query: Expression<unknown>): Promise<number> {
-  const counted = sql<number>`(select count(*) from (${query}) as counted)`.as('n')
-  return (await db.selectNoFrom(counted).executeTakeFirstOrThrow()).n
-}
-
-/** How many rows the planner expects of a query, which is not run. */
-export async function estimateRows(db: Db, query: Expression<unknown>): Promise<number> {
-  const { rows } = await sql<{ 'QUERY PLAN': [{ Plan: { 'Plan Rows': number } }] }>`
-    explain (format json) ${query}`.execute(db)
-  return Math.max(...rows.map(({ 'QUERY PLAN': [{ Plan }] }) => Plan['Plan Rows']))
-}
-
-/** How many rows a query finds for which there is an index: counted up to `countedRows`, then estimated. */
-export async function countRows(db: Db, query: Expression<unknown>): Promise<Total> {
-  const value = await countFew(db, query)
-  return value <= countedRows ? { value, relation: 'eq' } : estimated(value, await estimateRows(db, query))
-}
-
-/** A total that was not counted to its end: what the planner expects, and no less than what was counted. */
-export function estimated(counted: number, expected: number): Total {
-  return { value: Math.max(counted, expected), relation: 'estimate' }
+/** How many rows the planner expects of each of some queries, none of which is run. */
+export async function expectRows(db: Db, queries: Expression<unknown>[]): Promise<number[]> {
+  if (queries.length === 0) return []
+  // Each of these is planned by itself, for all of its rows.
+  const arrays = queries.map((query) => sql`array(select 1 from (${query}) as expected)`)
+  const { rows } = await sql<{ 'QUERY PLAN': [{ Plan: { Plans: { 'Plan Rows': number }[] } }] }>`
+    explain (format json) select ${sql.join(arrays)}`.execute(db)
+  return rows.flatMap((row) => row['QUERY PLAN'][0].Plan.Plans.map((plan) => plan['Plan Rows']))
 }

@@ -20,49 +20,99 @@ export type UserSort = 'createdAt' | '-createdAt' | 'email' | '-email' | 'name' 
 /** Of a row of the table `user`, or of a subquery that is called so. */
 export type Condition = Expression<SqlBool>
 
-/** The conditions of a list. */
+/** The conditions of a filter, for a way to its users. */
 export interface Conditions {
-  /** For these there is an index in the order of the sort. */
+  /** By these an index finds users. */
   led: Condition[]
-  /** Against these each row on the way must be held. */
+  /** Against these each user that it finds is held. */
   tested: Condition[]
 }
 
+type Field = 'time' | 'banned' | 'role' | 'emailVerified' | 'email' | 'provider' | 'q'
+
 const eb = expressionBuilder<DB, 'user'>()
 
-/**
- * The conditions of a filter for lists of a sort.
- * @param fewOf finds the users of a provider that has few by its accounts, and not user by user
- */
-export function conditionsOf(filter: UserFilter, sort: UserSort, { fewOf }: { fewOf?: string } = {}): Conditions {
-  const { q, email, role, banned, emailVerified, provider, createdAfter, createdBefore } = filter
-  const isByTime = columnOf(sort) === 'created_at'
-  const conditions: Conditions = { led: [], tested: [] }
-  const add = (condition: Condition, isLed = false) => conditions[isLed ? 'led' : 'tested'].push(condition)
-  if (createdAfter) add(eb('user.created_at', '>', createdAfter), isByTime)
-  if (createdBefore) add(eb('user.created_at', '<', createdBefore), isByTime)
-  // One index can lead: that of what fewest are likely to match.
-  if (banned !== undefined) {
-    // Expired bans are in the index too.
-    if (banned) add(sql`"user".banned`, isByTime)
-    add(flag(sql`is_banned("user".banned, "user".ban_expires)`, banned))
-  }
-  if (role !== undefined) add(eb('user.role', '=', role), isByTime && !banned)
-  if (emailVerified !== undefined) {
-    const isLed = isByTime && !emailVerified && !banned && role === undefined
-    add(flag(sql`"user".email_verified`, emailVerified), isLed)
-  }
-  if (email !== undefined) add(eb('user.email', '=', email))
-  if (provider !== undefined) add(provider === fewOf ? isAmongThoseOf(provider) : hasAccountOf(provider))
-  // The dearest comes last.
-  if (q !== undefined) add(holds(q))
-  return conditions
+/** Every condition of a filter, of which the planner can tell how many users match. */
+export function conditionsToEstimate(filter: UserFilter): Condition[] {
+  return [
+    ...conditionsBut(['provider'], filter),
+    ...given(filter.provider, (provider) => eb.exists(accountOf(provider))),
+  ]
 }
 
-/** Every condition of a filter. */
-export function allConditionsOf(filter: UserFilter, options: { fewOf?: string } = {}): Condition[] {
-  const { led, tested } = conditionsOf(filter, 'createdAt', options)
-  return [...led, ...tested]
+/** The conditions of a filter but those of some fields. */
+function conditionsBut(left: Field[], filter: UserFilter): Condition[] {
+  const { q, email, role, banned, emailVerified, provider } = filter
+  const conditions: Record<Field, Condition[]> = {
+    time: timesOf(filter),
+    banned: given(banned, (value) => flag(sql`is_banned("user".banned, "user".ban_expires)`, value)),
+    role: given(role, isOfRole),
+    emailVerified: given(emailVerified, (value) => flag(sql`"user".email_verified`, value)),
+    email: given(email, (value) => eb('user.email', '=', value)),
+    q: given(q, holds),
+    provider: given(provider, hasAccountOf),
+  }
+  return Object.entries(conditions).flatMap(([field, ones]) => (left.includes(field as Field) ? [] : ones))
+}
+
+function given<T>(value: T | undefined, conditionOf: (value: T) => Condition): Condition[] {
+  return value === undefined ? [] : [conditionOf(value)]
+}
+
+/** The conditions of a walk through a list of this sort. */
+export function conditionsToWalk(filter: UserFilter, sort: UserSort): Conditions {
+  const [best] = columnOf(sort) === 'created_at' ? waysByTime(filter) : []
+  return best ?? wayThroughAll(filter)
+}
+
+/** The way that no index helps. */
+export function wayThroughAll(filter: UserFilter): Conditions {
+  return { led: [], tested: conditionsBut([], filter) }
+}
+
+/** The ways by an index in the order of time: that of what fewest are likely to match comes first. */
+export function waysByTime(filter: UserFilter): Conditions[] {
+  const { role, banned, emailVerified } = filter
+  const times = timesOf(filter)
+  const ways: Conditions[] = []
+  // Expired bans are in the index too.
+  if (banned) ways.push({ led: [sql`"user".banned`, ...times], tested: conditionsBut(['time'], filter) })
+  if (role !== undefined)
+    ways.push({ led: [isOfRole(role), ...times], tested: conditionsBut(['time', 'role'], filter) })
+  if (emailVerified === false) {
+    const led = [flag(sql`"user".email_verified`, false), ...times]
+    ways.push({ led, tested: conditionsBut(['time', 'emailVerified'], filter) })
+  }
+  if (times.length > 0) ways.push({ led: times, tested: conditionsBut(['time'], filter) })
+  return ways
+}
+
+/** The way by the index of addresses: to one user. */
+export function wayByEmail(filter: UserFilter, email: string): Conditions {
+  return { led: [eb('user.email', '=', email)], tested: conditionsBut(['email'], filter) }
+}
+
+/** The way by the index for searches. */
+export function wayBySearch(filter: UserFilter, q: string): Conditions {
+  return { led: [holds(q)], tested: conditionsBut(['q'], filter) }
+}
+
+/** The way by the accounts of a provider. */
+export function wayByProvider(filter: UserFilter, provider: string): Conditions {
+  // An array, of which the planner expects little: it looks its users up, where it would read all of them for a join.
+  const led = sql<SqlBool>`"user".id = any(array(select user_id from account where provider_id = ${provider}))`
+  return { led: [led], tested: conditionsBut(['provider'], filter) }
+}
+
+function timesOf({ createdAfter, createdBefore }: UserFilter): Condition[] {
+  return [
+    ...given(createdAfter, (value) => eb('user.created_at', '>', value)),
+    ...given(createdBefore, (value) => eb('user.created_at', '<', value)),
+  ]
+}
+
+function isOfRole(role: string): Condition {
+  return eb('user.role', '=', role)
 }
 
 /** All of these. */
@@ -75,25 +125,24 @@ function flag(column: Condition, value: boolean): Condition {
   return value ? column : eb.not(column)
 }
 
-function holds(q: string): Condition {
+/** Has this text in the address or the name. */
+export function holds(q: string): Condition {
   const pattern = `%${q.replaceAll(/[\\%_]/g, '\\$&')}%`
   // Addresses are in lower case.
   return sql<SqlBool>`("user".email like lower(${pattern}) or "user".name ilike ${pattern})`
 }
 
+// A look-up for each user: for EXISTS the planner might read all accounts first.
 function hasAccountOf(provider: string): Condition {
-  return eb.exists(
-    eb
-      .selectFrom('account')
-      .select('account.id')
-      .whereRef('account.user_id', '=', 'user.id')
-      .where('account.provider_id', '=', provider),
-  )
+  return sql<SqlBool>`(${accountOf(provider)} limit 1) is not null`
 }
 
-// An array, of which the planner expects little: it looks its users up, where it would read all of them for a join.
-function isAmongThoseOf(provider: string): Condition {
-  return sql<SqlBool>`"user".id = any(array(select user_id from account where provider_id = ${provider}))`
+function accountOf(provider: string) {
+  return eb
+    .selectFrom('account')
+    .select('account.id')
+    .whereRef('account.user_id', '=', 'user.id')
+    .where('account.provider_id', '=', provider)
 }
 
 /** The order of a list. Ties are broken by id; no two users have one address. */

@@ -1,15 +1,14 @@
-import { sql } from 'kysely'
 import { isBanned } from '../auth/authority/authority.queries.ts'
-import { countedRows, countFew, countUpTo, estimated, estimateRows, type Total } from '../db/count.ts'
+import { countRows, estimateTotal, type Total } from '../db/count.ts'
 import type { Db } from '../db/database.ts'
 import type { Position } from '../http/cursor.ts'
 import { type UserRow, userColumns } from '../resources/user.ts'
 import {
-  allConditionsOf,
   allOf,
   type Condition,
   type Conditions,
-  conditionsOf,
+  conditionsToEstimate,
+  conditionsToWalk,
   follows,
   keysIn,
   orderOf,
@@ -17,6 +16,7 @@ import {
   type UserFilter,
   type UserSort,
 } from './user-conditions.queries.ts'
+import { findShortWay, mostLookedAt } from './user-ways.queries.ts'
 
 interface Page {
   sort: UserSort
@@ -30,53 +30,34 @@ interface Found {
   brokenOffAt?: Position | undefined
 }
 
-/** How many users a first walk looks at, and one that goes on where it met some. */
-const [reach, longReach] = [1_000, 10_000]
-/** The part of a page that it must have met. */
+/** How many users a first walk looks at, and one that goes on where the first was promising. */
+const [reach, longReach] = [500, 10_000]
+/** The part of a page that a promising walk meets. */
 const promising = 1 / 8
-/** How many users are looked at where no index helps. */
-export const farReach = 50_000
-/** How many users an index finds at most where they are few. */
-const few = 4 * countedRows
 
 /**
- * The users that match, after a position in the sort order: at most `limit` of them. Many matches are soon met on a walk
- * along the index of the sort; few are gathered by the index of a filter, and sorted. Which they are, a walk of bounded
- * length tells better than the statistics. Where neither helps, it breaks off after `farReach` users.
+ * The users that match, after a position in the sort order: at most `limit` of them. Very few are gathered by an index of
+ * the filter, and sorted; so are a few of whom a walk along the index of the sort does not soon meet enough. Where no index
+ * leads to few, the walk goes on, and is broken off: that of a first page by flags alone soon, any other after
+ * `mostLookedAt` users.
  */
 export async function listUsers(db: Db, filter: UserFilter, page: Page): Promise<Found> {
-  const conditions = conditionsOf(filter, page.sort)
+  const conditions = conditionsToWalk(filter, page.sort)
   if (conditions.tested.length === 0) return { rows: await walk(db, conditions, page, page.limit) }
-  if (filter.email !== undefined) return { rows: await gather(db, filter, page) }
-  const met = await walk(db, conditions, page, reach)
-  if (met.length === page.limit) return { rows: met }
-  if (!(await findsFew(db, filter))) return walkFar(db, conditions, page)
-  if (met.length >= page.limit * promising) {
-    const rows = await walk(db, conditions, page, longReach)
-    if (rows.length === page.limit) return { rows }
+  const isPromising = (rows: UserRow[]) => rows.length >= page.limit * promising
+  const way = await findShortWay(db, filter)
+  if (!way) {
+    const isByFlags = filter.q === undefined && page.after === undefined
+    const found = await walkAndBreakOff(db, conditions, page, isByFlags ? reach : mostLookedAt)
+    const goesOn = isByFlags && found.brokenOffAt && isPromising(found.rows)
+    return goesOn ? walkAndBreakOff(db, conditions, page, longReach) : found
   }
-  return { rows: await gather(db, filter, page) }
-}
-
-/** Whether the indexes are expected to find few. */
-async function findsFew(db: Db, filter: UserFilter): Promise<boolean> {
-  const { q, ...others } = filter
-  const isSlow = q !== undefined && !(await hasTrigram(db, q))
-  return (await expectUsers(db, isSlow ? others : filter)) <= few
-}
-
-/** Whether a search has three letters or digits in a row, by which the index finds it: as the database knows letters. */
-async function hasTrigram(db: Db, q: string): Promise<boolean> {
-  if (/[a-z\d]{3}/i.test(q)) return true
-  return (await db.selectNoFrom(sql<boolean>`${q} ~ '[[:alnum:]]{3}'`.as('has')).executeTakeFirstOrThrow()).has
-}
-
-function expectUsers(db: Db, filter: UserFilter): Promise<number> {
-  return estimateRows(db, selectIds(db, allConditionsOf(filter)))
-}
-
-function selectIds(db: Db, conditions: Condition[]) {
-  return db.selectFrom('user').select('user.id').where(allOf(conditions))
+  for (const length of way.expected > reach ? [reach, longReach] : []) {
+    const rows = await walk(db, conditions, page, length)
+    if (rows.length === page.limit) return { rows }
+    if (!isPromising(rows)) break
+  }
+  return { rows: await gather(db, way, page) }
 }
 
 /** Looks at the next users for whom `led` holds, at most `reach` of them, until the page is full. */
@@ -87,16 +68,16 @@ function walk(db: Db, { led, tested }: Conditions, page: Page, reach: number): P
 }
 
 /** Walks on, and tells where that ended, of one and the same state of the table: nobody is skipped or met twice. */
-function walkFar(db: Db, conditions: Conditions, page: Page): Promise<Found> {
+function walkAndBreakOff(db: Db, conditions: Conditions, page: Page, reach: number): Promise<Found> {
   return db
     .transaction()
     .setIsolationLevel('repeatable read')
     .execute(async (trx) => {
-      const rows = await walk(trx, conditions, page, farReach)
+      const rows = await walk(trx, conditions, page, reach)
       if (rows.length === page.limit) return { rows }
       const ends = inOrder(trx, conditions.led, page)
         .select(keysIn(page.sort))
-        .offset(farReach - 1)
+        .offset(reach - 1)
       const last = await ends.limit(1).executeTakeFirst()
       return { rows, brokenOffAt: last && positionAt(last.value, last.id) }
     })
@@ -107,41 +88,25 @@ function inOrder(db: Db, led: Condition[], { sort, after }: Page) {
   return db.selectFrom('user').where(allOf(conditions)).orderBy(orderOf(sort))
 }
 
-/** Finds all that match, by whichever indexes are best for that, and sorts them. */
-async function gather(db: Db, filter: UserFilter, { sort, after, limit }: Page): Promise<UserRow[]> {
-  const conditions = [...(await conditionsToGather(db, filter)), ...(after ? [follows(sort, after)] : [])]
-  // With OFFSET 0 the planner knows nothing of the limit, for which it would walk the index of the sort.
-  const all = db.selectFrom('user').selectAll('user').where(allOf(conditions)).offset(0).as('user')
-  const sorted = db.selectFrom(all).select(userColumns).select(isBanned).orderBy(orderOf(sort))
-  return sorted.limit(limit).execute()
+/** Finds all that match on a way, and sorts them. */
+function gather(db: Db, way: Conditions, { sort, after, limit }: Page): Promise<UserRow[]> {
+  const rest = after ? [follows(sort, after)] : []
+  const matching = matchesOn(db, way, rest).select(userColumns).select(isBanned)
+  return matching.orderBy(orderOf(sort)).limit(limit).execute()
 }
 
-async function conditionsToGather(db: Db, filter: UserFilter): Promise<Condition[]> {
-  const { provider } = filter
-  if (provider === undefined) return allConditionsOf(filter)
-  const accounts = db.selectFrom('account').select('user_id').where('provider_id', '=', provider)
-  const hasFew = (await estimateRows(db, accounts)) <= few
-  return allConditionsOf(filter, hasFew ? { fewOf: provider } : {})
+function matchesOn(db: Db, { led, tested }: Conditions, rest: Condition[] = []) {
+  // With OFFSET 0 the planner knows nothing of what is outside, for which it might take another way.
+  const met = db.selectFrom('user').selectAll('user').where(allOf(led)).offset(0).as('user')
+  return db.selectFrom(met).where(allOf([...tested, ...rest]))
 }
 
-/**
- * How many users match. A count looks at those that an index finds, or at `farReach` users; where it would have to look at
- * more, they are estimated.
- */
+/** How many users match: counted where a way leads to few, estimated where it would take long. */
 export async function countUsers(db: Db, filter: UserFilter): Promise<Total> {
-  if (await findsFew(db, filter)) {
-    const value = await countFew(db, selectIds(db, await conditionsToGather(db, filter)))
-    return value <= countedRows ? { value, relation: 'eq' } : estimated(value, await expectUsers(db, filter))
-  }
-  const some = db.selectFrom('user').selectAll('user').limit(farReach).as('user')
-  const value = await countUpTo(
-    db,
-    db
-      .selectFrom(some)
-      .select('user.id')
-      .where(allOf(allConditionsOf(filter))),
-  )
-  const beyond = db.selectFrom('user').select('id').offset(farReach).limit(1)
-  const isAll = value <= countedRows && !(await beyond.executeTakeFirst())
-  return isAll ? { value, relation: 'eq' } : estimated(value, await expectUsers(db, filter))
+  const alike = db
+    .selectFrom('user')
+    .select('user.id')
+    .where(allOf(conditionsToEstimate(filter)))
+  const way = await findShortWay(db, filter)
+  return way ? countRows(db, matchesOn(db, way).select('user.id'), alike) : estimateTotal(db, alike)
 }

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { describe, expect, test } from 'vitest'
-import { countedRows, countFew, countRows, countUpTo, estimated, estimateRows } from '../../src/db/count.ts'
+import { countedRows, countRows, estimateTotal, expectRows } from '../../src/db/count.ts'
 import { startServiceForFile } from '../support/harness.ts'
 
 const { db } = await startServiceForFile()
@@ -8,30 +8,28 @@ const { db } = await startServiceForFile()
 // Of this function the planner knows how many rows it makes.
 const rows = (n: number) => sql`(select from generate_series(1, ${sql.lit(n)}))`
 
-describe('a count', () => {
-  test.each([
-    ['countUpTo', countUpTo],
-    ['countFew', countFew],
-  ])('%s is exact up to its bound, and stopped one beyond it', async (_name, count) => {
-    expect(await count(db, rows(0))).toBe(0)
-    expect(await count(db, rows(7))).toBe(7)
-    expect(await count(db, rows(countedRows))).toBe(countedRows)
-    expect(await count(db, rows(countedRows + 1))).toBe(countedRows + 1)
-    expect(await count(db, rows(3 * countedRows))).toBe(countedRows + 1)
+describe('a total', () => {
+  test.each([0, 7, countedRows])('of %i rows is counted', async (n) => {
+    expect(await countRows(db, rows(n))).toEqual({ value: n, relation: 'eq' })
   })
 
-  test('an estimate is what the planner expects', async () => {
-    expect(await estimateRows(db, rows(123))).toBe(123)
+  test.each([countedRows + 1, 3 * countedRows])('of %i rows is estimated', async (n) => {
+    expect(await countRows(db, rows(n))).toEqual({ value: n, relation: 'estimate' })
   })
 
-  test('a total is counted up to the bound, and estimated beyond it', async () => {
-    expect(await countRows(db, rows(0))).toEqual({ value: 0, relation: 'eq' })
-    expect(await countRows(db, rows(countedRows))).toEqual({ value: countedRows, relation: 'eq' })
-    expect(await countRows(db, rows(3 * countedRows))).toEqual({ value: 3 * countedRows, relation: 'estimate' })
+  test('is estimated by a query alike, and is no less than what was counted', async () => {
+    const many = rows(3 * countedRows)
+
+    expect(await countRows(db, many, rows(12_000))).toEqual({ value: 12_000, relation: 'estimate' })
+    expect(await countRows(db, many, rows(12))).toEqual({ value: countedRows + 1, relation: 'estimate' })
   })
 
-  test('an estimate is no less than what was counted', () => {
-    expect(estimated(10_001, 12)).toEqual({ value: 10_001, relation: 'estimate' })
-    expect(estimated(10_001, 12_000)).toEqual({ value: 12_000, relation: 'estimate' })
+  test('of which nothing is counted is what the planner expects', async () => {
+    expect(await estimateTotal(db, rows(123))).toEqual({ value: 123, relation: 'estimate' })
   })
+})
+
+test('the planner is asked about each query by itself', async () => {
+  expect(await expectRows(db, [rows(7), rows(123), rows(3)])).toEqual([7, 123, 3])
+  expect(await expectRows(db, [])).toEqual([])
 })

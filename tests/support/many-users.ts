@@ -1,6 +1,8 @@
 import { sql } from 'kysely'
+import { afterAll } from 'vitest'
 import { type Db, openDatabase } from '../../src/db/database.ts'
-import { directUrl, type TestDatabase } from './harness.ts'
+import type { UserFilter } from '../../src/users/user-conditions.queries.ts'
+import { createTestDatabase, directUrl, startService, type TestDatabase, type TestService } from './harness.ts'
 
 /** A generated user; which they are follows from their number. */
 export interface GeneratedUser {
@@ -35,8 +37,35 @@ export function generated(i: number): GeneratedUser {
   }
 }
 
+/** Whether a generated user matches a filter. */
+export function isMatch(user: GeneratedUser, filter: UserFilter): boolean {
+  const { q = '', email, role, banned, emailVerified, provider, createdAfter, createdBefore } = filter
+  return (
+    `${user.email}\n${user.name}`.toLowerCase().includes(q.toLowerCase()) &&
+    (email ?? user.email) === user.email &&
+    (role ?? user.role) === user.role &&
+    (banned ?? user.banned) === user.banned &&
+    (emailVerified ?? user.emailVerified) === user.emailVerified &&
+    (provider ?? user.provider) === user.provider &&
+    user.createdAt > (createdAfter ?? new Date(0)) &&
+    user.createdAt < (createdBefore ?? new Date())
+  )
+}
+
+/** A service with the users 1 to `count`, and those; it ends with the tests of the file. */
+export async function startServiceOfMany(count: number): Promise<{ service: TestService; everybody: GeneratedUser[] }> {
+  const database = await createTestDatabase()
+  await createMany(database, count)
+  const service = await startService({ database })
+  afterAll(async () => {
+    await service.stop()
+    await database.remove()
+  })
+  return { service, everybody: Array.from({ length: count }, (_, n) => generated(n + 1)) }
+}
+
 /** Makes the users 1 to `count` with an account each, past the triggers, in a database that no service has open. */
-export async function createMany({ env }: TestDatabase, count: number): Promise<void> {
+async function createMany({ env }: TestDatabase, count: number): Promise<void> {
   const url = directUrl(env)
   const { db, close } = await openDatabase(
     url === ''

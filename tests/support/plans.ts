@@ -16,8 +16,13 @@ export interface Plan {
   sql: string
   /** Nodes that read a table from end to end, by its name. */
   sequential: string[]
-  /** How many rows of `user` were read, whether they matched or not. */
+  /** How many rows of `user` and `account`, and how many entries of their indexes for bitmaps, were read or looked up. */
   read: number
+}
+
+/** How much these statements read. */
+export function readBy(plans: Plan[]): number {
+  return plans.reduce((sum, { read }) => sum + read, 0)
 }
 
 /** Runs `work`, and tells of each statement that it ran how it is executed. */
@@ -49,7 +54,7 @@ async function explain(db: Db, { sql, parameters }: CompiledQuery): Promise<Plan
   return {
     sql,
     sequential: nodes.filter((node) => node['Node Type'] === 'Seq Scan').map((node) => node['Relation Name'] ?? ''),
-    read: nodes.filter((node) => node['Relation Name'] === 'user').reduce((sum, node) => sum + readBy(node), 0),
+    read: nodes.reduce((sum, node) => sum + readAt(node), 0),
   }
 }
 
@@ -57,8 +62,11 @@ function flatten(node: Node): Node[] {
   return [node, ...(node.Plans ?? []).flatMap(flatten)]
 }
 
-/** The averages of a node count for each of its loops. */
-function readBy(node: Node): number {
+function readAt(node: Node): number {
+  const isLeaf = node['Relation Name'] === 'user' || node['Relation Name'] === 'account'
+  if (!isLeaf && node['Node Type'] !== 'Bitmap Index Scan') return 0
   const removed = (node['Rows Removed by Filter'] ?? 0) + (node['Rows Removed by Index Recheck'] ?? 0)
-  return (node['Actual Rows'] + removed) * node['Actual Loops']
+  const loops = node['Actual Loops']
+  // Rows are the average of the loops, and a look-up that finds nothing is one, too.
+  return loops > 1 ? loops * Math.max(1, node['Actual Rows'] + removed) : (node['Actual Rows'] + removed) * loops
 }
