@@ -92,9 +92,9 @@ export function wayByEmail(filter: UserFilter, email: string): Conditions {
   return { led: [eb('user.email', '=', email)], tested: conditionsBut(['email'], filter) }
 }
 
-/** The way by the index for searches. */
-export function wayBySearch(filter: UserFilter, q: string): Conditions {
-  return { led: [holds(q)], tested: conditionsBut(['q'], filter) }
+/** The way by the index for searches, which is asked for a part of what is searched. */
+export function wayBySearch(filter: UserFilter, part: string): Conditions {
+  return { led: [holds(part)], tested: conditionsBut(part === filter.q ? ['q'] : [], filter) }
 }
 
 /** The way by the accounts of a provider. */

@@ -16,8 +16,8 @@ import {
 
 /** How many users one statement looks at: it is broken off then, or takes a way of which no more are expected. */
 export const mostLookedAt = 2 * countedRows
-/** How many parts of a search are looked into: each takes the planner a tenth of a millisecond. */
-const partsToExpect = 16
+/** Of how many trigrams of a search the planner is asked: each takes it a tenth of a millisecond. */
+const trigramsToExpect = 16
 
 /** A way to the users of a filter, whether they match or not, of whom all are looked at. */
 export interface ShortWay extends Conditions {
@@ -52,30 +52,48 @@ async function waysOf(db: Db, filter: UserFilter): Promise<Way[]> {
     ways.push({ ...wayByProvider(filter, provider), met })
   }
   if (q !== undefined) {
-    const parts = await partsOf(db, q)
-    ways.push(...parts.map((part) => ({ ...wayBySearch(filter, q), met: usersOf([holds(part)]) })))
+    const trigrams = await trigramsOf(db, q)
+    // A word alone: with a common one next to it, the index may read all entries of that.
+    ways.push(
+      ...trigrams.map(({ word, letters }) => ({ ...wayBySearch(filter, word), met: usersOf([holds(letters)]) })),
+    )
   }
   return ways
 }
 
-/**
- * What a search has of three letters or digits in a row, or some of that. The index finds users with all of these, in any
- * order, so no more than have the rarest one; of the whole text the planner expects those who match.
- */
-async function partsOf(db: Db, q: string): Promise<string[]> {
-  const parts = new Set<string>()
-  for (const word of await wordsOf(db, q)) {
-    const letters = [...word]
-    for (let end = 3; end <= letters.length; end++) parts.add(letters.slice(end - 3, end).join(''))
-  }
-  const step = Math.max(1, parts.size / partsToExpect)
-  return [...parts].filter((_, i) => i % step < 1)
+/** Three letters or digits in a row of a search, in a word of it. */
+interface Trigram {
+  letters: string
+  /** With what stands around it, by which the index finds where it begins and ends. */
+  word: string
 }
 
-/** What the database knows as letters and digits, which the index is made of. */
-async function wordsOf(db: Db, q: string): Promise<string[]> {
-  const ascii = /^[\0-\x7f]*$/
-  if (ascii.test(q)) return q.match(/[a-z\d]+/gi) ?? []
-  const words = sql<string>`(regexp_matches(${q}, '[[:alnum:]]+', 'g'))[1]`.as('word')
-  return (await db.selectNoFrom(words).execute()).map(({ word }) => word)
+/**
+ * The trigrams of a search, or some where there are many. The index finds users who have all those of a word, in any order,
+ * so no more than have the rarest one; of a word the planner expects those who match.
+ */
+async function trigramsOf(db: Db, q: string): Promise<Trigram[]> {
+  const trigrams = new Map<string, Trigram>()
+  for (const { word, letters: all } of await wordsOf(db, q)) {
+    const each = [...all]
+    for (let end = 3; end <= each.length; end++) {
+      const letters = each.slice(end - 3, end).join('')
+      trigrams.set(letters, { letters, word })
+    }
+  }
+  const step = Math.max(1, trigrams.size / trigramsToExpect)
+  return [...trigrams.values()].filter((_, i) => i % step < 1)
+}
+
+/** The words of a search, of what the database knows as letters and digits: the index is made of those. */
+async function wordsOf(db: Db, q: string): Promise<{ word: string; letters: string }[]> {
+  const isAscii = /^[\0-\x7f]*$/.test(q)
+  const words = isAscii ? [...q.matchAll(/[^a-z\d]*([a-z\d]+)[^a-z\d]*/gi)] : await foundIn(db, q)
+  return words.map(([word = '', letters = '']) => ({ word, letters }))
+}
+
+async function foundIn(db: Db, q: string): Promise<string[][]> {
+  const pattern = '([^[:alnum:]]*([[:alnum:]]+)[^[:alnum:]]*)'
+  const matches = sql<string[]>`regexp_matches(${q}, ${pattern}, 'g')`.as('match')
+  return (await db.selectNoFrom(matches).execute()).map(({ match }) => match)
 }

@@ -4,6 +4,7 @@ import type { Db } from '../../src/db/database.ts'
 interface Node {
   'Node Type': string
   'Relation Name'?: string
+  'Index Cond'?: string
   'Actual Rows': number
   'Actual Loops': number
   'Rows Removed by Filter'?: number
@@ -18,6 +19,8 @@ export interface Plan {
   sequential: string[]
   /** How many rows of `user` and `account`, and how many entries of their indexes for bitmaps, were read or looked up. */
   read: number
+  /** What indexes were asked for to make bitmaps. */
+  bitmaps: string[]
 }
 
 /** How much these statements read. */
@@ -54,6 +57,7 @@ async function explain(db: Db, { sql, parameters }: CompiledQuery): Promise<Plan
   return {
     sql,
     sequential: nodes.filter((node) => node['Node Type'] === 'Seq Scan').map((node) => node['Relation Name'] ?? ''),
+    bitmaps: nodes.flatMap((node) => (node['Node Type'] === 'Bitmap Index Scan' ? (node['Index Cond'] ?? []) : [])),
     read: nodes.reduce((sum, node) => sum + readAt(node), 0),
   }
 }

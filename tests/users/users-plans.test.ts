@@ -111,6 +111,18 @@ describe(`the plans of GET /users, of ${count} users`, () => {
     expect(plans[0]?.read).toBe(limit)
   })
 
+  test.each<[string, string]>([
+    ['ada.hopper77@example.com', 'hopper77@'],
+    ['Zaphod@example.com', 'Zaphod@'],
+    ['@Zaphod (com)', '@Zaphod ('],
+    ['com/Žluť?', 'Žluť?'],
+  ])('ask the index for the rarest word of %s alone, and its bounds', async (q, word) => {
+    const plans = await plansOf(service.db, (watched) => listUsers(watched, { q }, { ...page, sort: '-createdAt' }))
+
+    const like = [`(email ~~ '%${word.toLowerCase()}%'::text)`, `(name ~~* '%${word}%'::text)`]
+    expect(plans.flatMap(({ bitmaps }) => bitmaps)).toEqual(like)
+  })
+
   describe.each(selective)('of %s', (_, filter) => {
     const fewest = fewestOf(filter)
     // What an index leads to: its entries, these users, and an account of each.
