@@ -8,6 +8,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { createHashLane, type HashLane } from '../../src/auth/hashing/hash-lane.ts'
 import { deriveKey } from '../../src/auth/hashing/scrypt.js'
 import { createPasswords } from '../../src/auth/password.ts'
+import type { ProblemError } from '../../src/http/problem.ts'
 import { createLog } from '../../src/log.ts'
 
 const log = createLog('silent')
@@ -122,6 +123,22 @@ function refusalOf({ assertRoom }: HashLane): unknown {
     return error
   }
 }
+
+test('who is refused is told to come back once there is time, and not all at the same time', async () => {
+  // A hundred milliseconds each are assumed.
+  const { derive, put } = heldLane({ maxWaitMs: 8_000 })
+  const all = Promise.allSettled(Array.from({ length: 200 }, (_, i) => derive(String(i))))
+  const refusals = await Promise.all(
+    Array.from({ length: 100 }, () =>
+      derive('late').catch((error: unknown) => Number((error as ProblemError).headers['retry-after'])),
+    ),
+  )
+  expect(Math.min(...refusals.map(Number))).toBeGreaterThanOrEqual(8)
+  expect(Math.max(...refusals.map(Number))).toBeLessThanOrEqual(17)
+  expect(new Set(refusals).size).toBeGreaterThan(3)
+  put('go')
+  await all
+})
 
 test('there is room until there is no time, and none once the lane is closed', async () => {
   const { lane, derive, put } = heldLane({ maxWaitMs: 300 })

@@ -43,7 +43,8 @@ export function createQueue({ size, maxWaitMs, assumedMs }: QueueOptions): Queue
   const isFull = (ahead = 0) => isClosed || (running + ahead >= size && waitMs(waiting.size + ahead) > maxWaitMs)
 
   function refusal(): ProblemError {
-    const seconds = Math.max(1, Math.round(waitMs(waiting.size) / 1_000))
+    // Up to twice as long as it takes: who is refused at the same time must not all come back at the same time.
+    const seconds = Math.max(1, Math.round((waitMs(waiting.size) * (1 + Math.random())) / 1_000))
     return new ProblemError('overloaded', undefined, { headers: { 'retry-after': String(seconds) } })
   }
 
