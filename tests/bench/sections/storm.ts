@@ -59,7 +59,14 @@ export async function storm(bench: Bench): Promise<Section> {
       `Hashing elsewhere: a process that does nothing else, beside the same requests; threads: ${hashing.threads}.`,
     ],
     rows,
-    checks: Object.keys(storms).flatMap((name) => checksOf(rows, name, name === 'storm')),
+    checks: [
+      ...Object.keys(storms).flatMap((name) => checksOf(rows, name, name === 'storm')),
+      // What two processors leave to the service when one of them hashes: what bounds the others.
+      figure(
+        'another process that hashes, and no sign-in: p99 of `me`, to that without it',
+        ratio(rows, 'p99Ms', 'me, beside hashing elsewhere', 'me, idle'),
+      ),
+    ],
   }
 }
 
