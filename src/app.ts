@@ -2,7 +2,7 @@ import type { Context } from 'hono'
 import { cors } from 'hono/cors'
 import { createMiddleware } from 'hono/factory'
 import { accountsRoutes } from './accounts/accounts.routes.ts'
-import { authHandler, openPaths, refuseSignIns, signInPath } from './auth/auth-handler.ts'
+import { authHandler, openPaths, signInPath, signInsInTurn } from './auth/auth-handler.ts'
 import { clientsRoutes } from './clients/clients.routes.ts'
 import { errorHandler } from './failures.ts'
 import { grantsRoutes } from './grants/grants.routes.ts'
@@ -51,7 +51,7 @@ export async function createApp(services: Services, isReady: () => boolean) {
   const app = createRouter({ router: createFlatRouter(onError) })
   app.use(noteRoute)
   app.use(crossOrigin(config.trustedOrigins, config.baseUrl))
-  app.on('POST', signInPath, refuseSignIns(services.signInTurns))
+  app.on('POST', signInPath, signInsInTurn(services.signInTurns))
   app.use(limitedBody)
   app.route('/', healthRoutes({ db: services.db, isReady }))
   app.route('/', authHandler({ ...services, clientAddress }))

@@ -22,7 +22,6 @@ interface Dependencies {
   auth: Auth
   authFetch: AuthFetch
   keys: SigningKeys
-  signInTurns: SignInTurns
   clientAddress: (incoming: Env['Bindings']['incoming']) => string
 }
 
@@ -51,7 +50,7 @@ export const signInPath = '/api/auth/sign-in/email'
 const navigationPaths = ['/api/auth/oauth2/authorize', '/api/auth/oauth2/end-session']
 
 /** `/api/auth/*`: Better-Auth, told the true address of the client, and the JWKS. */
-export function authHandler({ config, auth, authFetch, keys, signInTurns, clientAddress }: Dependencies) {
+export function authHandler({ config, auth, authFetch, keys, clientAddress }: Dependencies) {
   const endpoints = new Set(Object.values(auth.api).map(({ path }) => `/api/auth${path}`))
   // The provider asks for our keys by HTTP, at an address that may lead nowhere from here.
   const own = { [`${config.baseUrl}/api/auth/jwks`]: () => keys.published() }
@@ -88,8 +87,7 @@ export function authHandler({ config, auth, authFetch, keys, signInTurns, client
         onCaller(request, (userId) => {
           exchange.principal = userId
         })
-        const handle = () => throwOutage(() => limitOutbound(() => authFetch(request), own))
-        const response = explained(await (c.req.path === signInPath ? signInTurns.hand(request, handle) : handle()))
+        const response = explained(await throwOutage(() => limitOutbound(() => authFetch(request), own)))
         // RFC 6749 section 5.1 wants it beside Cache-Control.
         if (c.req.path.startsWith('/api/auth/oauth2/')) response.headers.set('pragma', 'no-cache')
         return response
@@ -98,17 +96,18 @@ export function authHandler({ config, auth, authFetch, keys, signInTurns, client
 }
 
 /**
- * Refuses a sign-in whose password there is no time to check now, before anything of it is read. A little later, each at
- * another time: who tries again at once, with many others, leaves time for everybody else.
+ * Lets sign-ins begin in turn, and refuses those whose passwords there is no time to check now, before anything of them is
+ * read. A little later, each at another time: who tries again at once, with many others, leaves time for everybody else.
  */
-export function refuseSignIns({ assertRoom }: SignInTurns) {
-  return createMiddleware<Env>((_, next) => {
+export function signInsInTurn({ begin }: SignInTurns) {
+  return createMiddleware<Env>(async (_, next) => {
     try {
-      assertRoom()
+      await begin()
     } catch (refusal) {
-      return pause(20 + 20 * Math.random()).then(() => Promise.reject(refusal as Error))
+      await pause(20 + 20 * Math.random())
+      throw refusal
     }
-    return next()
+    await next()
   })
 }
 

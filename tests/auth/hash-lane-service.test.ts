@@ -71,22 +71,6 @@ test('of too many sign-ins at once some are refused, whoever they are for, and n
   expect((await signIn(service, email, password)).status).toBe(200)
 })
 
-test('those whose passwords are being checked keep nobody from being handed over', async () => {
-  const { password: passwords } = await service.services.auth.$context
-  const { verify } = passwords
-  let [checking, go] = [0, () => {}]
-  const three = new Promise<void>((resolve) => (go = resolve))
-  const spy = vi.spyOn(passwords, 'verify').mockImplementation(async (asked) => {
-    if (++checking === 3) go()
-    await three
-    return verify(asked)
-  })
-  onTestFinished(() => spy.mockRestore())
-  const responses = await Promise.all([1, 2, 3].map(() => signIn(service, email, password)))
-
-  expect(responses.map(({ status }) => status)).toEqual([200, 200, 200])
-})
-
 test('requests that never come to their end keep nobody from signing in', async () => {
   const { hostname, port } = new URL(service.url)
   const head =

@@ -1,4 +1,4 @@
-import { setImmediate as settled } from 'node:timers/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { createSignInTurns } from '../../src/auth/hashing/sign-in-turns.ts'
 
@@ -7,114 +7,98 @@ const overloaded = expect.objectContaining({
   headers: { 'retry-after': expect.stringMatching(/^\d+$/) },
 })
 
-/** Turns of a lane of one thread, and what is done in them, which ends when a test wants it. */
-function heldTurns(options: { maxWaitMs?: number; assertRoom?: () => void } = {}) {
-  const { maxWaitMs = 60_000, assertRoom = () => undefined } = options
+/** Turns of a lane of one thread, and work that ends when a test wants it. */
+function heldTurns({ maxWaitMs = 60_000, assertRoom = () => {} } = {}) {
   const turns = createSignInTurns({ size: 1, lane: { assertRoom }, maxWaitMs })
   const ends = new Map<number, () => void>()
+  const end = (i: number) => ends.get(i)?.()
   onTestFinished(async () => {
     const closed = turns.close()
-    for (const end of ends.values()) end()
+    for (const i of ends.keys()) end(i)
     await closed
   })
-  const hold = (i: number) => new Promise<void>((resolve) => ends.set(i, resolve))
-  const request = () => new Request('http://localhost/')
   return {
-    turns,
-    begun: () => [...ends.keys()],
-    end: (i: number) => ends.get(i)?.(),
-    /** One that comes to no endpoint before it ends. */
-    handed: (i: number) => turns.hand(request(), () => hold(i).then(() => new Response(String(i)))),
-    /** One that goes to its endpoint at once. */
-    signedIn(i: number) {
-      const its = request()
-      return turns.hand(its, () => turns.admit(its, () => hold(i)).then(() => new Response(String(i))))
-    },
+    ...turns,
+    end,
+    admitted: () => [...ends.keys()],
+    hold: (i: number) => turns.admit(() => new Promise<void>((resolve) => ends.set(i, resolve))),
   }
 }
 
-const seven = [0, 1, 2, 3, 4, 5, 6]
+test('one begins in each turn of the event loop, in the order in which they came', async () => {
+  const { begin } = heldTurns()
+  const begun: number[] = []
+  const all = [0, 1, 2, 3].map(async (i) => {
+    await begin()
+    begun.push(i)
+  })
+  const counts: number[] = []
+  for (let turn = 0; turn < 6; turn++) {
+    counts.push(begun.length)
+    await nextTurn()
+  }
+  await Promise.all(all)
 
-test('two at a time are handed over, the next when one of them has its response', async () => {
-  const { handed, begun, end } = heldTurns()
-  const responses = seven.map(handed)
-  await settled()
-  expect(begun()).toEqual([0, 1])
-
-  end(1)
-  expect(await (await responses[1])?.text()).toBe('1')
-  await settled()
-  expect(begun()).toEqual([0, 1, 2])
-  for (const response of responses.slice(3)) response.catch(() => undefined)
+  expect(begun).toEqual([0, 1, 2, 3])
+  const steps = counts.slice(1).map((count, i) => count - (counts[i] ?? 0))
+  expect(Math.max(...steps)).toBe(1)
 })
 
-test('whose endpoint is reached lets the next one in, until enough wait for their passwords', async () => {
-  const { signedIn, begun, end, turns } = heldTurns()
-  const outcomes = Promise.allSettled(seven.map(signedIn))
-  await settled()
-  expect(begun()).toEqual([0, 1, 2, 3, 4])
+test('however many have begun and are limited, or hang, the next one begins', async () => {
+  const { begin } = heldTurns({ maxWaitMs: 1_000 })
+
+  await expect(Promise.all(Array.from({ length: 500 }, begin))).resolves.toHaveLength(500)
+})
+
+test('a few more than there are threads are admitted, the others in their turn or never', async () => {
+  const { hold, admitted, end, close } = heldTurns()
+  const all = [0, 1, 2, 3, 4, 5, 6].map(hold)
+  const outcomes = Promise.allSettled(all)
+  await nextTurn()
+  expect(admitted()).toEqual([0, 1, 2, 3, 4])
 
   end(0)
-  await settled()
-  expect(begun()).toEqual([0, 1, 2, 3, 4, 5])
+  await all[0]
+  await nextTurn()
+  expect(admitted()).toEqual([0, 1, 2, 3, 4, 5])
 
-  const closed = turns.close()
-  for (const i of seven) end(i)
+  const closed = close()
+  for (const i of admitted()) end(i)
   await closed
-  expect((await outcomes).map(({ status }) => status)).toEqual([...seven.slice(1).map(() => 'fulfilled'), 'rejected'])
+  const done = { status: 'fulfilled', value: undefined }
+  expect(await outcomes).toEqual([...admitted().map(() => done), { status: 'rejected', reason: overloaded }])
 })
 
-test('a sign-in that fails on its way lets the next one in', async () => {
-  const { turns, handed, begun } = heldTurns()
-  const failing = [0, 1].map(() => turns.hand(new Request('http://localhost/'), () => Promise.reject(new Error('no'))))
-  const outcome = Promise.allSettled(failing)
-  const next = handed(2)
-  next.catch(() => undefined)
-
-  expect(await outcome).toMatchObject([{ reason: { message: 'no' } }, { reason: { message: 'no' } }])
-  await settled()
-  expect(begun()).toEqual([2])
-})
-
-test('a sign-in that comes by no request takes its turn too', async () => {
-  const { turns } = heldTurns()
-
-  expect(await turns.admit(undefined, () => Promise.resolve('done'))).toBe('done')
-})
-
-function refusalOf({ assertRoom }: { assertRoom: () => void }): unknown {
-  try {
-    return assertRoom()
-  } catch (error) {
-    return error
-  }
-}
-
-test('there is no room when those who are still to be handed over will fill it', async () => {
+test('whose password there is no time for does not begin, and is told so at once', async () => {
   // A hundred milliseconds each are assumed: ten to a second.
-  const { turns, handed } = heldTurns({ maxWaitMs: 1_000 })
-  const outcomes: Promise<unknown>[] = []
-  while (refusalOf(turns) === undefined && outcomes.length < 100) outcomes.push(handed(outcomes.length))
-  for (const outcome of outcomes) outcome.catch(() => undefined)
+  const { begin, hold } = heldTurns({ maxWaitMs: 1_000 })
+  const waiting = Array.from({ length: 30 }, (_, i) => hold(i))
+  for (const one of waiting) one.catch(() => undefined)
 
-  expect(outcomes.length).toBeGreaterThan(5)
-  expect(outcomes.length).toBeLessThan(20)
-  expect(refusalOf(turns)).toEqual(overloaded)
+  await expect(begin()).rejects.toEqual(overloaded)
 })
 
-test('there is no room when the lane has none, or when the turns are closed', async () => {
+test('where those before have taken all the time meanwhile, who waited to begin is refused', async () => {
+  const { begin, hold } = heldTurns({ maxWaitMs: 1_000 })
+  const [first, second] = [begin(), begin()]
+  first.catch(() => undefined)
+  const waiting = Array.from({ length: 30 }, (_, i) => hold(i))
+  for (const one of waiting) one.catch(() => undefined)
+
+  await expect(second).rejects.toEqual(overloaded)
+})
+
+test('nobody begins where the lane has no room, or when all is closed', async () => {
   const full = new Error('full')
-  const { turns } = heldTurns({
+  const { begin } = heldTurns({
     assertRoom: () => {
       throw full
     },
   })
-  expect(refusalOf(turns)).toBe(full)
+  await expect(begin()).rejects.toBe(full)
 
-  const other = heldTurns()
-  expect(refusalOf(other.turns)).toBeUndefined()
-  await other.turns.close()
-  expect(refusalOf(other.turns)).toEqual(overloaded)
-  await expect(other.handed(0)).rejects.toEqual(overloaded)
-  await expect(other.turns.admit(undefined, () => Promise.resolve())).rejects.toEqual(overloaded)
+  const closed = heldTurns()
+  await closed.close()
+  await expect(closed.begin()).rejects.toEqual(overloaded)
+  await expect(closed.hold(0)).rejects.toEqual(overloaded)
 })

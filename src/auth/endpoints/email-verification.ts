@@ -73,7 +73,7 @@ export function emailVerification({ db, send, messages, signInTurns }: Dependenc
     },
   )
   // Once it is neither limited nor malformed: only what will check a password waits for its turn.
-  const inTurn = wrapEndpoint(signInEmail(), (call, context) => signInTurns.admit(context.request, () => call(context)))
+  const inTurn = wrapEndpoint(signInEmail(), (call, context) => signInTurns.admit(() => call(context)))
   return { verifyEmail, signInEmail: quietSignIn(inTurn) }
 }
 

@@ -13,10 +13,8 @@ interface QueueOptions {
 export interface Queue {
   /** @throws ProblemError `overloaded` for work that was not begun in time, and what the work throws */
   run: <T>(work: () => Promise<T>) => Promise<T>
-  /** @throws ProblemError `overloaded` when work that came now, or after so much more, would be refused */
-  assertRoom: (ahead?: number) => void
-  /** How much of it runs or waits. */
-  length: () => number
+  /** @throws ProblemError `overloaded` when work that came now would be refused */
+  assertRoom: () => void
   /** Refuses whatever waits or comes later, and waits for what runs. */
   close: () => Promise<void>
 }
@@ -40,7 +38,7 @@ export function createQueue({ size, maxWaitMs, assumedMs }: QueueOptions): Queue
   let closed: Promise<void> | undefined
 
   const waitMs = (ahead: number) => ((ahead + 1) * averageMs) / size
-  const isFull = (ahead = 0) => isClosed || (running + ahead >= size && waitMs(waiting.size + ahead) > maxWaitMs)
+  const isFull = () => isClosed || (running >= size && waitMs(waiting.size) > maxWaitMs)
 
   function refusal(): ProblemError {
     // Up to twice as long as it takes: who is refused at the same time must not all come back at the same time.
@@ -90,10 +88,9 @@ export function createQueue({ size, maxWaitMs, assumedMs }: QueueOptions): Queue
         passOn()
       }
     },
-    assertRoom(ahead) {
-      if (isFull(ahead)) throw refusal()
+    assertRoom() {
+      if (isFull()) throw refusal()
     },
-    length: () => running + waiting.size,
     close() {
       isClosed = true
       for (const entry of waiting) entry.refuse()

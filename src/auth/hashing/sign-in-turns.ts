@@ -1,25 +1,21 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { HashLane } from './hash-lane.ts'
-import { createQueue } from './queue.ts'
+import { createQueue, type Queue } from './queue.ts'
 
-/**
- * Keeps sign-ins from being worked on all at once while their passwords wait: a few at a time are handed to Better-Auth,
- * until each has been through its limiter and its checks of the request; and a few more than there are threads go on to
- * look up their user.
- */
+/** Keeps sign-ins from being worked on all at once, each for milliseconds of the event loop, while passwords wait. */
 export interface SignInTurns {
-  /** @throws ProblemError `overloaded` when a sign-in that came now would be refused */
-  assertRoom: () => void
   /**
-   * Hands a sign-in over when its turn comes, which it keeps until it is at its endpoint or has its response.
-   * @throws ProblemError `overloaded` when it was not begun in time, and what `handle` throws
+   * Lets a sign-in begin, one in each turn of the event loop: others are served in between, and those who come to nothing,
+   * as they are limited, wait for nobody's password.
+   * @throws ProblemError `overloaded` when there is no time for its password
    */
-  hand: (request: Request, handle: () => Promise<Response>) => Promise<Response>
+  begin: () => Promise<void>
   /**
-   * Runs the endpoint of a sign-in when the turn of its password is near.
+   * Goes on to look up the user of a sign-in when the turn of its password is near: a few more than there are threads.
    * @throws ProblemError `overloaded` when it was not begun in time, and what `work` throws
    */
-  admit: <T>(request: Request | undefined, work: () => Promise<T>) => Promise<T>
-  /** Refuses those who wait, and waits for those who do not. */
+  admit: Queue['run']
+  /** Refuses those who wait to be admitted, and waits for those who were. */
   close: () => Promise<void>
 }
 
@@ -27,45 +23,33 @@ interface SignInTurnsOptions {
   /** How many threads the lane has. */
   size: number
   lane: Pick<HashLane, 'assertRoom'>
-  /** The longest that a sign-in may wait for either turn, in milliseconds. */
+  /** The longest that a sign-in may wait to be admitted, in milliseconds. */
   maxWaitMs?: number
 }
 
-// Handing one over takes a few milliseconds of the event loop, in between which others ask.
-const handedAtOnce = 2
-const assumedHandingMs = 10
-const assumedHashingMs = 100
+const assumedMs = 100
 
 /** Makes the turns of the sign-ins whose passwords a hash lane checks. */
 export function createSignInTurns({ size, lane, maxWaitMs = 5_000 }: SignInTurnsOptions): SignInTurns {
-  const door = createQueue({ size: handedAtOnce, maxWaitMs, assumedMs: assumedHandingMs })
   // A few more than there are threads: none is idle meanwhile, and the passwords of others do not push these aside.
   const places = size + 4
-  const endpoint = createQueue({ size: places, maxWaitMs, assumedMs: (assumedHashingMs * places) / size })
-  const arrivals = new WeakMap<Request, () => void>()
+  const { run, assertRoom, close } = createQueue({ size: places, maxWaitMs, assumedMs: (assumedMs * places) / size })
+  let last: Promise<void> = Promise.resolve()
+
+  function assertTime(): void {
+    assertRoom()
+    lane.assertRoom()
+  }
 
   return {
-    assertRoom() {
-      door.assertRoom()
-      endpoint.assertRoom(door.length())
-      lane.assertRoom()
+    async begin() {
+      assertTime()
+      last = last.then(() => nextTurn())
+      await last
+      // Those before may have filled it.
+      assertTime()
     },
-    async hand(request, handle) {
-      const handed = await door.run(async () => {
-        const arrived = new Promise<void>((resolve) => arrivals.set(request, resolve))
-        const response = handle()
-        await Promise.race([arrived, response.catch(() => undefined)])
-        // Not the promise itself, which would be waited for.
-        return { response }
-      })
-      return handed.response
-    },
-    admit(request, work) {
-      if (request) arrivals.get(request)?.()
-      return endpoint.run(work)
-    },
-    async close() {
-      await Promise.all([door.close(), endpoint.close()])
-    },
+    admit: run,
+    close,
   }
 }
