@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { startServiceForFile } from '../support/harness.ts'
+import { password, startServiceForFile } from '../support/harness.ts'
 
 const service = await startServiceForFile()
 const [ada, bob] = await Promise.all([service.createSignedIn('admin'), service.createSignedIn('user')])
@@ -36,6 +36,31 @@ test.each<[string, string, RequestInit]>([
   )
 
   expect(ours).toEqual(theirs)
+})
+
+test('nothing that is done writes to what all requests share', async () => {
+  // What is frozen throws when it is written to, which would be answered 500.
+  Object.freeze(await auth.$context)
+  const grace = { email: 'grace@example.com', password, name: 'Grace', role: 'user', emailVerified: true }
+  await service.services.userAccounts.create(grace)
+  const passers = await Promise.all(Array.from({ length: 6 }, () => service.createSignedIn()))
+  const steps: ((person: (typeof passers)[number]) => [string, RequestInit])[] = [
+    () => ['/sign-in/email', post({ email: grace.email, password })],
+    ({ cookie }) => ['/token', { headers: { cookie } }],
+    ({ cookie }) => ['/update-user', post({ name: 'Augusta' }, { cookie })],
+    ({ cookie }) => ['/list-sessions', { headers: { cookie } }],
+    ({ id }) => ['/admin/impersonate-user', post({ userId: id }, { cookie: ada.cookie })],
+    ({ cookie }) => ['/sign-out', post({}, { cookie })],
+  ]
+  for (const step of steps) {
+    const responses = await Promise.all(
+      passers.map((person) => {
+        const [path, init] = step(person)
+        return authFetch(new Request(`${service.baseUrl}/api/auth${path}`, init))
+      }),
+    )
+    expect(responses.map(({ status }) => status)).toEqual(passers.map(() => 200))
+  }
 })
 
 test('requests at once are each answered for their own session', async () => {
