@@ -20,14 +20,16 @@ export async function countRows(db: Db, query: Expression<unknown>, alike = quer
   const counted = sql<number>`(select count(*) from (${rows}) as counted)`.as('value')
   const { value } = await db.selectNoFrom(counted).executeTakeFirstOrThrow()
   if (value <= countedRows) return { value, relation: 'eq' }
-  const estimate = await estimateTotal(db, alike)
-  return { ...estimate, value: Math.max(value, estimate.value) }
+  return estimateTotal(db, alike, value)
 }
 
-/** The total of a query of which nothing is counted. */
-export async function estimateTotal(db: Db, query: Expression<unknown>): Promise<Total> {
-  const [value = 0] = await expectRows(db, [query])
-  return { value, relation: 'estimate' }
+/**
+ * The total of a query whose rows are not counted.
+ * @param met how many rows of it are known
+ */
+export async function estimateTotal(db: Db, query: Expression<unknown>, met: number): Promise<Total> {
+  const [expected = 0] = await expectRows(db, [query])
+  return { value: Math.max(met, expected), relation: 'estimate' }
 }
 
 /** How many rows the planner expects of each of some queries, none of which is run. */

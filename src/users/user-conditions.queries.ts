@@ -41,7 +41,7 @@ export function conditionsToEstimate(filter: UserFilter): Condition[] {
 }
 
 /** The conditions of a filter but those of some fields. */
-function conditionsBut(left: Field[], filter: UserFilter): Condition[] {
+function conditionsBut(omitted: Field[], filter: UserFilter): Condition[] {
   const { q, email, role, banned, emailVerified, provider } = filter
   const conditions: Record<Field, Condition[]> = {
     time: timesOf(filter),
@@ -52,7 +52,7 @@ function conditionsBut(left: Field[], filter: UserFilter): Condition[] {
     q: given(q, holds),
     provider: given(provider, hasAccountOf),
   }
-  return Object.entries(conditions).flatMap(([field, ones]) => (left.includes(field as Field) ? [] : ones))
+  return Object.entries(conditions).flatMap(([field, ones]) => (omitted.includes(field as Field) ? [] : ones))
 }
 
 function given<T>(value: T | undefined, conditionOf: (value: T) => Condition): Condition[] {

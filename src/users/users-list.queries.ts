@@ -101,12 +101,15 @@ function matchesOn(db: Db, { led, tested }: Conditions, rest: Condition[] = []) 
   return db.selectFrom(met).where(allOf([...tested, ...rest]))
 }
 
-/** How many users match: counted where a way leads to few, estimated where it would take long. */
-export async function countUsers(db: Db, filter: UserFilter): Promise<Total> {
+/**
+ * How many users match: counted where a way leads to few, estimated where it would take long.
+ * @param met how many are known to match
+ */
+export async function countUsers(db: Db, filter: UserFilter, met: number): Promise<Total> {
   const alike = db
     .selectFrom('user')
     .select('user.id')
     .where(allOf(conditionsToEstimate(filter)))
   const way = await findShortWay(db, filter)
-  return way ? countRows(db, matchesOn(db, way).select('user.id'), alike) : estimateTotal(db, alike)
+  return way ? countRows(db, matchesOn(db, way).select('user.id'), alike) : estimateTotal(db, alike, met)
 }

@@ -72,7 +72,7 @@ export function usersRoutes({ db, requires, roles, cursors, actOnUser, userAccou
         const query = { sort, ...filter }
         const after = cursor === undefined ? undefined : cursors.decode(cursor, query)
         const { rows, brokenOffAt } = await listUsers(db, filter, { sort, after, limit: limit + 1 })
-        const total = include === 'total' ? { total: await countUsers(db, filter) } : {}
+        const total = include === 'total' ? { total: await countUsers(db, filter, rows.length) } : {}
         const cursorAt = (position: Position) => cursors.encode(position, query)
         const { data, page } = cutPage(c, rows, limit, (last) => cursorAt(positionOf(last, sort)), {
           brokenOff: brokenOffAt && cursorAt(brokenOffAt),

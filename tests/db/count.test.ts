@@ -25,7 +25,8 @@ describe('a total', () => {
   })
 
   test('of which nothing is counted is what the planner expects', async () => {
-    expect(await estimateTotal(db, rows(123))).toEqual({ value: 123, relation: 'estimate' })
+    expect(await estimateTotal(db, rows(123), 0)).toEqual({ value: 123, relation: 'estimate' })
+    expect(await estimateTotal(db, rows(123), 124)).toEqual({ value: 124, relation: 'estimate' })
   })
 })
 

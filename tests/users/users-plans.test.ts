@@ -139,8 +139,8 @@ describe(`the plans of GET /users, of ${count} users`, () => {
 
     test('count them where few are looked at for that, and none else', async () => {
       const matches = matchesOf(filter)
-      const result = await countUsers(service.db, filter)
-      const plans = await plansOf(service.db, (watched) => countUsers(watched, filter))
+      const result = await countUsers(service.db, filter, 0)
+      const plans = await plansOf(service.db, (watched) => countUsers(watched, filter, 0))
 
       expect(plans.flatMap(({ sequential }) => sequential)).toEqual([])
       expect(readBy(plans)).toBeLessThanOrEqual(fewest > 1.1 * mostLookedAt ? 0 : gathered)
@@ -166,7 +166,7 @@ describe(`the plans of GET /users, of ${count} users`, () => {
     const faults: unknown[] = []
     for (const filter of combinations) {
       const listed = (sort: UserSort) => (db: Db) => listUsers(db, filter, { ...page, sort })
-      for (const work of [listed('-createdAt'), listed('name'), (db: Db) => countUsers(db, filter)]) {
+      for (const work of [listed('-createdAt'), listed('name'), (db: Db) => countUsers(db, filter, 0)]) {
         const plans = await plansOf(service.db, work)
         const sequential = plans.flatMap((plan) => plan.sequential)
         const read = readBy(plans)
