@@ -132,8 +132,8 @@ async function keepListening(
     onConnection(undefined)
     connection?.destroy()
     clock.reset()
-    if (reason instanceof UncarriedError) uncarried += 1
-    const waitMs = reason instanceof UncarriedError && uncarried >= uncarriedTimes ? uncarriedPauseMs : pauseMs
+    uncarried = reason instanceof UncarriedError ? uncarried + 1 : 0
+    const waitMs = uncarried >= uncarriedTimes ? uncarriedPauseMs : pauseMs
     // Half of it by chance, so that instances do not come back all at once.
     await pause(waitMs * (0.5 + Math.random() / 2), undefined, { signal: closing, ref: false }).catch(() => {})
     pauseMs = Math.min(2 * pauseMs, longestPauseMs)
