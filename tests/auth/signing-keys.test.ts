@@ -156,14 +156,13 @@ test('a service that was down while its key ended makes another and signs with i
   await expect.poll(() => whois(service, ada), { timeout: 6_000 }).toBe(ada.id)
 })
 
-test('a key whose row is deleted stops verifying within two seconds', async () => {
+test('a key whose row is deleted stops verifying at once', async () => {
   const service = await start()
   const ada = await service.createSignedIn()
   expect(await whois(service, ada)).toBe(ada.id)
 
   await service.db.deleteFrom('jwks').execute()
-
-  await expect.poll(() => whois(service, ada), { timeout: 2_500, interval: 50 }).toBe('/problems/invalid-token')
+  expect(await whois(service, ada)).toBe('/problems/invalid-token')
   expect(await kids(service)).toEqual([])
 })
 

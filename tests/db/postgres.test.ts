@@ -4,7 +4,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { openDatabase } from '../../src/db/database.ts'
 import { databaseUrl, onServer } from '../support/database-template.ts'
 import { createTestDatabase, directUrl, type SignedIn, startService, type TestService } from '../support/harness.ts'
-import { startPooler } from '../support/listening.ts'
+import { onDatabase, startPooler } from '../support/listening.ts'
 import { lacksPgbouncer } from '../support/pgbouncer.ts'
 import { statusOf } from '../support/service-process.ts'
 import { startProxy } from '../support/tcp-proxy.ts'
@@ -160,6 +160,15 @@ describe.skipIf(!server)('on PostgreSQL (needs TEST_DATABASE_URL)', () => {
       expect((await request('/health/db')).status).toBe(200)
       expect((await request('/api/v1/auth/me', { token: ada.token })).status).toBe(200)
     }
+  })
+
+  test('a key that somebody else deletes stops verifying as soon as that is told', async () => {
+    const { service, database } = await start()
+    const ada = await service.createSignedIn()
+    expect(await whoami(service, ada)).toMatchObject({ status: 200 })
+
+    await onDatabase(database, 'delete from jwks')
+    await expect.poll(() => whoami(service, ada), { timeout: 2_500, interval: 20 }).toMatchObject({ status: 401 })
   })
 
   test('a URL that demands TLS is never served in plain text', async () => {
