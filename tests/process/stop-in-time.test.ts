@@ -1,10 +1,9 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { onPostgres } from '../support/database-template.ts'
-import { createTestDatabase, secret } from '../support/harness.ts'
-import { buildService, type ServiceProcess, startProcess, statusOf } from '../support/service-process.ts'
+import { createTestDatabase } from '../support/harness.ts'
+import { buildService, type ServiceProcess, statusOf } from '../support/service-process.ts'
 import { startProxy, type TcpProxy } from '../support/tcp-proxy.ts'
-import { freePort } from '../support/throwaway-postgres.ts'
-import { messages, startSignIn } from '../support/workers.ts'
+import { messages, startSignIn, startWorkers } from '../support/workers.ts'
 
 const root = buildService()
 // Several workers need PostgreSQL.
@@ -16,23 +15,12 @@ const graceMs = 10_000
 async function start(
   workers: string,
 ): Promise<{ service: ServiceProcess; url: string; network: TcpProxy | undefined }> {
-  const { env, remove } = await createTestDatabase()
-  onTestFinished(remove)
-  const database = env['DATABASE_URL']
-  const network = database === undefined ? undefined : await startProxy(database)
+  const database = await createTestDatabase()
+  const databaseUrl = database.env['DATABASE_URL']
+  const network = databaseUrl === undefined ? undefined : await startProxy(databaseUrl)
   if (network) onTestFinished(network.close)
-  const port = await freePort()
-  const url = `http://127.0.0.1:${port}`
-  const service = startProcess(root, {
-    PORT: String(port),
-    HOST: '127.0.0.1',
-    BETTER_AUTH_URL: url,
-    BETTER_AUTH_SECRET: secret,
-    RATE_LIMIT: '0',
-    WEB_CONCURRENCY: workers,
-    ...env,
-    ...(network && { DATABASE_URL: network.url(database ?? '') }),
-  })
+  const way = network && { DATABASE_URL: network.url(databaseUrl ?? '') }
+  const { service, url } = await startWorkers(root, { WEB_CONCURRENCY: workers, ...way }, database)
   await service.ready()
   return { service, url, network }
 }

@@ -1,13 +1,13 @@
 import { once } from 'node:events'
 import { type ClientRequest, request } from 'node:http'
 import { expect, onTestFinished } from 'vitest'
-import { createTestDatabase, directUrl, secret } from './harness.ts'
+import { createTestDatabase, directUrl, secret, type TestDatabase } from './harness.ts'
 import { type ServiceProcess, startProcess, statusOf } from './service-process.ts'
 import { freePort } from './throwaway-postgres.ts'
 
-/** A built service of two workers on a database of its own, removed after the test. */
-export async function startWorkers(root: string, extra: Record<string, string> = {}) {
-  const { env, remove } = await createTestDatabase()
+/** A built service, of two workers unless `extra` says otherwise, on a database of its own that is removed after the test. */
+export async function startWorkers(root: string, extra: Record<string, string> = {}, database?: TestDatabase) {
+  const { env, remove } = database ?? (await createTestDatabase())
   onTestFinished(remove)
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
