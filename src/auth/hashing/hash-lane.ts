@@ -34,14 +34,16 @@ interface HashLaneOptions {
 }
 
 const attempts = 2
-// Of one password.
-const assumedMs = 100
+/** How long a thread takes for a password, in milliseconds, until some were measured. */
+export const assumedMs = 100
+/** The longest that a password, or a sign-in, waits for its turn, in milliseconds. */
+export const longestWaitMs = 5_000
 
 /** Makes the lane; a thread is started when there is something to do for it, and ends once it has been idle for a while. */
 export function createHashLane({
   size,
   log,
-  maxWaitMs = 5_000,
+  maxWaitMs = longestWaitMs,
   maxRunMs = 5_000,
   idleMs = 30_000,
   module = new URL('./scrypt.js', import.meta.url),

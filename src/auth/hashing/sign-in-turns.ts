@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { HashLane } from './hash-lane.ts'
+import { assumedMs, type HashLane, longestWaitMs } from './hash-lane.ts'
 import { createQueue, type Queue } from './queue.ts'
 
 /** Keeps sign-ins from being worked on all at once, each for milliseconds of the event loop, while passwords wait. */
@@ -27,10 +27,8 @@ interface SignInTurnsOptions {
   maxWaitMs?: number
 }
 
-const assumedMs = 100
-
 /** Makes the turns of the sign-ins whose passwords a hash lane checks. */
-export function createSignInTurns({ size, lane, maxWaitMs = 5_000 }: SignInTurnsOptions): SignInTurns {
+export function createSignInTurns({ size, lane, maxWaitMs = longestWaitMs }: SignInTurnsOptions): SignInTurns {
   // A few more than there are threads: none is idle meanwhile, and the passwords of others do not push these aside.
   const places = size + 4
   const { run, assertRoom, close } = createQueue({ size: places, maxWaitMs, assumedMs: (assumedMs * places) / size })
