@@ -30,8 +30,16 @@ interface Way extends Conditions {
   met: Expression<unknown>
 }
 
-/** The way on which the fewest users are looked at; undefined where there are many on each. */
-export async function findShortWay(db: Db, filter: UserFilter): Promise<ShortWay | undefined> {
+/** Finds the way on which the fewest users are looked at; undefined where there are many on each. */
+export type FindShortWay = () => Promise<ShortWay | undefined>
+
+/** Finds the short way of a filter when it is first asked for, and only then: a page and its total take the same one. */
+export function shortWayFinder(db: Db, filter: UserFilter): FindShortWay {
+  let found: Promise<ShortWay | undefined> | undefined
+  return () => (found ??= findShortWay(db, filter))
+}
+
+async function findShortWay(db: Db, filter: UserFilter): Promise<ShortWay | undefined> {
   if (filter.email !== undefined) return { ...wayByEmail(filter, filter.email), expected: 1 }
   const ways = await waysOf(db, filter)
   const counts = await expectRows(
@@ -40,7 +48,7 @@ export async function findShortWay(db: Db, filter: UserFilter): Promise<ShortWay
   )
   const expected = Math.min(...counts)
   const way = ways[counts.indexOf(expected)]
-  return way && expected <= mostLookedAt ? { ...way, expected } : undefined
+  return way && expected <= mostLookedAt ? { led: way.led, tested: way.tested, expected } : undefined
 }
 
 async function waysOf(db: Db, filter: UserFilter): Promise<Way[]> {

@@ -16,7 +16,7 @@ import {
   type UserFilter,
   type UserSort,
 } from './user-conditions.queries.ts'
-import { findShortWay, mostLookedAt } from './user-ways.queries.ts'
+import { type FindShortWay, mostLookedAt, shortWayFinder } from './user-ways.queries.ts'
 
 interface Page {
   sort: UserSort
@@ -41,11 +41,16 @@ const promising = 1 / 8
  * leads to few, the walk goes on, and is broken off: that of a first page by flags alone soon, any other after
  * `mostLookedAt` users.
  */
-export async function listUsers(db: Db, filter: UserFilter, page: Page): Promise<Found> {
+export async function listUsers(
+  db: Db,
+  filter: UserFilter,
+  page: Page,
+  findWay: FindShortWay = shortWayFinder(db, filter),
+): Promise<Found> {
   const conditions = conditionsToWalk(filter, page.sort)
   if (conditions.tested.length === 0) return { rows: await walk(db, conditions, page, page.limit) }
   const isPromising = (rows: UserRow[]) => rows.length >= page.limit * promising
-  const way = await findShortWay(db, filter)
+  const way = await findWay()
   if (!way) {
     const isByFlags = filter.q === undefined && page.after === undefined
     const found = await walkAndBreakOff(db, conditions, page, isByFlags ? reach : mostLookedAt)
@@ -105,11 +110,16 @@ function matchesOn(db: Db, { led, tested }: Conditions, rest: Condition[] = []) 
  * How many users match: counted where a way leads to few, estimated where it would take long.
  * @param met how many are known to match
  */
-export async function countUsers(db: Db, filter: UserFilter, met: number): Promise<Total> {
+export async function countUsers(
+  db: Db,
+  filter: UserFilter,
+  met: number,
+  findWay: FindShortWay = shortWayFinder(db, filter),
+): Promise<Total> {
   const alike = db
     .selectFrom('user')
     .select('user.id')
     .where(allOf(conditionsToEstimate(filter)))
-  const way = await findShortWay(db, filter)
+  const way = await findWay()
   return way ? countRows(db, matchesOn(db, way).select('user.id'), alike) : estimateTotal(db, alike, met)
 }

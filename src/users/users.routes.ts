@@ -18,6 +18,7 @@ import { resolveId, UserPath } from '../resources/parameters.ts'
 import { passwordFault } from '../resources/profile.ts'
 import { noSuchUser, toUser, User } from '../resources/user.ts'
 import { positionOf } from './user-conditions.queries.ts'
+import { shortWayFinder } from './user-ways.queries.ts'
 import { deleteUser, findUser, setRole, updateUser } from './users.queries.ts'
 import { ListUsers, NewUserBody, RoleBody, UserChangeBody } from './users.schemas.ts'
 import { countUsers, listUsers } from './users-list.queries.ts'
@@ -71,8 +72,9 @@ export function usersRoutes({ db, requires, roles, cursors, actOnUser, userAccou
         const { limit, cursor, include, sort, ...filter } = c.req.valid('query')
         const query = { sort, ...filter }
         const after = cursor === undefined ? undefined : cursors.decode(cursor, query)
-        const { rows, brokenOffAt } = await listUsers(db, filter, { sort, after, limit: limit + 1 })
-        const total = include === 'total' ? { total: await countUsers(db, filter, rows.length) } : {}
+        const findWay = shortWayFinder(db, filter)
+        const { rows, brokenOffAt } = await listUsers(db, filter, { sort, after, limit: limit + 1 }, findWay)
+        const total = include === 'total' ? { total: await countUsers(db, filter, rows.length, findWay) } : {}
         const cursorAt = (position: Position) => cursors.encode(position, query)
         const { data, page } = cutPage(c, rows, limit, (last) => cursorAt(positionOf(last, sort)), {
           brokenOff: brokenOffAt && cursorAt(brokenOffAt),
