@@ -92,9 +92,9 @@ export function wayByEmail(filter: UserFilter, email: string): Conditions {
   return { led: [eb('user.email', '=', email)], tested: conditionsBut(['email'], filter) }
 }
 
-/** The way by the index for searches, which is asked for a part of what is searched. */
-export function wayBySearch(filter: UserFilter, part: string): Conditions {
-  return { led: [holds(part)], tested: conditionsBut(part === filter.q ? ['q'] : [], filter) }
+/** The way by the index for searches, which is asked for parts of what is searched. */
+export function wayBySearch(filter: UserFilter, ...parts: string[]): Conditions {
+  return { led: [holds(...parts)], tested: conditionsBut(parts[0] === filter.q ? ['q'] : [], filter) }
 }
 
 /** The way by the accounts of a provider. */
@@ -125,11 +125,13 @@ function flag(column: Condition, value: boolean): Condition {
   return value ? column : eb.not(column)
 }
 
-/** Has this text in the address or the name. */
-export function holds(q: string): Condition {
-  const pattern = `%${q.replaceAll(/[\\%_]/g, '\\$&')}%`
+/** Has all these texts in the address, or all in the name. */
+export function holds(...texts: string[]): Condition {
+  const patterns = texts.map((text) => `%${text.replaceAll(/[\\%_]/g, '\\$&')}%`)
   // Addresses are in lower case.
-  return sql<SqlBool>`("user".email like lower(${pattern}) or "user".name ilike ${pattern})`
+  const inEmail = patterns.map((pattern) => sql<SqlBool>`"user".email like lower(${pattern})`)
+  const inName = patterns.map((pattern) => sql<SqlBool>`"user".name ilike ${pattern}`)
+  return eb.or([eb.and(inEmail), eb.and(inName)])
 }
 
 // A look-up for each user: for EXISTS the planner might read all accounts first.

@@ -18,16 +18,22 @@ import {
 export const mostLookedAt = 2 * countedRows
 /** Of how many trigrams of a search the planner is asked: each takes it a tenth of a millisecond. */
 const trigramsToExpect = 16
+/** How many entries of the index for searches are read in the time in which one user is looked at. */
+const entriesPerUser = 10
+/** How many may have the rarer of two words: so many are looked at where all of them have the other one too. */
+const mostOfRarer = 2 * mostLookedAt
 
 /** A way to the users of a filter, whether they match or not, of whom all are looked at. */
 export interface ShortWay extends Conditions {
-  /** How many the planner expects, at most. */
+  /** How many users it takes the time to look at, as the planner expects. */
   expected: number
 }
 
 interface Way extends Conditions {
   /** Finds no fewer users than are looked at on this way. */
   met: Expression<unknown>
+  /** The word of a search that leads to them. */
+  word?: string
 }
 
 /** Finds the way on which the fewest users are looked at; undefined where there are many on each. */
@@ -46,9 +52,22 @@ async function findShortWay(db: Db, filter: UserFilter): Promise<ShortWay | unde
     db,
     ways.map(({ met }) => met),
   )
-  const expected = Math.min(...counts)
-  const way = ways[counts.indexOf(expected)]
-  return way && expected <= mostLookedAt ? { led: way.led, tested: way.tested, expected } : undefined
+  const expected = ways.map((way, i) => ({ ...way, expected: counts[i] ?? Number.POSITIVE_INFINITY }))
+  const users = counts[ways.findIndex(({ led }) => led.length === 0)] ?? 0
+  const [best] = [...expected, ...wayByTwoWords(filter, expected, users)].toSorted((a, b) => a.expected - b.expected)
+  return best && best.expected <= mostLookedAt ? best : undefined
+}
+
+/** The way by the two rarest words of a search, where there are two; as if who has one had the other by chance only. */
+function wayByTwoWords(filter: UserFilter, ways: (ShortWay & { word?: string })[], users: number): ShortWay[] {
+  const words = new Map<string, number>()
+  for (const { word, expected } of ways)
+    if (word !== undefined) words.set(word, Math.min(expected, words.get(word) ?? expected))
+  const [rarer, other] = [...words].toSorted(([, a], [, b]) => a - b)
+  if (!rarer || !other || rarer[1] > mostOfRarer) return []
+  const together = (rarer[1] * other[1]) / Math.max(users, 1)
+  const entries = rarer[1] + other[1]
+  return [{ ...wayBySearch(filter, rarer[0], other[0]), expected: Math.max(together, entries / entriesPerUser) }]
 }
 
 async function waysOf(db: Db, filter: UserFilter): Promise<Way[]> {
@@ -63,7 +82,7 @@ async function waysOf(db: Db, filter: UserFilter): Promise<Way[]> {
     const trigrams = await trigramsOf(db, q)
     // A word alone: with a common one next to it, the index may read all entries of that.
     ways.push(
-      ...trigrams.map(({ word, letters }) => ({ ...wayBySearch(filter, word), met: usersOf([holds(letters)]) })),
+      ...trigrams.map(({ word, letters }) => ({ ...wayBySearch(filter, word), met: usersOf([holds(letters)]), word })),
     )
   }
   return ways

@@ -54,6 +54,8 @@ const selective: [string, UserFilter][] = [
   ['a common word', { q: 'example' }],
   ['a word of the oldest alone', { q: 'oldcorp' }],
   ['a word that everybody has, and another after it', { q: 'com.example' }],
+  ['two words that stand together, the other way round', { q: 'com.oldcorp' }],
+  ['a word twice', { q: 'turing-TURING' }],
   ['one address', { email: generated(77).email }],
   ['an unknown address', { email: 'nobody@example.com' }],
   ['one address, and a provider of many', { email: generated(77).email, provider: 'google' }],
@@ -121,6 +123,25 @@ describe(`the plans of GET /users, of ${count} users`, () => {
 
     const like = [`(email ~~ '%${word.toLowerCase()}%'::text)`, `(name ~~* '%${word}%'::text)`]
     expect(plans.flatMap(({ bitmaps }) => bitmaps)).toEqual(like)
+  })
+
+  test.each(sorts)('ask the index for two common words at once, sorted by %s', async (sort) => {
+    const q = 'hopper kira'
+    const both = matchesOf({ q: 'kira hopper' })
+    const plans = await plansOf(service.db, (watched) => listUsers(watched, { q }, { ...page, sort }))
+    const counts = await plansOf(service.db, (watched) => countUsers(watched, { q }, 0))
+
+    const like = [
+      `((email ~~ '%kira%'::text) AND (email ~~ '%hopper %'::text))`,
+      `((name ~~* '%kira%'::text) AND (name ~~* '%hopper %'::text))`,
+    ]
+    for (const found of [plans, counts]) {
+      expect(found.flatMap(({ bitmaps }) => bitmaps)).toEqual(like)
+      expect(readBy(found)).toBeLessThanOrEqual(3 * both + 2 * 500)
+    }
+    expect(await listUsers(service.db, { q }, { ...page, sort })).toEqual({ rows: [] })
+    expect(await countUsers(service.db, { q }, 0)).toEqual({ value: 0, relation: 'eq' })
+    expect(await countUsers(service.db, { q: 'kira hopper' }, 0)).toEqual({ value: both, relation: 'eq' })
   })
 
   describe.each(selective)('of %s', (_, filter) => {
