@@ -1,0 +1,40 @@
+import { readFileSync } from 'node:fs'
+
+/** What the lockfile says of a package, and of this one, whose key is empty. */
+export interface LockedPackage {
+  version?: string
+  integrity?: string
+  resolved?: string
+  license?: string
+  link?: boolean
+  dev?: boolean
+  optional?: boolean
+  devOptional?: boolean
+  hasInstallScript?: boolean
+  dependencies?: Record<string, string>
+  devDependencies?: Record<string, string>
+  workspaces?: string[]
+}
+
+export interface Lockfile {
+  packages: Record<string, LockedPackage>
+}
+
+/** A JSON file of the repository, by its path there. */
+export function readJson(path: string): unknown {
+  return JSON.parse(readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8'))
+}
+
+export function readLockfile(): Lockfile {
+  return readJson('package-lock.json') as Lockfile
+}
+
+/** The packages of others that the lockfile has, by their folders. */
+export function installed({ packages }: Lockfile): [path: string, found: LockedPackage][] {
+  return Object.entries(packages).filter(([path, { link }]) => path.startsWith('node_modules/') && !link)
+}
+
+/** The name of a package in a folder, as `@scope/name` of `node_modules/a/node_modules/@scope/name`. */
+export function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length)
+}
