@@ -1,13 +1,26 @@
-import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { describe, expect, test } from 'vitest'
-import { installed, nameOf, readJson, readLockfile } from '../support/lockfile.ts'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { bundledPackage, installed, nameOf, readJson, readLockfile, shipped } from '../support/lockfile.ts'
 
 const lockfile = readLockfile()
 const { scripts, allowScripts } = readJson('package.json') as Record<
   'scripts' | 'allowScripts',
   Record<string, string | boolean>
 >
+
+// Each asks for nothing but that its text goes along, which it does within its package.
+const allowedLicences = new Set([
+  'MIT',
+  'MIT-0',
+  'ISC',
+  'Apache-2.0',
+  'BSD-3-Clause',
+  'BlueOak-1.0.0',
+  '(MIT OR CC0-1.0)',
+])
 
 // The packages that want to run a script when they are installed, and why each may not.
 const installScripts: Record<string, string> = {
@@ -46,3 +59,54 @@ describe('a package that wants to run a script when it is installed', () => {
     expect(implied).toEqual([])
   })
 })
+
+describe('what is shipped', () => {
+  test('has a licence that was decided on', () => {
+    const others = shipped(lockfile).filter(([, { license }]) => !allowedLicences.has(license ?? ''))
+    expect(others.map(([path, { license }]) => `${nameOf(path)}: ${license}`)).toEqual([])
+    const used = new Set(shipped(lockfile).map(([, { license }]) => license))
+    expect([...allowedLicences].filter((licence) => !used.has(licence))).toEqual([])
+  })
+
+  test('is in the SBOM, all of it and nothing else, without a network', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'latchkey-sbom-test-'))
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    const file = join(folder, 'sbom.json')
+    // Nothing listens there.
+    const env = { PATH: process.env['PATH'], HOME: folder, npm_config_registry: 'http://127.0.0.1:1' }
+    execFileSync('npm', ['run', '--silent', 'sbom', '--', file], { env })
+
+    const sbom = JSON.parse(readFileSync(file, 'utf8')) as Sbom
+    const expected = shipped(lockfile).map(([path, { version, integrity = '', license }]) => ({
+      name: nameOf(path),
+      version,
+      hash: Buffer.from(integrity.replace('sha512-', ''), 'base64').toString('hex'),
+      license,
+    }))
+    const listed = sbom.components.map(({ name, version, hashes, licenses }) => ({
+      name,
+      version,
+      hash: hashes[0]?.content,
+      license: licenses[0]?.license?.id ?? licenses[0]?.expression,
+    }))
+    const key = ({ name, version }: { name: string; version: string | undefined }) => `${name}@${version}`
+    const sorted = <T extends Parameters<typeof key>[0]>(all: T[]) => all.toSorted((a, b) => (key(a) < key(b) ? -1 : 1))
+    expect(sorted(listed)).toEqual(sorted(expected))
+    expect(listed.map(({ name }) => name)).toEqual(expect.arrayContaining(['hono', 'jose', bundledPackage]))
+    expect(sbom).toMatchObject({
+      bomFormat: 'CycloneDX',
+      metadata: { component: { name: 'latchkey', type: 'application' } },
+    })
+  })
+})
+
+interface Sbom {
+  bomFormat: string
+  metadata: unknown
+  components: {
+    name: string
+    version: string
+    hashes: { content: string }[]
+    licenses: { license?: { id: string }; expression?: string }[]
+  }[]
+}
