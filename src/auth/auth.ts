@@ -83,6 +83,7 @@ export function createAuth(dependencies: AuthDependencies) {
       '/verify-password',
       '/delete-user/callback',
       '/open-api/generate-schema',
+      '/reference',
       ...closedOAuthPaths,
     ],
     plugins: authPlugins({ ...dependencies, send }),

@@ -31,29 +31,6 @@ describe('P-14 who may not manage clients', () => {
     expect((await call(user.token)).status).toBe(403)
     expect((await request(`/api/v1/clients/${client.id}`, { token: admin.token })).status).toBe(200)
   })
-
-  test.each([
-    'register',
-    'create-client',
-    'update-client',
-    'delete-client',
-    'client/rotate-secret',
-    'update-consent',
-    'delete-consent',
-    'continue',
-  ])('has no other way: %s', async (path) => {
-    const json = { client_id: client.id, redirect_uris: newClient.redirectUris, client_name: 'Evil', update: {} }
-    for (const { cookie } of [user, admin]) {
-      expect((await request(`/api/auth/oauth2/${path}`, { cookie, json })).status).toBe(404)
-    }
-    expect((await client.send('token', { grant_type: 'client_credentials' })).status).toBe(200)
-  })
-
-  test.each(['create-client', 'update-client', 'resources'])('nor this one: admin/oauth2/%s', async (path) => {
-    for (const { cookie } of [user, admin]) {
-      expect((await request(`/api/auth/admin/oauth2/${path}`, { cookie, json: newClient })).status).toBe(404)
-    }
-  })
 })
 
 test('P-16 a client has no address that the service would ask', async () => {
