@@ -3,9 +3,7 @@ import { parseRange } from './http/client-address.ts'
 import { isLoopback, isPrivate } from './http/loopback.ts'
 import { Email, Password } from './resources/profile.ts'
 import { secretWeakness } from './secret.ts'
-
-// Better-Auth reads these by itself, past every check of ours.
-const refused = ['BETTER_AUTH_SECRETS', 'AUTH_SECRET', 'BETTER_AUTH_TRUSTED_ORIGINS', 'BASE_URL']
+import { strayVariables } from './stray-variables.ts'
 
 /** The settings are not usable; the message lists every fault by variable and shows no value. */
 export class ConfigError extends Error {
@@ -174,9 +172,7 @@ function allOf(...names: Variable[]): [Variable, Variable][] {
  */
 export function parseConfig(env: Record<string, string | undefined>) {
   const given = Object.fromEntries(variables.flatMap((name) => (env[name] ? [[name, env[name]]] : [])))
-  const faults = refused
-    .filter((name) => env[name])
-    .map((name) => `${name}: is not a setting of this service; unset it`)
+  const faults = strayVariables(env, variables)
   for (const [name, needed] of companions) {
     if (given[name] && !given[needed]) faults.push(`${needed}: is missing, but ${name} is set`)
   }

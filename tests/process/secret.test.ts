@@ -13,11 +13,14 @@ test.each([
   ['<generate with openssl rand -base64 32>', 'looks like an example'],
   ['openssl rand -base64 32 openssl rand', 'looks like an example'],
   ['correct horse battery staple correct', 'looks like an example'],
-])('of "%s" is said: %s', (secret, weakness) => {
+])('R-40 of "%s" is said: %s', (secret, weakness) => {
   expect(secretWeakness(secret)).toBe(weakness)
 })
 
-test.each(['base64', 'base64url', 'hex'] as const)('32 random bytes as %s are always strong enough', (encoding) => {
-  const weak = Array.from({ length: 500 }, () => randomBytes(32).toString(encoding)).filter(secretWeakness)
-  expect(weak).toEqual([])
-})
+test.each(['base64', 'base64url', 'hex'] as const)(
+  'R-40 32 random bytes as %s are always strong enough',
+  (encoding) => {
+    const weak = Array.from({ length: 500 }, () => randomBytes(32).toString(encoding)).filter(secretWeakness)
+    expect(weak).toEqual([])
+  },
+)
