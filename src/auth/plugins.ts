@@ -9,6 +9,7 @@ import type { BanNotices } from './ban-notice.ts'
 import { adminSchema, jwtSchema } from './columns.ts'
 import { createAdminRules } from './endpoints/admin-rules.ts'
 import { createEndpointGuard, type GuardEndpoint } from './endpoints/guard.ts'
+import { returnsToOwn } from './endpoints/impersonation.ts'
 import { latchkeyPlugin } from './endpoints/latchkey-plugin.ts'
 import type { SendAfterCommit } from './endpoints/mail-callbacks.ts'
 import type { SignInTurns } from './hashing/sign-in-turns.ts'
@@ -119,9 +120,10 @@ function guardedAdmin(
   const rules = createAdminRules(roles, async (before, email) => {
     for (const message of messages.emailChanged(before, email)) await send(message)
   })
-  const endpoints = Object.entries(plugin.endpoints).map(([name, endpoint]) => {
+  const guarded = Object.entries(plugin.endpoints).map(([name, endpoint]) => {
     const options = rules[name]
     return [name, options ? guard(endpoint, options) : endpoint]
   })
-  return { ...plugin, endpoints: Object.fromEntries(endpoints) as typeof plugin.endpoints }
+  const endpoints = Object.fromEntries(guarded) as typeof plugin.endpoints
+  return { ...plugin, endpoints: { ...endpoints, stopImpersonating: returnsToOwn(endpoints.stopImpersonating) } }
 }

@@ -42,6 +42,7 @@ const faults: Record<string, Fault> = {
   NOT_FOUND: { text: gone },
   ACCOUNT_NOT_FOUND: { text: gone },
   IMPERSONATING: { text: 'You cannot do this while you act as somebody else.' },
+  NO_ADMIN_SESSION: { text: 'Your own session is over. Sign out, and sign in again.' },
   FAILED_TO_UNLINK_LAST_ACCOUNT: { text: 'This is your last way to sign in. Set a password first.' },
   PROVIDER_UNAVAILABLE: {
     text: 'This service does not answer right now. Sign in another way, or try again in a moment.',

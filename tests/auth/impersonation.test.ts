@@ -28,6 +28,55 @@ test('an admin acts as a user, and stops', async () => {
   expect(await whois({ token: admin.token })).toBe(admin.id)
 })
 
+describe('who stops acting as somebody', () => {
+  /** An admin who acts as a user, with both cookies that they were given. */
+  async function begin() {
+    const [admin, user] = [await createMember('admin'), await createMember()]
+    const { cookies } = await auth(admin, '/admin/impersonate-user', { userId: user.id })
+    const pairs = cookies.map((cookie) => cookie.slice(0, cookie.indexOf(';'))).filter((pair) => !pair.endsWith('='))
+    const [acting = '', own = ''] = ['session_token=', 'admin_session='].map((name) =>
+      pairs.find((pair) => pair.includes(name)),
+    )
+    return { admin, acting, own }
+  }
+  const stop = (cookie: string) => auth({ cookie }, '/admin/stop-impersonating')
+
+  test('is back in the session of before', async () => {
+    const { admin, acting, own } = await begin()
+
+    const answer = await stop(`${acting}; ${own}`)
+
+    expect(answer.status).toBe(200)
+    expect(await whois({ cookie: sessionCookieIn(answer) })).toBe(admin.id)
+    expect(await whois({ cookie: acting })).toBe('session-ended')
+  })
+
+  test.each<[string, (given: Awaited<ReturnType<typeof begin>>) => Promise<string> | string]>([
+    ['without its cookie', () => ''],
+    ['with a cookie that we did not sign', ({ own }) => `${own.slice(0, -8)}AAAAA%3D`],
+    ['with the cookie of another admin', async () => (await begin()).own],
+    [
+      'after it has ended',
+      async ({ admin, own }) => {
+        await db.deleteFrom('session').where('id', '=', admin.sessionId).execute()
+        return own
+      },
+    ],
+  ])('is told that there is none to return to %s', async (_what, cookieOf) => {
+    const given = await begin()
+
+    const answer = await stop(`${given.acting}; ${await cookieOf(given)}`)
+
+    expect(answer).toMatchObject({ status: 400, refusal: 'NO_ADMIN_SESSION' })
+    expect(answer.cookies).toEqual([])
+  })
+
+  test('acts as somebody, or is refused', async () => {
+    const user = await createMember()
+    expect([(await stop(user.cookie)).status, (await stop('')).status]).toEqual([400, 401])
+  })
+})
+
 describe('while one acts as another admin', () => {
   test.each<[string, (acting: SignedIn, target: SignedIn) => Promise<{ status: number }>]>([
     ['list users through /api/v1', (acting) => v1(acting, 'GET', '/users')],
