@@ -21,6 +21,8 @@ const summaries: Record<string, string> = {
   '/admin/stop-impersonating': 'Return to one’s own session',
   '/delete-user': 'Delete one’s own account',
   '/error': 'The page of a failed sign-in',
+  '/list-sessions': 'One’s live sessions, 1,000 at most, each with its id as `token`',
+  '/admin/list-user-sessions': 'The sessions of a user, 1,000 at most, each with its id as `token`',
   '/jwks': 'The public keys that verify a token',
   '/token': 'A JWT of the current session',
 }

@@ -96,12 +96,6 @@ export async function endTokens(db: Db, userId: string): Promise<void> {
   await db.deleteFrom('oauth_access_token').where('user_id', '=', userId).execute()
 }
 
-/** The id of the user to whom a session token belongs. */
-export async function findSessionOwner(db: Db, token: string): Promise<string | undefined> {
-  const session = await db.selectFrom('session').select('user_id').where('token', '=', token).executeTakeFirst()
-  return session?.user_id
-}
-
 /** The address of a user; undefined without one. */
 export async function findEmail(db: Db, userId: string): Promise<string | undefined> {
   return (await db.selectFrom('user').select('email').where('id', '=', userId).executeTakeFirst())?.email

@@ -1,11 +1,12 @@
 import { z } from 'zod'
-import { endTokens, findEmail, findSessionOwner, holdAuthority, lockRole } from '../authority/authority.queries.ts'
+import { endTokens, findEmail, holdAuthority, lockRole } from '../authority/authority.queries.ts'
 import { refused, unauthorized } from '../endpoint.ts'
 import { covers } from '../permissions.ts'
 import type { Roles } from '../roles.ts'
 import { type EndpointCall, type GuardOptions, notImpersonating, type Rule } from './guard.ts'
 import { hashesFor } from './hash-ahead.ts'
 import { assertPassword, assertProfile } from './profile-hooks.ts'
+import { deleteOtherSessions, findNamedSession } from './session.queries.ts'
 
 type TellOfAddress = (before: string, email: string) => Promise<void>
 
@@ -23,7 +24,12 @@ export function createAdminRules(roles: Roles, tell: TellOfAddress): Record<stri
     }
   }
   const onUser: Rule = async (call) => mayActOn(call, await lockRole(call.db, String(call.body['userId'])))
-  const onSession: Rule = async (call) => mayActOn(call, await roleOfSession(call))
+  const onSession: Rule = async (call) => {
+    const session = await findNamedSession(call.db, String(call.body['sessionToken']))
+    if (!session) return
+    mayActOn(call, await lockRole(call.db, session.user_id))
+    call.body['sessionToken'] = session.token
+  }
   const grantsRole: Rule = (call) => {
     const data = (call.body['data'] ?? {}) as Record<string, unknown>
     for (const role of [call.body['role'], data['role']]) {
@@ -57,17 +63,19 @@ export function createAdminRules(roles: Roles, tell: TellOfAddress): Record<stri
     unbanUser: queued(onUser),
     impersonateUser: queued(onUser),
     revokeUserSession: queued(onSession),
-    revokeUserSessions: queued(onUser, tokensEnd),
+    revokeUserSessions: queued(onUser, sessionsEnd),
     removeUser: queued(onUser),
   }
 }
 
-/** With all sessions of a user end their tokens that have none. */
-const tokensEnd: Rule = ({ db, body }) => endTokens(db, String(body['userId']))
-
-async function roleOfSession({ db, body }: EndpointCall): Promise<string | undefined> {
-  const owner = await findSessionOwner(db, String(body['sessionToken']))
-  return owner && lockRole(db, owner)
+/**
+ * Ends all sessions of a user, and their tokens that have none. The session that asks is left to Better-Auth, which would
+ * read every other first.
+ */
+const sessionsEnd: Rule = async ({ db, actor, body }) => {
+  const userId = String(body['userId'])
+  await endTokens(db, userId)
+  await deleteOtherSessions(db, userId, actor.session_id)
 }
 
 const kinds = {

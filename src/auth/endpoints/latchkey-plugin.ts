@@ -45,6 +45,7 @@ import { checksOwn, hashAhead } from './hash-ahead.ts'
 import { assertMail, type SendAfterCommit } from './mail-callbacks.ts'
 import { checkPasswordReset, preparePasswordReset } from './password-reset.ts'
 import { assertPassword, assertProfile } from './profile-hooks.ts'
+import { endsOthers, hideTokens, listsSessions, namesOwnSession } from './session-lists.ts'
 import { mayEndUnconfirmed, rememberUnconfirmed } from './unconfirmed-browser.ts'
 
 interface LatchkeyDependencies {
@@ -84,12 +85,12 @@ export function latchkeyPlugin(dependencies: LatchkeyDependencies) {
       // Without mail a sign-up says itself that an address is taken.
       signUpEmail: mailer.isReal ? evenly(signUp) : signUp,
       deleteUser: guard(deleteUser, { rules: [notImpersonating, asksForPassword], prepare: checksOwn('password') }),
-      revokeSessions: guard(revokeSessions, { rules: [notImpersonating, endsTokens] }),
-      revokeOtherSessions: guard(revokeOtherSessions, { rules: [notImpersonating, endsTokens] }),
+      revokeSessions: guard(revokeSessions, { rules: [notImpersonating, endsTokens, endsOthers] }),
+      revokeOtherSessions: guard(revokeOtherSessions, { rules: [notImpersonating, endsTokens, endsOthers] }),
       linkSocialAccount: guard(linkSocialAccount, asksProvider),
       unlinkAccount: guard(unlinkAccount, { rules: [notImpersonating, keepsWayIn(providers)], changesAuthority: true }),
       updateUser: guard(updateUser(), { rules: [notImpersonating] }),
-      revokeSession: guard(revokeSession, { rules: [notImpersonating] }),
+      revokeSession: guard(revokeSession, { rules: [notImpersonating, namesOwnSession] }),
       getAccessToken: guard(getAccessToken, asksProvider),
       refreshToken: guard(refreshToken, asksProvider),
       accountInfo: guard(accountInfo, asksProvider),
@@ -132,6 +133,7 @@ export function latchkeyPlugin(dependencies: LatchkeyDependencies) {
         { matcher: ({ path }) => path === '/change-password', handler: tellOfPassword(send, messages) },
         { matcher: ({ path }) => mayEndUnconfirmed(path), handler: rememberUnconfirmed },
         { matcher: ({ path }) => path === '/get-session', handler: slide(db, sessionCookies) },
+        { matcher: ({ path }) => listsSessions(path), handler: hideTokens },
         { matcher: ({ path }) => isSignIn(path), handler: endFormerSession },
         { matcher: ({ path }) => isSignIn(path), handler: logSignIn(log) },
       ],

@@ -1,0 +1,19 @@
+import type { Db } from '../../db/database.ts'
+
+/** The session that has this id or this token, with its token and whose it is; undefined without one. */
+export function findNamedSession(db: Db, idOrToken: string): Promise<{ token: string; user_id: string } | undefined> {
+  return db
+    .selectFrom('session')
+    .select(['token', 'user_id'])
+    .where(({ or, eb }) => or([eb('id', '=', idOrToken), eb('token', '=', idOrToken)]))
+    .executeTakeFirst()
+}
+
+/** Ends the sessions of a user, however many there are, but for one. */
+export async function deleteOtherSessions(db: Db, userId: string, spared: string | null): Promise<void> {
+  await db
+    .deleteFrom('session')
+    .where('user_id', '=', userId)
+    .where('id', '!=', spared ?? '')
+    .execute()
+}
