@@ -10,6 +10,7 @@ import { createLog } from '../../src/log.ts'
 import { type Running, serve } from '../../src/process.ts'
 import type { Services } from '../../src/services.ts'
 import { copyFolder, databaseUrl, onServer } from './database-template.ts'
+import { assertTellsNoSecret, createLogWatch, type LogWatch } from './leaks.ts'
 import { through } from './pgbouncer.ts'
 
 /** Environment variables of a fresh copy of the migrated database, and how to remove it. */
@@ -123,9 +124,11 @@ export async function startService({
     ...configFor(port),
     host: '127.0.0.1',
   }))
-  return arrange(running, env, lines, async () => {
+  const watch = createLogWatch(password, env['BETTER_AUTH_SECRET'] ?? '')
+  return arrange({ running, env, lines, watch }, async () => {
     await running.stop()
     if (!database) await own.remove()
+    watch.assertClean(lines)
   })
 }
 
@@ -136,19 +139,22 @@ export async function startServiceForFile(options?: Parameters<typeof startServi
   return service
 }
 
-function arrange(
-  { services, url, config }: Running,
-  env: Record<string, string>,
-  lines: string[],
-  stop: () => Promise<void>,
-): TestService {
+interface Started {
+  running: Running
+  env: Record<string, string>
+  lines: string[]
+  watch: LogWatch
+}
+
+function arrange({ running, env, lines, watch }: Started, stop: () => Promise<void>): TestService {
+  const { services, url, config } = running
   const { db } = services
 
-  function request(
+  async function request(
     path: string,
     { method, token, cookie, json, headers, body }: RequestOptions = {},
   ): Promise<Response> {
-    return fetch(`${url}${path}`, {
+    const response = await fetch(`${url}${path}`, {
       method: method ?? (json === undefined && body === undefined ? 'GET' : 'POST'),
       redirect: 'manual',
       headers: {
@@ -159,6 +165,8 @@ function arrange(
       },
       body: json === undefined ? (body ?? null) : JSON.stringify(json),
     })
+    await assertTellsNoSecret(path, response)
+    return response
   }
 
   async function createUser(
@@ -198,6 +206,7 @@ function arrange(
     const cookie = `${services.sessionCookies.name}=${encodeURIComponent(`${sessionToken}.${signature}`)}`
     const response = await request('/api/auth/token', { cookie })
     const { token } = (await response.json()) as { token: string }
+    for (const held of [cookie.slice(cookie.indexOf('=') + 1), token]) watch.know(held)
     return { ...user, sessionId, cookie, token }
   }
 
