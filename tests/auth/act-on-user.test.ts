@@ -15,7 +15,7 @@ const changes: [string, (admin: SignedIn) => Promise<unknown>, string][] = [
   ['signed out', ({ sessionId }) => db.deleteFrom('session').where('id', '=', sessionId).execute(), 'session-ended'],
 ]
 
-test.each(changes)('an admin who was %s meanwhile changes nobody', async (_what, change, slug) => {
+test.each(changes)('A-13 an admin who was %s meanwhile changes nobody', async (_what, change, slug) => {
   const [admin, user] = [await service.createSignedIn('admin'), await service.createUser()]
   const authenticated = await services.authenticate({ kind: 'bearer', token: admin.token })
   const ban = () =>
@@ -30,7 +30,7 @@ test.each(changes)('an admin who was %s meanwhile changes nobody', async (_what,
   expect(row).toEqual({ banned: false })
 })
 
-test.each(changes)('an admin who was %s meanwhile makes nobody', async (_what, change, slug) => {
+test.each(changes)('A-13 an admin who was %s meanwhile makes nobody', async (_what, change, slug) => {
   const admin = await service.createSignedIn('admin')
   const authenticated = await services.authenticate({ kind: 'bearer', token: admin.token })
   const email = `${randomUUID()}@example.com`

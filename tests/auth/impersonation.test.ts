@@ -182,7 +182,7 @@ test.each<[string, (admin: SignedIn) => Promise<unknown>]>([
   ['removed through Better-Auth', ({ id }) => auth(otherAdmin, '/admin/remove-user', { userId: id })],
   ['deleted by themselves', (admin) => auth(admin, '/delete-user', { password })],
   ['deleted in SQL', ({ id }) => db.deleteFrom('user').where('id', '=', id).execute()],
-])('impersonation ends when the admin is %s', async (_name, change) => {
+])('A-14 impersonation ends when the admin is %s', async (_name, change) => {
   const { admin, user, acting } = await impersonation()
 
   await change(admin)

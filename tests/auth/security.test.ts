@@ -58,9 +58,9 @@ const strangers: [name: string, credential: RequestOptions, type: string][] = [
   ['a scheme without a token', { headers: { authorization: 'Bearer' } }, 'invalid-token'],
   ['two tokens in one header', { headers: { authorization: `Bearer ${admin.token} x` } }, 'invalid-token'],
   ['a bad token beside a good cookie', { token: 'garbage', cookie: admin.cookie }, 'invalid-token'],
-  ['a token of a client that was disconnected', { token: delegated({}, disconnected) }, 'invalid-token'],
-  ['a token of a client that was disabled', { token: delegated({}, disabled) }, 'invalid-token'],
-  ['a token of a client that is gone', { token: delegated({ client_id: 'gone' }) }, 'invalid-token'],
+  ['(A-17) a token of a client that was disconnected', { token: delegated({}, disconnected) }, 'invalid-token'],
+  ['(A-17) a token of a client that was disabled', { token: delegated({}, disabled) }, 'invalid-token'],
+  ['(A-17) a token of a client that is gone', { token: delegated({ client_id: 'gone' }) }, 'invalid-token'],
   [
     'a token of a client for another resource too',
     { token: delegated({ aud: [`${service.baseUrl}/api/v1`, 'x'] }) },
@@ -70,7 +70,7 @@ const strangers: [name: string, credential: RequestOptions, type: string][] = [
   ['a token of a client without a session', { token: delegated({ sid: undefined }) }, 'session-ended'],
   ['a token of a client for a banned user', { token: delegated({}, banned) }, 'banned'],
   ['a token of a client that says no id of its own', { token: delegated({ jti: undefined }) }, 'invalid-token'],
-  ['a cookie that we did not sign', { cookie: `${admin.cookie.slice(0, -8)}AAAAA%3D` }, 'session-ended'],
+  ['(S-07) a cookie that we did not sign', { cookie: `${admin.cookie.slice(0, -8)}AAAAA%3D` }, 'session-ended'],
 ]
 
 const { call, stateOf } = createCalls(service, target)

@@ -64,10 +64,10 @@ describe.skipIf(!onPostgres)('three instances on PostgreSQL (needs TEST_DATABASE
   }
 
   const bySelf: [name: string, end: (user: SignedIn) => Promise<{ status: number }>][] = [
-    ['a ban', ({ id }) => doors.v1(admin, 'POST', `/users/${id}/ban`)],
-    ['a revocation by an admin', ({ id }) => doors.v1(admin, 'DELETE', `/users/${id}/sessions`)],
-    ['a sign-out', (user) => doors.auth(user, '/sign-out')],
-    ['a deletion', ({ id }) => doors.v1(admin, 'DELETE', `/users/${id}`)],
+    ['A-02 a ban', ({ id }) => doors.v1(admin, 'POST', `/users/${id}/ban`)],
+    ['A-07 a revocation by an admin', ({ id }) => doors.v1(admin, 'DELETE', `/users/${id}/sessions`)],
+    ['A-01 a sign-out', (user) => doors.auth(user, '/sign-out')],
+    ['A-03 a deletion', ({ id }) => doors.v1(admin, 'DELETE', `/users/${id}`)],
   ]
 
   test.each(bySelf)('%s on one is refused there on the next request, and soon on the others', async (_what, end) => {
@@ -81,7 +81,7 @@ describe.skipIf(!onPostgres)('three instances on PostgreSQL (needs TEST_DATABASE
     await warm(other)
   })
 
-  test('a role that is given or taken on one soon decides on the others', async () => {
+  test('A-05, A-11 a role that is given or taken on one soon decides on the others', async () => {
     const user = await doors.createMember()
     const mayList = (instance: Instance) => instance.request('/api/v1/users', { token: user.token })
     for (const [role, status] of [
@@ -103,7 +103,7 @@ describe.skipIf(!onPostgres)('three instances on PostgreSQL (needs TEST_DATABASE
   ]
 
   test.each(troubles)(
-    'while the way of one to hear of changes is %s, it accepts nobody who is over for two seconds, and misses nothing',
+    'A-22 while the way of one to hear of changes is %s, it accepts nobody who is over for two seconds, and misses nothing',
     async (_what, trouble) => {
       const [, second] = instances as [Instance, Instance]
       const users = await Promise.all(Array.from({ length: 4 }, () => doors.createMember()))
@@ -130,7 +130,7 @@ describe.skipIf(!onPostgres)('three instances on PostgreSQL (needs TEST_DATABASE
     },
   )
 
-  test('while the database itself cannot be reached nobody is accepted from memory for long, and nobody refused', async () => {
+  test('A-23 while the database itself cannot be reached nobody is accepted from memory for long, and nobody refused', async () => {
     const [, second, third] = instances as [Instance, Instance, Instance]
     const [user, other] = [await doors.createMember(), await doors.createMember()]
     await warm(user)

@@ -34,21 +34,21 @@ const setPasswordBySql = ({ id }: SignedIn) =>
   db.updateTable('account').set({ password: 'x' }).where('user_id', '=', id).execute()
 
 const changes: [name: string, change: (cast: Cast) => Promise<unknown>, worth: Worth][] = [
-  ['a ban through /api/v1', ({ user, admin }) => v1(admin, 'POST', `/users/${user.id}/ban`), banned],
-  ['a ban through Better-Auth', ({ user, admin }) => auth(admin, '/admin/ban-user', { userId: user.id }), banned],
-  ['a ban through SQL', ({ user }) => banBySql(user), banned],
+  ['A-02 a ban through /api/v1', ({ user, admin }) => v1(admin, 'POST', `/users/${user.id}/ban`), banned],
+  ['A-02 a ban through Better-Auth', ({ user, admin }) => auth(admin, '/admin/ban-user', { userId: user.id }), banned],
+  ['A-02 a ban through SQL', ({ user }) => banBySql(user), banned],
   [
-    'a ban that ends, through /api/v1',
+    'A-02, A-10 a ban that ends, through /api/v1',
     ({ user, admin }) => v1(admin, 'POST', `/users/${user.id}/ban`, { expiresAt: hourAhead().toISOString() }),
     banned,
   ],
   [
-    'a ban that ends, through Better-Auth',
+    'A-02, A-10 a ban that ends, through Better-Auth',
     ({ user, admin }) => auth(admin, '/admin/ban-user', { userId: user.id, banExpiresIn: 3_600 }),
     banned,
   ],
   [
-    'an unban through /api/v1',
+    'A-02 an unban through /api/v1',
     async ({ user, admin }) => {
       await banBySql(user)
       return v1(admin, 'DELETE', `/users/${user.id}/ban`)
@@ -56,7 +56,7 @@ const changes: [name: string, change: (cast: Cast) => Promise<unknown>, worth: W
     ended,
   ],
   [
-    'an unban through Better-Auth',
+    'A-02 an unban through Better-Auth',
     async ({ user, admin }) => {
       await banBySql(user)
       return auth(admin, '/admin/unban-user', { userId: user.id })
@@ -64,84 +64,92 @@ const changes: [name: string, change: (cast: Cast) => Promise<unknown>, worth: W
     ended,
   ],
   [
-    'an unban through SQL',
+    'A-02 an unban through SQL',
     async ({ user }) => {
       await banBySql(user)
       await users().set({ banned: false }).where('id', '=', user.id).execute()
     },
     ended,
   ],
-  ['signing out through Better-Auth', ({ user }) => auth(user, '/sign-out'), onlyThis],
+  ['A-01 signing out through Better-Auth', ({ user }) => auth(user, '/sign-out'), onlyThis],
   [
-    'revoking the current session through /api/v1',
+    'A-06 revoking the current session through /api/v1',
     ({ user }) => v1(user, 'DELETE', `/users/me/sessions/${user.sessionId}`),
     onlyThis,
   ],
   [
-    'one session revoked by an admin through /api/v1',
+    'A-06 one session revoked by an admin through /api/v1',
     ({ user, admin }) => v1(admin, 'DELETE', `/users/${user.id}/sessions/${user.sessionId}`),
     onlyThis,
   ],
   [
-    'one session revoked by its user through Better-Auth',
+    'A-06 one session revoked by its user through Better-Auth',
     ({ user, sibling }) => auth(sibling, '/revoke-session', { token: sessionTokenOf(user) }),
     onlyThis,
   ],
   [
-    'one session revoked by an admin through Better-Auth',
+    'A-06 one session revoked by an admin through Better-Auth',
     ({ user, admin }) => auth(admin, '/admin/revoke-user-session', { sessionToken: sessionTokenOf(user) }),
     onlyThis,
   ],
   [
-    'one session deleted in SQL',
+    'A-06 one session deleted in SQL',
     ({ user }) => db.deleteFrom('session').where('id', '=', user.sessionId).execute(),
     onlyThis,
   ],
-  ['all sessions revoked by their user through /api/v1', ({ user }) => v1(user, 'DELETE', '/users/me/sessions'), ended],
   [
-    'all sessions revoked by an admin through /api/v1',
+    'A-07 all sessions revoked by their user through /api/v1',
+    ({ user }) => v1(user, 'DELETE', '/users/me/sessions'),
+    ended,
+  ],
+  [
+    'A-07 all sessions revoked by an admin through /api/v1',
     ({ user, admin }) => v1(admin, 'DELETE', `/users/${user.id}/sessions`),
     ended,
   ],
   [
-    'all other sessions revoked through /api/v1',
+    'A-07 all other sessions revoked through /api/v1',
     ({ user }) => v1(user, 'DELETE', '/users/me/sessions?keepCurrent=true'),
     onlyOthers,
   ],
-  ['all sessions revoked by their user through Better-Auth', ({ user }) => auth(user, '/revoke-sessions'), ended],
-  ['all other sessions revoked through Better-Auth', ({ user }) => auth(user, '/revoke-other-sessions'), onlyOthers],
+  ['A-07 all sessions revoked by their user through Better-Auth', ({ user }) => auth(user, '/revoke-sessions'), ended],
   [
-    'all sessions revoked by an admin through Better-Auth',
+    'A-07 all other sessions revoked through Better-Auth',
+    ({ user }) => auth(user, '/revoke-other-sessions'),
+    onlyOthers,
+  ],
+  [
+    'A-07 all sessions revoked by an admin through Better-Auth',
     ({ user, admin }) => auth(admin, '/admin/revoke-user-sessions', { userId: user.id }),
     ended,
   ],
   [
-    'all sessions deleted in SQL',
+    'A-07 all sessions deleted in SQL',
     ({ user }) => db.deleteFrom('session').where('user_id', '=', user.id).execute(),
     ended,
   ],
-  ['deletion through /api/v1', ({ user, admin }) => v1(admin, 'DELETE', `/users/${user.id}`), ended],
-  ['deletion of oneself through Better-Auth', ({ user }) => auth(user, '/delete-user', { password }), ended],
+  ['A-03 deletion through /api/v1', ({ user, admin }) => v1(admin, 'DELETE', `/users/${user.id}`), ended],
+  ['A-03 deletion of oneself through Better-Auth', ({ user }) => auth(user, '/delete-user', { password }), ended],
   [
-    'deletion by an admin through Better-Auth',
+    'A-03 deletion by an admin through Better-Auth',
     ({ user, admin }) => auth(admin, '/admin/remove-user', { userId: user.id }),
     ended,
   ],
-  ['deletion in SQL', ({ user }) => db.deleteFrom('user').where('id', '=', user.id).execute(), ended],
+  ['A-03 deletion in SQL', ({ user }) => db.deleteFrom('user').where('id', '=', user.id).execute(), ended],
   [
-    'a change of the password through Better-Auth',
+    'A-08 a change of the password through Better-Auth',
     ({ user }) => auth(user, '/change-password', { currentPassword: password, newPassword }),
     ended,
   ],
   [
-    'a change of the password that asks to keep the other sessions',
+    'A-08 a change of the password that asks to keep the other sessions',
     ({ user }) =>
       auth(user, '/change-password', { currentPassword: password, newPassword, revokeOtherSessions: false }),
     ended,
   ],
-  ['a reset of the password through Better-Auth', ({ user }) => resetPassword(user), ended],
-  ['a reset of the password on the command line', ({ user }) => setPassword(user), ended],
-  ['a change of the password in SQL', ({ user }) => setPasswordBySql(user), ended],
+  ['A-08 a reset of the password through Better-Auth', ({ user }) => resetPassword(user), ended],
+  ['A-08 a reset of the password on the command line', ({ user }) => setPassword(user), ended],
+  ['A-08 a change of the password in SQL', ({ user }) => setPasswordBySql(user), ended],
 ]
 
 test.each(changes)('%s decides what the credentials from before are worth', async (_name, change, worth) => {
@@ -163,7 +171,7 @@ test.each(changes)('%s decides what the credentials from before are worth', asyn
   expect(token.status).toBe(worth.cookie === 'alive' ? 200 : 401)
 })
 
-test('who changed their password goes on with the session that the change gave them', async () => {
+test('A-08 who changed their password goes on with the session that the change gave them', async () => {
   const user = await createMember()
 
   const answer = await auth(user, '/change-password', { currentPassword: password, newPassword })
@@ -180,23 +188,26 @@ test.each<[string, (cast: { user: SignedIn; admin: SignedIn }) => Promise<unknow
   ],
   ['Better-Auth', ({ user, admin }) => auth(admin, '/admin/ban-user', { userId: user.id, banExpiresIn: 3_600 })],
   ['SQL', ({ user }) => users().set({ banned: true, ban_expires: hourAhead() }).where('id', '=', user.id).execute()],
-])('a ban through %s that has expired lets the user sign in again, and nothing from before', async (_door, ban) => {
-  const [user, admin] = [await createMember(), await service.createSignedIn('admin')]
-  await ban({ user, admin })
-  expect(await signInWith(user.email, password)).toMatchObject({ status: 403, refusal: 'BANNED_USER' })
+])(
+  'A-10 a ban through %s that has expired lets the user sign in again, and nothing from before',
+  async (_door, ban) => {
+    const [user, admin] = [await createMember(), await service.createSignedIn('admin')]
+    await ban({ user, admin })
+    expect(await signInWith(user.email, password)).toMatchObject({ status: 403, refusal: 'BANNED_USER' })
 
-  const past = new Date(Date.now() - 1_000)
-  await users().set({ ban_expires: past }).where('id', '=', user.id).execute()
+    const past = new Date(Date.now() - 1_000)
+    await users().set({ ban_expires: past }).where('id', '=', user.id).execute()
 
-  expect(await whois({ token: user.token })).toBe('session-ended')
-  const again = await signInWith(user.email, password)
-  expect(again.status).toBe(200)
-  expect(await whois(await open(sessionCookieIn(again)))).toBe(user.id)
-  expect(await whois({ token: user.token })).toBe('session-ended')
-  expect(await whois({ cookie: user.cookie })).toBe('session-ended')
-})
+    expect(await whois({ token: user.token })).toBe('session-ended')
+    const again = await signInWith(user.email, password)
+    expect(again.status).toBe(200)
+    expect(await whois(await open(sessionCookieIn(again)))).toBe(user.id)
+    expect(await whois({ token: user.token })).toBe('session-ended')
+    expect(await whois({ cookie: user.cookie })).toBe('session-ended')
+  },
+)
 
-test('a user who was unbanned signs in again', async () => {
+test('A-10 a user who was unbanned signs in again', async () => {
   const [user, admin] = [await createMember(), await service.createSignedIn('admin')]
   await v1(admin, 'POST', `/users/${user.id}/ban`)
   await v1(admin, 'DELETE', `/users/${user.id}/ban`)
@@ -214,7 +225,7 @@ const roleDoors: [string, (admin: SignedIn, user: SignedIn, role: string) => Pro
   ['SQL', (_admin, { id }, role) => users().set({ role }).where('id', '=', id).execute()],
 ]
 
-test.each(roleDoors)('a change of role through %s holds from the next request on', async (_door, change) => {
+test.each(roleDoors)('A-05, A-11 a change of role through %s holds from the next request on', async (_door, change) => {
   const [user, admin] = [await service.createSignedIn(), await service.createSignedIn('admin')]
   const mayList = async () => {
     const byToken = await service.request('/api/v1/users', { token: user.token })

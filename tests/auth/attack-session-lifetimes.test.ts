@@ -59,7 +59,7 @@ test.each<[string, () => Promise<SignedIn>, number]>([
   ['a remembered session that is not used', () => signIn(true), 7 * day],
   ['a session that is not remembered', () => signIn(false), day],
   ['an impersonated session', impersonate, hour],
-])('%s is not over before its end', async (_name, start, life) => {
+])('S-02 %s is not over before its end', async (_name, start, life) => {
   const session = await start()
   const { id } = session
 
@@ -75,7 +75,7 @@ test.each<[string, () => Promise<SignedIn>, number]>([
   ['a remembered session that is not used', () => signIn(true), 7 * day],
   ['a session that is not remembered', () => signIn(false), day],
   ['an impersonated session', impersonate, hour],
-])('%s opens nothing past its end', async (_name, start, life) => {
+])('S-02 %s opens nothing past its end', async (_name, start, life) => {
   const session = await start()
 
   await age(session, life + minute)
@@ -120,7 +120,7 @@ test.each(reads)('%s tells the browser that the session was prolonged', async (n
   expect(others).toEqual([])
 })
 
-test.each(reads)('%s never slides a session past thirty days', async (_name, use) => {
+test.each(reads)('S-03 %s never slides a session past thirty days', async (_name, use) => {
   const session = await signIn(true)
   for (let days = 5; days < 30; days += 5) {
     await age(session, 5 * day)
@@ -137,17 +137,20 @@ test.each(reads)('%s never slides a session past thirty days', async (_name, use
   expect(await whois({ cookie: session.cookie })).toBe('session-ended')
 })
 
-test.each(reads)('%s does not slide a session that is not remembered, nor an impersonated one', async (_name, use) => {
-  const [unremembered, acting] = [await signIn(false), await impersonate()]
-  await age(unremembered, day - 10 * minute)
-  await age(acting, hour - 10 * minute)
-  const before = [await sessionOf(unremembered), await sessionOf(acting)]
+test.each(reads)(
+  'S-03 %s does not slide a session that is not remembered, nor an impersonated one',
+  async (_name, use) => {
+    const [unremembered, acting] = [await signIn(false), await impersonate()]
+    await age(unremembered, day - 10 * minute)
+    await age(acting, hour - 10 * minute)
+    const before = [await sessionOf(unremembered), await sessionOf(acting)]
 
-  await use(unremembered)
-  await use(acting)
+    await use(unremembered)
+    await use(acting)
 
-  expect([await sessionOf(unremembered), await sessionOf(acting)]).toEqual(before)
-})
+    expect([await sessionOf(unremembered), await sessionOf(acting)]).toEqual(before)
+  },
+)
 
 test('a bearer token does not slide its session', async () => {
   const session = await signIn(true)
@@ -202,7 +205,7 @@ test('a session that says it begins later ends as if it began now', async () => 
   expect(made.not_after.getTime()).toBeLessThanOrEqual(Date.now() + 30 * day)
 })
 
-test('no update prolongs a session past its absolute end', async () => {
+test('S-03 no update prolongs a session past its absolute end', async () => {
   const session = await signIn(true)
 
   await db
