@@ -97,10 +97,12 @@ function crossOrigin(trustedOrigins: string[], ownOrigin: string) {
   const allowMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
   const trusted = cors({ ...common, origin: trustedOrigins, credentials: true, allowMethods })
   const any = cors({ ...common, origin: '*', allowMethods: ['GET', 'HEAD', 'POST'] })
+  const nobody = cors({ ...common, origin: [], allowMethods: [] })
   return createMiddleware<Env>((c, next) => {
     const origin = c.req.header('origin')
     if (origin === undefined || (origin === ownOrigin && !isFromElsewhere(c))) return next()
-    if (!openPaths.has(c.req.path) || trustedOrigins.includes(origin)) return trusted(c, next)
+    if (trustedOrigins.includes(origin)) return trusted(c, next)
+    if (!openPaths.has(c.req.path)) return nobody(c, next)
     c.header('vary', 'Origin', { append: true })
     return any(c, next)
   })
