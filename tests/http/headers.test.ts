@@ -112,20 +112,6 @@ describe('another origin', () => {
     expect(other.headers.get('access-control-allow-origin')).toBe(origin)
   })
 
-  test.each(paths)('that is not may not read %s', async (path) => {
-    for (const origin of [
-      'https://evil.example',
-      'null',
-      `${trusted}.evil.example`,
-      'http://app.example.com',
-      `${trusted}:8443`,
-    ]) {
-      const { headers } = await request(path, { headers: { origin } })
-      expect(headers.has('access-control-allow-origin')).toBe(false)
-      expect(headers.get('vary')).toMatch(/\bOrigin\b/i)
-    }
-  })
-
   test.each(open)('may read %s, without credentials', async (path) => {
     for (const origin of ['https://spa.example', 'null']) {
       for (const method of ['GET', 'POST', 'OPTIONS']) {
@@ -151,13 +137,6 @@ describe('another origin', () => {
       expect(headers.get('access-control-max-age')).toBe('600')
       expect(headers.get('access-control-allow-methods')).toMatch(/PATCH/)
       expect(headers.get('access-control-allow-headers')?.toLowerCase()).toMatch(/authorization.*content-type/)
-    }
-  })
-
-  test('that is not gets no leave beforehand', async () => {
-    for (const origin of ['https://evil.example', 'null']) {
-      const { headers } = await request('/api/v1/users', { method: 'OPTIONS', headers: preflight(origin) })
-      expect(headers.has('access-control-allow-origin')).toBe(false)
     }
   })
 })
