@@ -26,7 +26,7 @@ export const signInPath = '/api/auth/sign-in/email'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: { start: string } }
 /** What stands between `node` and the program; the baselines get the same. */
-export const startFlags = scripts.start.split(' ').slice(1, -1)
+export const startFlags = scripts.start.split(' node ').at(-1)?.split(' ').slice(0, -1) ?? []
 
 /** Starts the service on a database, for as long as the section lasts. Its limit of requests is too high to be met. */
 export async function startService(
