@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createAccessTokenVerifier } from '../../src/auth/access-token.ts'
 import { createKeyRows } from '../../src/auth/keys/key-rows.ts'
 import { startServiceForFile } from '../support/harness.ts'
-import { attackerKey, hs256, type Members, nowSeconds, rs256, type SigningKey } from '../support/tokens.ts'
+import { attackerKey, hs256, type Members, nowSeconds, type SigningKey, signed } from '../support/tokens.ts'
 
 // The verifier remembers good tokens, and asks for their time and their key each time.
 
@@ -58,7 +58,7 @@ function moveClock(ms: number): void {
 }
 
 test('a token is judged at once while the keys are known, and remembered', () => {
-  const token = rs256(key, claims())
+  const token = signed(key, claims())
   const [first, second] = [verify(token), verify(token)]
 
   expect(first).toMatchObject({ kind: 'session', claims: { sub: 'ada' } })
@@ -66,10 +66,10 @@ test('a token is judged at once while the keys are known, and remembered', () =>
 })
 
 test('the signature of a remembered token makes no other one good', () => {
-  const token = rs256(key, claims())
+  const token = signed(key, claims())
   expect(verdict(token)).toBe('ada')
   const [head, , signature] = token.split('.')
-  const [, others] = rs256(key, claims({ sub: 'eve' })).split('.')
+  const [, others] = signed(key, claims({ sub: 'eve' })).split('.')
 
   expect(verdict(`${head}.${others}.${signature}`)).toBe('invalid-token')
   expect(verdict(token.replace('.', '..'))).toBe('invalid-token')
@@ -78,7 +78,7 @@ test('the signature of a remembered token makes no other one good', () => {
 
 test('what is remembered cannot be changed', () => {
   const at = { sid: undefined, client_id: 'c', jti: 'j', scope: '', aud: [audience] }
-  const answer = verify(rs256(key, claims(at), { typ: 'at+jwt' }))
+  const answer = verify(signed(key, claims(at), { typ: 'at+jwt' }))
   if (answer instanceof Promise) throw new Error('the keys are not known')
 
   expect(() => Object.assign(answer.claims, { sub: 'eve' })).toThrow(TypeError)
@@ -87,7 +87,7 @@ test('what is remembered cannot be changed', () => {
 })
 
 test.each<[string, () => string]>([
-  ['of a session', () => rs256(key, claims())],
+  ['of a session', () => signed(key, claims())],
   ['of the front end', () => hs256(shared.secret, claims({ iss: shared.issuer, sid: undefined }))],
 ])('a token %s ends with its time though it is remembered', (_, make) => {
   const token = make()
@@ -101,7 +101,10 @@ test.each<[string, () => string]>([
 
 test('a remembered token is refused before its nbf, and before it was issued, when the clock is set back', () => {
   const now = nowSeconds()
-  const [begun, issued] = [rs256(key, claims({ iat: now - 60, nbf: now - 30 })), rs256(key, claims({ iat: now - 30 }))]
+  const [begun, issued] = [
+    signed(key, claims({ iat: now - 60, nbf: now - 30 })),
+    signed(key, claims({ iat: now - 30 })),
+  ]
   expect([verdict(begun), verdict(issued)]).toEqual(['ada', 'ada'])
 
   moveClock(-40_000)
@@ -109,7 +112,7 @@ test('a remembered token is refused before its nbf, and before it was issued, wh
 })
 
 test('a token that differs in one character from a remembered one is refused', () => {
-  const token = rs256(key, claims())
+  const token = signed(key, claims())
   expect(verdict(token)).toBe('ada')
 
   for (let at = 0; at < token.length; at += 7) {
@@ -121,7 +124,7 @@ test('a token that differs in one character from a remembered one is refused', (
 })
 
 test('a remembered token ends with the row of its key: when word of it comes, or soon where none may come', async () => {
-  const token = rs256(key, claims())
+  const token = signed(key, claims())
   let clock = Math.ceil(performance.now())
   vi.spyOn(performance, 'now').mockImplementation(() => clock)
   expect(verdict(token)).toBe('ada')
@@ -145,7 +148,7 @@ test('a remembered token ends with the grace of its key, though the keys are not
   await save(key, new Date(Date.now() + 60_000))
   rows.forget()
   await rows.read()
-  const token = rs256(key, claims({ exp: nowSeconds() + 9_000 }))
+  const token = signed(key, claims({ exp: nowSeconds() + 9_000 }))
   expect(verdict(token)).toBe('ada')
 
   moveClock(graceMs + 59_000)
@@ -155,7 +158,7 @@ test('a remembered token ends with the grace of its key, though the keys are not
 })
 
 test('a remembered token does not outlive a change of its key, and does outlive one of its time', async () => {
-  const token = rs256(key, claims())
+  const token = signed(key, claims())
   expect(verdict(token)).toBe('ada')
 
   await save(key, new Date(Date.now() + 60_000))
@@ -168,12 +171,12 @@ test('a remembered token does not outlive a change of its key, and does outlive 
   rows.forget()
   await rows.read()
   expect(verdict(token)).toBe('invalid-token')
-  expect(verdict(rs256(other, claims()))).toBe('ada')
+  expect(verdict(signed(other, claims()))).toBe('ada')
 })
 
 test('a token that was refused is judged again', async () => {
   const [next, now] = [attackerKey(randomUUID()), nowSeconds()]
-  const [early, unknown] = [rs256(key, claims({ nbf: now + 60 })), rs256(next, claims())]
+  const [early, unknown] = [signed(key, claims({ nbf: now + 60 })), signed(next, claims())]
   expect([verdict(early), verdict(unknown)]).toEqual(['invalid-token', 'invalid-token'])
 
   await save(next)
@@ -213,7 +216,7 @@ test('a token need not wait for the passwords that are being hashed', async () =
       }),
   )
 
-  await verify(rs256(key, claims()))
+  await verify(signed(key, claims()))
   order.push('token')
   await Promise.all(hashes)
 

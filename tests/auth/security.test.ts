@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
+import { forgedTokens } from '../support/forged-tokens.ts'
 import { type RequestOptions, type SignedIn, startServiceForFile } from '../support/harness.ts'
 import {
   bodyFor,
@@ -15,7 +16,7 @@ import {
   servedRoutes,
 } from '../support/openapi.ts'
 import { createCalls, refusal, refusalOf } from '../support/refusals.ts'
-import { forgedTokens, type Members, rs256, sessionClaims, signingKeyOf } from '../support/tokens.ts'
+import { type Members, sessionClaims, signed, signingKeyOf } from '../support/tokens.ts'
 
 const service = await startServiceForFile()
 const { db } = service
@@ -43,21 +44,21 @@ const key = await signingKeyOf(service)
 /** An access token that the client of a user was given, with `changes` to its claims. */
 function delegated(changes: Members = {}, user: SignedIn = admin): string {
   const claims = { client_id: clientOf(user.id), jti: randomUUID(), scope: 'users:read', ...changes }
-  return rs256(key, sessionClaims(service, user, claims), { typ: 'at+jwt' })
+  return signed(key, sessionClaims(service, user, claims), { typ: 'at+jwt' })
 }
 
 /** Requests that nobody stands behind: what they present, and the problem they must meet. */
 const strangers: [name: string, credential: RequestOptions, type: string][] = [
   ['nothing', {}, 'unauthenticated'],
-  ...forgedTokens(service, admin, key).map(([name, token, type]): [string, RequestOptions, string] => [
-    name,
-    { token },
-    type,
-  ]),
-  ['another scheme', { headers: { authorization: `Basic ${admin.token}` } }, 'invalid-token'],
-  ['a scheme without a token', { headers: { authorization: 'Bearer' } }, 'invalid-token'],
-  ['two tokens in one header', { headers: { authorization: `Bearer ${admin.token} x` } }, 'invalid-token'],
-  ['a bad token beside a good cookie', { token: 'garbage', cookie: admin.cookie }, 'invalid-token'],
+  ...forgedTokens({ service, user: admin, key }).map(
+    ([name, token, type = 'invalid-token']): [string, RequestOptions, string] => [name, { token }, type],
+  ),
+  ['J-32 another scheme', { headers: { authorization: `Basic ${admin.token}` } }, 'invalid-token'],
+  ['J-33 a garbage token', { token: 'garbage' }, 'invalid-token'],
+  ['J-33 a scheme without a token', { headers: { authorization: 'Bearer' } }, 'invalid-token'],
+  ['J-33 two tokens in one header', { headers: { authorization: `Bearer ${admin.token} x` } }, 'invalid-token'],
+  ['J-35 a token in another header', { headers: { 'x-authorization': `Bearer ${admin.token}` } }, 'unauthenticated'],
+  ['J-36 a bad token beside a good cookie', { token: 'garbage', cookie: admin.cookie }, 'invalid-token'],
   ['(A-17) a token of a client that was disconnected', { token: delegated({}, disconnected) }, 'invalid-token'],
   ['(A-17) a token of a client that was disabled', { token: delegated({}, disabled) }, 'invalid-token'],
   ['(A-17) a token of a client that is gone', { token: delegated({ client_id: 'gone' }) }, 'invalid-token'],
@@ -105,7 +106,7 @@ describe.each(operations)('$id', (operation) => {
     expect(await stateOf(target.id)).toEqual(before)
   })
 
-  test('refuses a client the scope that it was not given', async () => {
+  test('J-26 refuses a client the scope that it was not given', async () => {
     const before = await stateOf(target.id)
 
     const response = await call(operation, { token: delegated({ scope: 'openid' }) })
@@ -116,7 +117,7 @@ describe.each(operations)('$id', (operation) => {
     expect(await stateOf(target.id)).toEqual(before)
   })
 
-  test('refuses two Authorization headers', async () => {
+  test('J-33 refuses two Authorization headers', async () => {
     const before = await stateOf(target.id)
     for (const second of [admin.token, 'garbage', formerAdmin.token]) {
       expect(await sendTwice(operation, admin, second)).toEqual({ status: 400, type: '/problems/malformed-request' })

@@ -9,7 +9,7 @@ const files = folders
 
 /** The ids with which the names of tests begin: `A-01, A-02 …` is of both. */
 function idsIn(file: string): string[] {
-  const names = readFileSync(file, 'utf8').matchAll(/['"`]((?:[A-Z]-\d\d(?:, | and )?)+)/g)
+  const names = readFileSync(file, 'utf8').matchAll(/['"`]\(?((?:[A-Z]-\d\d(?:, | and )?)+)/g)
   return [...names].flatMap(([, ids = '']) => ids.match(/[A-Z]-\d\d/g) ?? [])
 }
 

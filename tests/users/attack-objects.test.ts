@@ -24,7 +24,7 @@ describe.each(aboutOthers)('O-01 … O-06 $id about somebody else', (operation) 
   describe.each(credentials)('with a %s', (credential) => {
     test.each([
       ['an ordinary user', ordinary],
-      ['(A-05) a former admin, whose token still says admin', formerAdmin],
+      ['(A-05, J-39) a former admin, whose token still says admin', formerAdmin],
     ])('refuses %s', async (_name, user: SignedIn) => {
       const before = await stateOf(target.id)
 
