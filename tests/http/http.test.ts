@@ -1,38 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
 import { problemTypes } from '../../src/http/problem.ts'
 import { startServiceForFile } from '../support/harness.ts'
+import { createRawRequest } from '../support/raw-request.ts'
 import { problemOf } from '../support/wire.ts'
 
 const service = await startServiceForFile({ env: { TRUSTED_ORIGINS: 'https://app.example.com' } })
 const { request } = service
+const raw = createRawRequest(service)
 const ada = await service.createSignedIn()
-const admin = await service.createSignedIn('admin')
-
-interface RawOptions {
-  method?: string
-  headers?: Record<string, string | string[]>
-  /** Sent with its length, or in chunks when it is a list. */
-  body?: string | string[]
-}
-
-/** A request that `fetch` would not make. */
-async function raw(path: string, { method = 'GET', headers = {}, body }: RawOptions = {}) {
-  const outgoing = httpRequest(`${service.url}${path}`, { method, agent: false, headers: headers as never })
-  // The answer may come, and the connection go, before everything is written.
-  outgoing.on('error', () => {})
-  if (typeof body === 'string') outgoing.setHeader('content-length', Buffer.byteLength(body))
-  for (const chunk of [body ?? []].flat()) outgoing.write(chunk)
-  outgoing.end()
-  const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage]
-  const content = await text(incoming).catch(() => '')
-  const type = /"type":"\/problems\/([\w-]+)"/.exec(content)?.[1]
-  return { status: incoming.statusCode, headers: incoming.headers as IncomingHttpHeaders, type, content }
-}
 
 const authorization = `Bearer ${ada.token}`
 const json = 'application/json'
@@ -206,30 +184,6 @@ describe('a body', () => {
   test('that is missing is a validation problem', async () => {
     const response = await request('/api/v1/users/me', { method: 'PATCH', token: ada.token })
     expect(await problemOf(response)).toMatchObject({ status: 422, slug: 'validation' })
-  })
-})
-
-describe('credentials', () => {
-  test.each<[string, Record<string, string | string[]>]>([
-    ['two equal Authorization headers', { authorization: [authorization, authorization] }],
-    ['two different Authorization headers', { authorization: [authorization, `Bearer ${admin.token}`] }],
-    ['a Bearer and a Basic one', { authorization: [authorization, 'Basic YTpi'] }],
-    ['two in one line', { authorization: `${authorization}, Bearer ${admin.token}` }],
-    ['a good one and a word', { authorization: [authorization, 'x'] }],
-    ['a good one and an empty one', { authorization: [authorization, ''] }],
-  ])('%s are refused', async (_, headers) => {
-    for (const method of ['GET', 'PATCH']) {
-      expect(await raw('/api/v1/users/me', { method, headers })).toMatchObject({
-        status: 400,
-        type: 'malformed-request',
-      })
-    }
-  })
-
-  test('a good one is let through in any case of its scheme', async () => {
-    for (const scheme of ['Bearer', 'bearer', 'BEARER']) {
-      expect((await raw('/api/v1/auth/me', { headers: { authorization: `${scheme} ${ada.token}` } })).status).toBe(200)
-    }
   })
 })
 
