@@ -7,11 +7,15 @@ const canonicalSegment = /^[A-Za-z0-9_-]+$/
 
 // Every claim that is read is typed here, whoever minted the token. Times are whole seconds since the epoch (RFC 7519 section 2).
 const time = z.int().min(0).max(253_402_300_799)
-const name = z.string().min(1).max(255)
+// Nothing that the database or the log could take for something else.
+const plain = z.string().regex(/^\P{Cc}*$/u)
+const name = plain.min(1).max(255)
 const Header = z.object({
   alg: z.string(),
-  kid: z.string().min(1).max(255).optional(),
+  kid: name.optional(),
   typ: z.string().optional(),
+  // A token within a token. @see RFC 8725 section 3.11
+  cty: z.undefined().optional(),
   crit: z.undefined().optional(),
   b64: z.undefined().optional(),
 })
@@ -24,9 +28,9 @@ const Claims = z.object({
   nbf: time.optional(),
   // The OAuth provider writes null where a session is over.
   sid: name.nullish().transform((sid) => sid ?? undefined),
-  jti: z.string().optional(),
+  jti: plain.optional(),
   client_id: name.optional(),
-  scope: z.string().optional(),
+  scope: plain.optional(),
 })
 
 export type JwtHeader = z.infer<typeof Header>
@@ -42,8 +46,9 @@ export interface DecodedJwt {
 }
 
 /**
- * Reads a JWS in its one canonical spelling: base64url without padding or spare bits, UTF-8, no duplicate member, and
- * the required claims with their types, so that no second string passes for the same token.
+ * Reads a JWS in its one canonical spelling: base64url without padding or spare bits, UTF-8, no duplicate member, no
+ * half of a surrogate pair, no `__proto__`, and the required claims with their types, without control characters, so
+ * that no second string passes for the same token.
  * @returns undefined when it is anything else
  * @see RFC 7515 section 7.1, RFC 8725 section 2.4
  */
@@ -85,26 +90,33 @@ function parseObject(bytes: Buffer | undefined): unknown {
     const text = utf8.decode(bytes)
     const value: unknown = JSON.parse(text)
     // What comes out as it went in has lost no member: the usual case, and the quickest to see.
-    return JSON.stringify(value) !== text && hasDuplicateMember(text) ? undefined : value
+    const isPlain = JSON.stringify(value) === text && !/\\|__proto__/.test(text)
+    return isPlain || isUnambiguous(text) ? value : undefined
   } catch {
     return undefined
   }
 }
 
-/** Whether an object in this valid JSON text names a member twice; `JSON.parse` would keep the last. */
-export function hasDuplicateMember(json: string): boolean {
+/**
+ * Whether every reader takes this valid JSON text for the same: no object names a member twice, of which `JSON.parse`
+ * would keep the last, or `__proto__`, and no string has half of a surrogate pair. @see RFC 8259 sections 4 and 8.2
+ */
+function isUnambiguous(json: string): boolean {
   const scopes: (Set<string> | undefined)[] = []
-  for (const match of json.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\]]/g)) {
-    const [lexeme, colon] = match
+  for (const [lexeme, string, colon] of json.matchAll(/("(?:[^"\\]|\\.)*")(\s*:)?|[{}[\]]/g)) {
     if (lexeme === '{') scopes.push(new Set())
     else if (lexeme === '[') scopes.push(undefined)
     else if (lexeme === '}' || lexeme === ']') scopes.pop()
-    else if (colon !== undefined) {
-      const members = scopes.at(-1)
-      const member = JSON.parse(lexeme.slice(0, lexeme.length - colon.length)) as string
-      if (members?.has(member)) return true
-      members?.add(member)
+    else {
+      const text = JSON.parse(string ?? '') as string
+      if (!text.isWellFormed() || (colon !== undefined && !isNewMember(scopes.at(-1), text))) return false
     }
   }
-  return false
+  return true
+}
+
+function isNewMember(members: Set<string> | undefined, name: string): boolean {
+  if (name === '__proto__' || members?.has(name)) return false
+  members?.add(name)
+  return true
 }

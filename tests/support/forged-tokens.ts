@@ -107,6 +107,7 @@ export function forgedHeaders(forge: Forge): Forged[] {
     ['J-16 b64 false', withHeader({ b64: false })],
     ['J-19 a token within a token', signed(key, user.token, { cty: 'JWT' })],
     ['J-19 a token within a token, as JSON', signed(key, JSON.stringify(user.token), { cty: 'JWT' })],
+    ['J-19 claims that call themselves a token', withHeader({ cty: 'JWT' })],
   ]
 }
 
@@ -211,6 +212,7 @@ function forgedForms({ service, user, key }: Forge): Forged[] {
     ['J-18 the id of no key', signed(key, claims, { kid: 'unknown' })],
     ['J-20 five parts', `${user.token}.e.e`],
     ['J-22 padding', `${user.token}=`],
+    ['J-24 a NUL in a claim', signed(key, { ...claims, sub: `${user.id}\0` })],
     ['J-40 more than 8 KiB', signed(key, { ...claims, more: 'x'.repeat(6_000) })],
   ]
 }
