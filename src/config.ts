@@ -15,6 +15,9 @@ export class ConfigError extends Error {
   }
 }
 
+/** The longest life of a JWT that may be configured. */
+export const maxJwtTtlSeconds = 3_600
+
 export type Config = ReturnType<typeof parseConfig>
 
 const secret = z.string().superRefine((value, context) => {
@@ -103,7 +106,7 @@ const EnvSchema = z.object({
     .string()
     .regex(/^[1-9]\d{0,3}[sm]$/, 'is not a duration such as 15m or 900s')
     .transform((text) => Number.parseInt(text, 10) * (text.endsWith('m') ? 60 : 1))
-    .refine((seconds) => seconds >= 30 && seconds <= 3_600, 'must be between 30s and 60m')
+    .refine((seconds) => seconds >= 30 && seconds <= maxJwtTtlSeconds, 'must be between 30s and 60m')
     .default(900),
   JWT_SHARED_SECRET: secret.optional(),
   JWT_SHARED_ISSUER: z.string().max(200, 'must have at most 200 characters').optional(),

@@ -1,8 +1,9 @@
 import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
+import { maxJwtTtlSeconds } from '../config.ts'
 import { ProblemError } from '../http/problem.ts'
 import { type Claims, type DecodedJwt, decodeJwt, type JwtHeader } from './jwt.ts'
-import { isBetween, isIssued, timeFault } from './jwt-claims.ts'
+import { isBetween, isIssued, isLongLived, timeFault } from './jwt-claims.ts'
 import type { Key, KeyRows, KeySet } from './keys/key-rows.ts'
 import { isSignatureOf } from './keys/signature.ts'
 import { onceKnown } from './once-known.ts'
@@ -41,6 +42,9 @@ interface Verified {
   token: AccessToken
   key: Key | undefined
 }
+
+// Whoever holds the secret of a front end, or one of our keys, makes no token that stays for good.
+const maxLifeSeconds = { session: maxJwtTtlSeconds, oauth: maxJwtTtlSeconds, shared: 86_400 }
 
 const maxVerified = 50_000
 const maxVerifiedBytes = 32 * 1_024 * 1_024
@@ -86,6 +90,7 @@ export function createAccessTokenVerifier(keyRows: KeyRows, options: VerifierOpt
     const kind = kindOf(header, claims)
     const isForUs = kind === 'oauth' ? isAudience(claims.aud, audiences) : claims.aud === audience
     if (!kind || !isForUs || !isIssued(claims)) throw new ProblemError('invalid-token')
+    if (isLongLived(claims, maxLifeSeconds[kind])) throw new ProblemError('invalid-token')
     const token = frozen({ kind, claims } as AccessToken)
     verified.set(endOf(text), { text, token, key: by.key })
     return token

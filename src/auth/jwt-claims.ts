@@ -20,6 +20,11 @@ export function isIssued({ iat }: Claims): boolean {
   return iat <= nowSeconds() + clockToleranceSeconds
 }
 
+/** Whether a token was made to live for longer than that. */
+export function isLongLived({ iat, exp }: Claims, maxLifeSeconds: number): boolean {
+  return exp - iat > maxLifeSeconds
+}
+
 function nowSeconds(): number {
   return Math.floor(Date.now() / 1_000)
 }

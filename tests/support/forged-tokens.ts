@@ -160,6 +160,8 @@ export function forgedClaims({ service, user, key }: Forge): Forged[] {
     ]),
     ['J-31 a beginning in a minute', { nbf: now + 60 }],
     ['J-31 a beginning that is text', { nbf: String(now) }],
+    ['J-31 a life of more than an hour', { iat: now, exp: now + 3_601 }],
+    ['J-31 a life of ten years', { iat: now, exp: now + 315_360_000 }],
   ]
   return changes.map(([name, change, type]) => {
     const token = signed(key, sessionClaims(service, user, change))
