@@ -207,14 +207,6 @@ test.each<[string, (cast: { user: SignedIn; admin: SignedIn }) => Promise<unknow
   },
 )
 
-test('A-10 a user who was unbanned signs in again', async () => {
-  const [user, admin] = [await createMember(), await service.createSignedIn('admin')]
-  await v1(admin, 'POST', `/users/${user.id}/ban`)
-  await v1(admin, 'DELETE', `/users/${user.id}/ban`)
-
-  expect((await signInWith(user.email, password)).status).toBe(200)
-})
-
 const roleDoors: [string, (admin: SignedIn, user: SignedIn, role: string) => Promise<unknown>][] = [
   ['/api/v1', (admin, { id }, role) => v1(admin, 'PUT', `/users/${id}/role`, { role })],
   ['Better-Auth', (admin, { id }, role) => auth(admin, '/admin/set-role', { userId: id, role })],

@@ -40,6 +40,14 @@ test('A-15 with another address or none confirmed, what is so now counts, whatev
   expect((await signInWith(email, password)).status).toBe(200)
 })
 
+test('A-10 a user who was unbanned signs in again', async () => {
+  const [user, admin] = [await createMember(), await service.createSignedIn('admin')]
+  await v1(admin, 'POST', `/users/${user.id}/ban`)
+  await v1(admin, 'DELETE', `/users/${user.id}/ban`)
+
+  expect((await signInWith(user.email, password)).status).toBe(200)
+})
+
 const ends: [name: string, end: (doors: Doors, user: SignedIn, admin: SignedIn) => Promise<unknown>, is: string][] = [
   ['signed out', ({ auth }, user) => auth(user, '/sign-out'), 'session-ended'],
   ['was banned', ({ v1: api }, { id }, admin) => api(admin, 'POST', `/users/${id}/ban`), 'banned'],
