@@ -77,7 +77,10 @@ describe('O-09 the account of somebody else', () => {
   const uses: [name: string, use: Use][] = [
     ['a token of a provider', post('/get-access-token')],
     ['a new token of a provider', post('/refresh-token')],
-    ['its profile', (caller, choice) => request(`/api/auth/account-info?${new URLSearchParams(choice)}`, caller)],
+    [
+      'its profile',
+      (caller, choice) => request(`/api/auth/account-info?${new URLSearchParams(choice).toString()}`, caller),
+    ],
     ['its end', post('/unlink-account')],
   ]
 

@@ -14,8 +14,12 @@ test.each([
   ['/nothing?x=1', 'no-referrer'],
   ['/sign-in?next=/account', 'same-origin'],
   ['/sign-up', 'same-origin'],
-])('%s has the referrer policy %s', async (path, policy) => {
+])('I-15 %s has the referrer policy %s, and loads nothing from elsewhere', async (path, policy) => {
   const response = await service.request(path, { headers: { accept: 'text/html' } })
 
   expect(response.headers.get('referrer-policy')).toBe(policy)
+  const html = await response.text()
+  const loaded = [...html.matchAll(/(?:src|srcset|href|action|poster|data)="([^"]*)"/g)].map(([, url = '']) => url)
+  expect(loaded.filter((url) => new URL(url, service.baseUrl).origin !== service.baseUrl)).toEqual([])
+  expect(response.headers.get('content-security-policy')).toMatch(/default-src 'none'/)
 })
