@@ -4,7 +4,7 @@ import { password, type SignedIn, startServiceForFile } from '../support/harness
 import { documentedOperations, grantClient } from '../support/openapi.ts'
 import { createCalls, refusal, refusalOf } from '../support/refusals.ts'
 
-// That each operation answers an admin with a token or a cookie that is good is in security.test.ts.
+// That each operation answers an admin with a token or a cookie that is good is in attack-operations.test.ts.
 const service = await startServiceForFile()
 const operations = await documentedOperations(service)
 const { v1, auth, whois, createMember } = await createDoors(service)
