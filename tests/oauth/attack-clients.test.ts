@@ -18,7 +18,7 @@ const admin = await service.createSignedIn('admin')
 const issuer = `${service.baseUrl}/api/auth`
 const newClient = { name: 'Evil', redirectUris: ['https://evil.example/callback'] }
 
-describe('P-14 who may not manage clients', () => {
+describe('P-14, O-13 who may not manage clients', () => {
   test.each<[string, string, object?]>([
     ['GET', '/api/v1/clients'],
     ['POST', '/api/v1/clients', newClient],

@@ -2,7 +2,7 @@ import * as client from 'openid-client'
 import { describe, expect, test } from 'vitest'
 import { authConfig } from '../../auth.config.ts'
 import { startServiceForFile } from '../support/harness.ts'
-import { createRelyingParty, redirectUri, registerClient, tokensFor } from '../support/relying-party.ts'
+import { createRelyingParty, redirectUri, registerClient } from '../support/relying-party.ts'
 
 const service = await startServiceForFile({
   auth: { ...authConfig, roles: new Map([...authConfig.roles, ['integrator', new Set(['clients:manage'])]]) },
@@ -150,35 +150,6 @@ describe('a client', () => {
     await clients(`/${party.id}`, { method: 'PATCH', json: { clientCredentialsScopes: ['sessions:read'] } })
 
     expect((await users()).status).toBe(403)
-  })
-
-  test('that is disabled, and enabled again, keeps none of its tokens', async () => {
-    const party = await createRelyingParty(service, await registerClient(service))
-    const user = await service.createSignedIn()
-    const { access_token: token, refresh_token: refresh = '' } = await tokensFor(
-      service,
-      party,
-      user,
-      'openid account:read offline_access',
-    )
-    const me = async () => (await service.request('/api/v1/auth/me', { token })).status
-    expect(await me()).toBe(200)
-
-    for (const disabled of [true, false]) {
-      await clients(`/${party.id}`, { method: 'PATCH', json: { disabled } })
-      expect(await me()).toBe(401)
-    }
-    await expect(client.refreshTokenGrant(party.config, refresh)).rejects.toMatchObject({ error: 'invalid_grant' })
-  })
-
-  test('that is deleted leaves no token that is good', async () => {
-    const party = await createRelyingParty(service, await registerClient(service))
-    const { access_token: token } = await tokensFor(service, party, await service.createSignedIn())
-
-    expect((await clients(`/${party.id}`, { method: 'DELETE' })).status).toBe(204)
-
-    expect((await service.request('/api/v1/auth/me', { token })).status).toBe(401)
-    expect((await clients(`/${party.id}`)).status).toBe(404)
   })
 
   test('with another secret is not known by the old one', async () => {

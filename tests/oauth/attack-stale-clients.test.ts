@@ -1,0 +1,60 @@
+import { describe, expect, test } from 'vitest'
+import { type BareClient, createBareClient, good, refusalOf, useOf, userInfo } from '../support/bare-client.ts'
+import { type SignedIn, startServiceForFile } from '../support/harness.ts'
+import { registerClient } from '../support/relying-party.ts'
+
+const service = await startServiceForFile()
+const { request } = service
+const admin = await service.createSignedIn('admin')
+const byAdmin = ({ id }: BareClient, method: string, json?: object) =>
+  request(`/api/v1/clients/${id}`, { token: admin.token, method, ...(json && { json }) })
+
+const ends: [name: string, end: (client: BareClient, user: SignedIn) => Promise<unknown>][] = [
+  [
+    'the user ends the grant',
+    ({ id }, { cookie }) => request(`/api/v1/users/me/grants/${id}`, { cookie, method: 'DELETE' }),
+  ],
+  [
+    'an admin ends the grant',
+    ({ id }, user) => request(`/api/v1/users/${user.id}/grants/${id}`, { token: admin.token, method: 'DELETE' }),
+  ],
+  ['the client is deleted', (client) => byAdmin(client, 'DELETE')],
+  ['the client is disabled', (client) => byAdmin(client, 'PATCH', { disabled: true })],
+  [
+    'the client is disabled, and enabled again',
+    async (client) => {
+      await byAdmin(client, 'PATCH', { disabled: true })
+      return byAdmin(client, 'PATCH', { disabled: false })
+    },
+  ],
+]
+
+describe.each(ends)('A-17 once %s', (_what, end) => {
+  test('all that the client holds for the user is over, and what another holds is not', async () => {
+    const [client, other] = [
+      createBareClient(service, await registerClient(service)),
+      createBareClient(service, await registerClient(service)),
+    ]
+    const user = await service.createSignedIn()
+    const [tokens, others] = [await client.tokensFor(user), await other.tokensFor(user)]
+    const opaque = (await client.tokensFor(user, { scope: 'openid' })).access_token
+    expect(await useOf(service, client, tokens)).toEqual(good)
+    expect((await userInfo(service, opaque)).status).toBe(200)
+
+    await end(client, user)
+
+    expect((await request('/api/v1/auth/me', { token: tokens.access_token })).status).toBe(401)
+    expect([(await userInfo(service, tokens.access_token)).status, (await userInfo(service, opaque)).status]).toEqual([
+      401, 401,
+    ])
+    expect(refusalOf(await client.refresh(tokens.refresh_token))[0]).toBeGreaterThanOrEqual(400)
+    expect(await useOf(service, other, others)).toEqual(good)
+  })
+})
+
+test('A-17 a client that is deleted is there no more', async () => {
+  const client = createBareClient(service, await registerClient(service))
+  expect((await byAdmin(client, 'GET')).status).toBe(200)
+  expect((await byAdmin(client, 'DELETE')).status).toBe(204)
+  expect((await byAdmin(client, 'GET')).status).toBe(404)
+})
