@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { createDoors, sessionTokenOf } from '../support/doors.ts'
 import { type SignedIn, startServiceForFile } from '../support/harness.ts'
+import { problemOf } from '../support/wire.ts'
 
 const service = await startServiceForFile()
 const { db, request } = service
@@ -62,6 +63,35 @@ describe.each(revocations)('I-02 a list of sessions, %s,', (_whose, list, revoke
     expect((await revoke(user, sessionTokenOf(sibling))).status).toBe(200)
 
     expect([await whois(sibling), await whois(user)]).toEqual(['session-ended', user.id])
+  })
+})
+
+test('I-02 nothing at /api/v1 shows the token of a session', async () => {
+  const { cookie, sessionId, id } = await createMember()
+
+  for (const path of ['/auth/session', '/users/me/sessions', '/auth/me']) {
+    const text = await (await request(`/api/v1${path}`, { cookie })).text()
+    expect(text).toContain(path === '/auth/me' ? id : sessionId)
+    expect(text).not.toContain(sessionTokenOf({ cookie }))
+  }
+})
+
+describe('O-05 the session of somebody else at /api/v1', () => {
+  const end = (path: string, { token }: SignedIn) => request(`/api/v1/users/${path}`, { method: 'DELETE', token })
+
+  test('is not found under one’s own id, nor under that of a third, and not ended', async () => {
+    const [ada, bob] = [await createMember(), await createMember()]
+
+    for (const asking of [ada, admin]) {
+      const response = await end(`${ada.id}/sessions/${bob.sessionId}`, asking)
+      expect(await problemOf(response)).toEqual({ status: 404, slug: 'not-found', at: [] })
+    }
+    expect(await problemOf(await end(`me/sessions/${bob.sessionId}`, ada))).toMatchObject({ status: 404 })
+    expect(await problemOf(await end(`${bob.id}/sessions/${bob.sessionId}`, ada))).toMatchObject({ status: 403 })
+    expect(await whois(bob)).toBe(bob.id)
+
+    expect((await end(`${bob.id}/sessions/${bob.sessionId}`, admin)).status).toBe(204)
+    expect(await whois(bob)).toBe('session-ended')
   })
 })
 

@@ -20,7 +20,7 @@ const aboutOthers = operations.filter(({ id }) => examples[id]?.kind !== 'own')
 const aboutUsers = operations.filter(({ id }) => examples[id]?.kind === 'orSelf')
 const byId = aboutOthers.filter(({ path }) => path.includes('{'))
 
-describe.each(aboutOthers)('O-01 … O-06 $id about somebody else', (operation) => {
+describe.each(aboutOthers)('O-01, O-02, O-03, O-05, O-06 $id about somebody else', (operation) => {
   describe.each(credentials)('with a %s', (credential) => {
     test.each([
       ['an ordinary user', ordinary],
@@ -34,7 +34,7 @@ describe.each(aboutOthers)('O-01 … O-06 $id about somebody else', (operation) 
       expect(await stateOf(target.id)).toEqual(before)
     })
 
-    test('answers alike, by the same work, whether that user exists (I-14)', async () => {
+    test('I-14 answers alike, by the same work, whether that user exists', async () => {
       const nobody = { ...target, id: randomUUID(), sessionId: randomUUID() }
       const answers: object[] = []
       for (const user of [target, nobody]) {
@@ -52,7 +52,7 @@ describe.each(aboutOthers)('O-01 … O-06 $id about somebody else', (operation) 
   })
 })
 
-describe.each(aboutUsers)('O-01 … O-06 $id about oneself', (operation) => {
+describe.each(aboutUsers)('O-01, O-02, O-03, O-05, O-06 $id about oneself', (operation) => {
   test.each(credentials)('answers with a %s', async (credential) => {
     const user = await grantClient(service, await service.createSignedIn())
 

@@ -25,19 +25,6 @@ describe('GET /auth/session', () => {
       expect(session).toMatchObject({ ipAddress: null, userAgent: null })
     }
   })
-
-  test('never shows the token of the session', async () => {
-    const ada = await service.createSignedIn()
-    const { token } = await db
-      .selectFrom('session')
-      .select('token')
-      .where('id', '=', ada.sessionId)
-      .executeTakeFirstOrThrow()
-
-    for (const path of ['/auth/session', '/users/me/sessions', '/auth/me']) {
-      expect(await (await request(`/api/v1${path}`, { cookie: ada.cookie })).text()).not.toContain(token)
-    }
-  })
 })
 
 describe('GET /users/{id}/sessions', () => {
@@ -117,18 +104,6 @@ describe('DELETE /users/{id}/sessions/{sid}', () => {
 
     expect((await revoke(`${ada.id}/sessions/${ada.sessionId}`, ada)).status).toBe(204)
     expect(await statusOf(ada)).toBe(401)
-  })
-
-  test('answers 404 for a session of somebody else, and leaves it', async () => {
-    const [ada, bob] = [await service.createSignedIn(), await service.createSignedIn()]
-
-    for (const asking of [ada, admin]) {
-      const response = await revoke(`${ada.id}/sessions/${bob.sessionId}`, asking)
-      expect(await problemOf(response)).toEqual({ status: 404, slug: 'not-found', at: [] })
-    }
-    expect(await problemOf(await revoke(`me/sessions/${bob.sessionId}`, ada))).toMatchObject({ status: 404 })
-    expect(await problemOf(await revoke(`${bob.id}/sessions/${bob.sessionId}`, ada))).toMatchObject({ status: 403 })
-    expect(await statusOf(bob)).toBe(200)
   })
 
   test('refuses what is no id', async () => {
