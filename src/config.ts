@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { parseRange } from './http/client-address.ts'
 import { isLoopback, isPrivate } from './http/loopback.ts'
-import { Email, Password } from './resources/profile.ts'
+import { Password } from './resources/password.ts'
+import { Email } from './resources/profile.ts'
 import { secretWeakness } from './secret.ts'
 import { strayVariables } from './stray-variables.ts'
 

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { lockAuthority } from '../auth/authority/authority.queries.ts'
 import { inTransaction } from '../db/transaction.ts'
-import { Email, Password } from '../resources/profile.ts'
+import { Password } from '../resources/password.ts'
+import { Email } from '../resources/profile.ts'
 import type { Services } from '../services.ts'
 import { findByEmail, grantRole, listAdmins } from './admin.queries.ts'
 

@@ -1,4 +1,5 @@
 import { lockAuthority } from '../auth/authority/authority.queries.ts'
+import { ConfigError } from '../config.ts'
 import { ProblemError } from '../http/problem.ts'
 import type { Services } from '../services.ts'
 import { findByEmail, listAdmins } from './admin.queries.ts'
@@ -6,6 +7,7 @@ import { findByEmail, listAdmins } from './admin.queries.ts'
 /**
  * Makes the admin of ADMIN_EMAIL and ADMIN_PASSWORD while there is none. A user who has that address already is never
  * promoted: anybody may have registered it.
+ * @throws ConfigError for a password that does not suit its owner or this service
  */
 export async function createFirstAdmin({ config, db, log, userAccounts }: Services): Promise<void> {
   if (!config.admin || (await listAdmins(db)).length > 0) return
@@ -19,6 +21,8 @@ export async function createFirstAdmin({ config, db, log, userAccounts }: Servic
     })
     log.info('the first admin was created from ADMIN_EMAIL')
   } catch (error) {
+    if (error instanceof ProblemError && error.slug === 'weak-password')
+      throw new ConfigError([`ADMIN_PASSWORD: ${error.message}`])
     if (!(error instanceof ProblemError) || error.slug !== 'conflict') throw error
     if ((await findByEmail(db, email))?.role !== 'admin') {
       log.warn('ADMIN_EMAIL belongs to a user who is not an admin: nobody was promoted. Use `npm run admin -- grant`')

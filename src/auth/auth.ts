@@ -134,9 +134,9 @@ function emailAndPassword({ signUpOpen }: Config, mailer: Mailer) {
     enabled: true,
     disableSignUp: !signUpOpen,
     requireEmailVerification: mailer.isReal,
-    // Counted in UTF-16 units: `assertPassword` counts characters, of which each has one or two.
+    // Counted in UTF-16 units: `passwordFault` counts characters, of which each may be several.
     minPasswordLength: 8,
-    maxPasswordLength: 256,
+    maxPasswordLength: 1_024,
     revokeSessionsOnPasswordReset: true,
     // The answer for an address that is taken must not differ from a real sign-up.
     customSyntheticUser: ({ coreFields, additionalFields, id }) => ({

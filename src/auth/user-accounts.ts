@@ -4,6 +4,7 @@ import type { Db, Tx } from '../db/database.ts'
 import { ProblemError } from '../http/problem.ts'
 import type { Mailer } from '../mail/mailer.ts'
 import type { Messages } from '../mail/messages.ts'
+import { type PasswordOwner, passwordFault } from '../resources/password.ts'
 import type { Auth } from './auth.ts'
 import { inAuthTransaction } from './auth-transaction.ts'
 import { storePassword } from './endpoints/credential.ts'
@@ -23,10 +24,13 @@ export interface UserAccounts {
   /**
    * Makes a user. `before` runs first, in the same transaction.
    * @returns the id
-   * @throws ProblemError `conflict` when the address is taken
+   * @throws ProblemError `weak-password` for a password that nobody may choose, `conflict` when the address is taken
    */
   create: (user: NewUser, before?: (trx: Tx) => Promise<void>) => Promise<string>
-  /** Sets a password; the sessions of the user end, and they are told. */
+  /**
+   * Sets a password; the sessions of the user end, and they are told.
+   * @throws ProblemError `weak-password`, and `not-found` where there is no such user
+   */
   setPassword: (userId: string, password: string) => Promise<void>
 }
 
@@ -57,6 +61,7 @@ export function createUserAccounts({ db, auth, mailer, messages, baseUrl }: Depe
   return {
     async create({ password, ...user }, before) {
       const context = await auth.$context
+      assertPassword(password, { email: user.email, brand: context.appName })
       const hash = password === undefined ? undefined : await context.password.hash(password)
       const { id, token } = await inAuthTransaction(db, context.options, async (trx) => {
         await before?.(trx)
@@ -81,15 +86,22 @@ export function createUserAccounts({ db, auth, mailer, messages, baseUrl }: Depe
     },
     async setPassword(userId, password) {
       const context = await auth.$context
+      const { internalAdapter } = context
+      const user = await internalAdapter.findUserById(userId)
+      if (!user) throw new ProblemError('not-found', 'There is no user with this id.')
+      assertPassword(password, { email: user.email, brand: context.appName })
       const hash = await context.password.hash(password)
-      const user = await inAuthTransaction(db, context.options, async () => {
-        const { internalAdapter } = context
+      await inAuthTransaction(db, context.options, async () => {
         await storePassword(internalAdapter, userId, await internalAdapter.findCredentialAccount(userId), hash)
-        return internalAdapter.findUserById(userId)
       })
-      if (user) mailer.send(messages.passwordChanged(user))
+      mailer.send(messages.passwordChanged(user))
     },
   }
+}
+
+function assertPassword(password: string | undefined, owner: PasswordOwner): void {
+  const fault = password === undefined ? undefined : passwordFault(password, owner)
+  if (fault) throw new ProblemError('weak-password', `The password ${fault.detail}.`)
 }
 
 function taken(): ProblemError {

@@ -112,7 +112,8 @@ export const problemTypes = {
   'weak-password': {
     status: 422,
     title: 'Weak password',
-    explanation: 'A password has 8 to 128 characters.',
+    explanation:
+      'A password has 8 to 128 characters, and is not one that is tried first: a common one, the e-mail address, or the name of the service.',
   },
   'rate-limited': {
     status: 429,

@@ -3,7 +3,8 @@ import { createMiddleware } from 'hono/factory'
 import { announcesBody, assertFormBody } from '../http/body.ts'
 import type { Env } from '../http/exchange.ts'
 import { ProblemError } from '../http/problem.ts'
-import { Email, Name, Password } from '../resources/profile.ts'
+import { passwordFault } from '../resources/password.ts'
+import { Email, Name } from '../resources/profile.ts'
 
 /** Lets a form through that a page of ours has sent: any site can make a browser send one, with its cookies. */
 export function ownForms(baseUrl: string) {
@@ -27,17 +28,17 @@ export async function fieldsOf(c: Context): Promise<Record<string, string>> {
   return Object.fromEntries(new URLSearchParams(await c.req.text()))
 }
 
-const newUser = { name: Name, email: Email, password: Password }
+const profile = { name: Name, email: Email }
 
 /** What is wrong with what somebody gives for a new account, by field: all of it at once. It tells nothing of who has one. */
-export function faultsOf(values: Record<keyof typeof newUser, string>): Record<string, string> {
-  const fields = Object.keys(newUser) as (keyof typeof newUser)[]
-  return Object.fromEntries(
-    fields.flatMap((field) => {
-      const fault = newUser[field].safeParse(values[field]).error?.issues[0]
-      return fault ? [[field, `It ${fault.message}.`]] : []
-    }),
-  )
+export function faultsOf(
+  { password, ...values }: Record<keyof typeof profile | 'password', string>,
+  brand: string,
+): Record<string, string> {
+  const fields = Object.keys(profile) as (keyof typeof profile)[]
+  const faults = fields.map((field) => [field, profile[field].safeParse(values[field]).error?.issues[0]?.message])
+  faults.push(['password', passwordFault(password, { email: values.email, brand })?.detail])
+  return Object.fromEntries(faults.flatMap(([field, fault]) => (fault ? [[field, `It ${fault}.`]] : [])))
 }
 
 /** Where to go on: a path of ours, whatever was asked for. */

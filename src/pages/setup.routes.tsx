@@ -26,7 +26,7 @@ export function setupRoutes({ brand, setup, ownForm, call }: PageDependencies) {
       await assertOpen()
       const { token = '', name = '', email = '', password = '' } = await fieldsOf(c)
       const values = { name, email }
-      const errors = faultsOf({ name, email, password })
+      const errors = faultsOf({ name, email, password }, brand.name)
       if (Object.keys(errors).length > 0) return show(c, token, { values, errors })
       try {
         await setup.complete(token, { name, email: email.toLowerCase(), password })

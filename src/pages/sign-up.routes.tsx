@@ -32,7 +32,7 @@ export function signUpRoutes(dependencies: PageDependencies) {
       const retry = (state: FormState) =>
         show(c, { ...state, values: { name, email } }, safeNext(next), oauth_query ?? '')
       // Better-Auth tells the first fault only.
-      const errors = faultsOf({ name, email, password })
+      const errors = faultsOf({ name, email, password }, brand.name)
       if (Object.keys(errors).length > 0) return retry({ errors })
       const callbackURL = mailedOnward(next, oauth_query)
       const fields = { name, email, password, oauth_query, callbackURL }

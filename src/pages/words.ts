@@ -26,6 +26,10 @@ const faults: Record<string, Fault> = {
   INVALID_NAME: { field: 'name', text: 'Give a name of 1 to 200 characters.' },
   PASSWORD_TOO_SHORT: { field: 'newPassword', text: 'A password needs at least 8 characters.' },
   PASSWORD_TOO_LONG: { field: 'newPassword', text: 'A password has at most 128 characters.' },
+  WEAK_PASSWORD: {
+    field: 'newPassword',
+    text: 'Choose another password: this one is among those that are tried first.',
+  },
   WRONG_CURRENT_PASSWORD: { field: 'currentPassword', text: 'This is not your password.' },
   INVALID_PASSWORD: { field: 'password', text: 'This is not your password.' },
   CREDENTIAL_ACCOUNT_NOT_FOUND: { text: 'You have no password yet: ask for a link to set one.' },

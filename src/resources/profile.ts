@@ -9,22 +9,6 @@ export const Name = z
   .refine((name) => name.trim() !== '' && [...name].length <= maxNameChars, `must have 1 to ${maxNameChars} characters`)
   .openapi({ minLength: 1, maxLength: maxNameChars, example: 'Ada Lovelace' })
 
-/** Why a password cannot be used: Better-Auth's code, and words that fit after "the password"; undefined when it can. */
-export function passwordFault(password: string): { code: string; detail: string } | undefined {
-  // In characters, not in UTF-16 units.
-  const { length } = [...password]
-  if (length < 8) return { code: 'PASSWORD_TOO_SHORT', detail: 'must have at least 8 characters' }
-  if (length > 128) return { code: 'PASSWORD_TOO_LONG', detail: 'must have at most 128 characters' }
-  if (!/[\p{Cc}\p{Cs}]/u.test(password)) return undefined
-  return { code: 'INVALID_PASSWORD', detail: 'must not hold control characters' }
-}
-
-/** 8 to 128 characters, none of them a control character or half of a surrogate pair. */
-export const Password = z.string().superRefine((password, context) => {
-  const fault = passwordFault(password)
-  if (fault) context.addIssue({ code: 'custom', message: fault.detail })
-})
-
 /** An address in lower case, as it is stored. */
 export const Email = z
   .email('is not an e-mail address')

@@ -5,7 +5,7 @@ import { covers } from '../permissions.ts'
 import type { Roles } from '../roles.ts'
 import { type EndpointCall, type GuardOptions, notImpersonating, type Rule } from './guard.ts'
 import { hashesFor } from './hash-ahead.ts'
-import { assertPassword, assertProfile } from './profile-hooks.ts'
+import { assertProfile } from './profile-hooks.ts'
 import { deleteOtherSessions, findNamedSession } from './session.queries.ts'
 
 type TellOfAddress = (before: string, email: string) => Promise<void>
@@ -49,7 +49,7 @@ export function createAdminRules(roles: Roles, tell: TellOfAddress): Record<stri
     listUserSessions: alone(onUser),
     setRole: queued(onUser, grantsRole),
     createUser: {
-      ...alone(actorStays, grantsRole, knownData('role', 'image', 'emailVerified'), profile, password),
+      ...alone(actorStays, grantsRole, knownData('role', 'image', 'emailVerified'), profile),
       prepare: hashesFor((role) => roles.scopesOf(role).has('users:write')),
     },
     adminUpdateUser: queued(
@@ -159,10 +159,6 @@ const newAddress =
     body['data'] = { emailVerified: false, ...data }
     await tell(before, email)
   }
-
-const password: Rule = ({ body }) => {
-  assertPassword(body['password'])
-}
 
 const ban: Rule = ({ body }) => {
   const seconds = body['banExpiresIn']

@@ -9,6 +9,7 @@ import { type MiddlewareContext, refused, wrapEndpoint } from '../endpoint.ts'
 import type { SignInTurns } from '../hashing/sign-in-turns.ts'
 import { storePassword } from './credential.ts'
 import { documented } from './documented.ts'
+import { ownerOf } from './hash-ahead.ts'
 import type { SendAfterCommit } from './mail-callbacks.ts'
 import { assertPassword } from './profile-hooks.ts'
 import { forgetUnconfirmed, isOfThisBrowser, quietSignIn } from './unconfirmed-browser.ts'
@@ -53,7 +54,7 @@ export function emailVerification({ db, send, messages, signInTurns }: Dependenc
         assertUnused(password)
         return ctx.json({ status: true })
       }
-      if (password !== undefined) assertPassword(password)
+      if (password !== undefined) assertPassword(password, ownerOf(ctx, user.email))
       else if (!(await isOfThisBrowser(ctx, user.id)))
         throw refused('PASSWORD_NEEDED', 'The account was made in another browser: give a password')
       const weighed = password === undefined ? undefined : await weigh(ctx, user.id, password)

@@ -1,8 +1,9 @@
 import type { AuthContext } from '@better-auth/core'
-import { passwordFault } from '../../resources/profile.ts'
+import { type PasswordOwner, passwordFault } from '../../resources/password.ts'
 import { type EndpointContext, refused, wrapEndpoint } from '../endpoint.ts'
 import { findPasswordHash } from './account.queries.ts'
 import { type Preparation } from './guard.ts'
+import { assertPassword } from './profile-hooks.ts'
 
 /** Hashes a password now: the endpoint of the call, which may hold a connection and locks then, is given the outcome. */
 export async function hashFor({ context }: EndpointContext, password: string): Promise<void> {
@@ -20,11 +21,16 @@ export function hashAhead<E>(endpoint: E): E {
   })
 }
 
-/** Hashes the password of somebody who is made, by who may make somebody. */
+/**
+ * Hashes the password of somebody who is made, by who may make somebody.
+ * @throws APIError for a password that nobody may choose
+ */
 export function hashesFor(mayCreate: (role: string) => boolean): Preparation {
   return async ({ actor, context }) => {
+    if (!mayCreate(actor.role)) return
+    assertPassword(textOf(context, 'password'), ownerOf(context, textOf(context, 'email')))
     const password = usable(context, 'password')
-    if (password !== undefined && mayCreate(actor.role)) await hashFor(context, password)
+    if (password !== undefined) await hashFor(context, password)
   }
 }
 
@@ -32,10 +38,11 @@ export function hashesFor(mayCreate: (role: string) => boolean): Preparation {
  * Checks the password of whoever asks, and hashes the new one if there is one. The endpoint is given the outcome if the
  * account has the same password then, or has to check it itself.
  * @param member of the body in which the password is
- * @throws APIError `INVALID_PASSWORD`, as the endpoint would
+ * @throws APIError `INVALID_PASSWORD`, as the endpoint would, and for a new one that nobody may choose
  */
 export function checksOwn(member: 'password' | 'currentPassword'): Preparation {
   return async ({ db, actor, context }) => {
+    assertPassword(textOf(context, 'newPassword'), ownerOf(context, actor.email))
     const password = textOf(context, member)
     const hash = password === undefined ? undefined : await findPasswordHash(db, actor.id)
     if (password === undefined || hash === undefined) return
@@ -47,6 +54,11 @@ export function checksOwn(member: 'password' | 'currentPassword'): Preparation {
     const newPassword = usable(context, 'newPassword')
     if (newPassword !== undefined) await hashFor(context, newPassword)
   }
+}
+
+/** Whose password it is to be, and at which service. */
+export function ownerOf({ context }: Pick<EndpointContext, 'context'>, email: string | undefined): PasswordOwner {
+  return { email, brand: context.options.appName }
 }
 
 // What cannot be a password the endpoint refuses without hashing it.

@@ -41,7 +41,7 @@ import { emailVerification } from './email-verification.ts'
 import { evenly } from './even-answer.ts'
 import { endFormerSession } from './former-session.ts'
 import { type GuardEndpoint, notImpersonating, type Rule } from './guard.ts'
-import { checksOwn, hashAhead } from './hash-ahead.ts'
+import { checksOwn, hashAhead, ownerOf } from './hash-ahead.ts'
 import { assertMail, type SendAfterCommit } from './mail-callbacks.ts'
 import { checkPasswordReset, preparePasswordReset } from './password-reset.ts'
 import { assertPassword, assertProfile } from './profile-hooks.ts'
@@ -105,15 +105,16 @@ export function latchkeyPlugin(dependencies: LatchkeyDependencies) {
         {
           matcher: ({ path }) => path === '/sign-up/email',
           // Before it is looked up whether the address is taken, which the answer must not tell.
-          handler: createAuthMiddleware(({ body }) => {
-            const given = (body ?? {}) as { name?: unknown; password?: unknown }
+          handler: createAuthMiddleware((ctx) => {
+            const given = (ctx.body ?? {}) as { name?: unknown; email?: unknown; password?: unknown }
             assertProfile(given)
-            assertPassword(given.password)
+            assertPassword(given.password, ownerOf(ctx, typeof given.email === 'string' ? given.email : undefined))
             return Promise.resolve()
           }),
         },
         {
           matcher: ({ path }) => path === '/change-password' || path === '/reset-password',
+          // Before anything is looked up; whose it is to be is known only then.
           handler: createAuthMiddleware(({ body }) => {
             assertPassword(((body ?? {}) as { newPassword?: unknown }).newPassword)
             return Promise.resolve()

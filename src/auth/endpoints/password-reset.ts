@@ -3,7 +3,8 @@ import { createAuthEndpoint } from 'better-auth/api'
 import { z } from 'zod'
 import { type EndpointContext, refused, wrapEndpoint } from '../endpoint.ts'
 import { documented } from './documented.ts'
-import { hashFor } from './hash-ahead.ts'
+import { hashFor, ownerOf } from './hash-ahead.ts'
+import { assertPassword } from './profile-hooks.ts'
 
 /**
  * Whether a link to reset a password is good, so that nobody chooses one for nothing. Better-Auth would tell it by where
@@ -17,7 +18,7 @@ export const checkPasswordReset = createAuthEndpoint(
     metadata: documented('checkPasswordReset', 'Look whether a reset link is good', '`status` tells whether it is.'),
   },
   async ({ body: { token }, context, json }) => {
-    return json({ status: await isGood(context, token) })
+    return json({ status: (await findOwner(context, token)) !== undefined })
   },
 )
 
@@ -29,7 +30,10 @@ export function preparePasswordReset<E>(endpoint: E): E {
   return wrapEndpoint(endpoint, async (call, given) => {
     const { context, token, newPassword } = asked(given)
     // Outside the transaction it is only looked at: Better-Auth lets one at a time use a link up, and who waits may hold the connection.
-    if (!(await isGood(context, token))) throw refused('INVALID_TOKEN', 'Invalid token', 'BAD_REQUEST')
+    const userId = await findOwner(context, token)
+    const owner = userId === undefined ? null : await context.internalAdapter.findUserById(userId)
+    if (!owner) throw refused('INVALID_TOKEN', 'Invalid token', 'BAD_REQUEST')
+    assertPassword(newPassword, ownerOf(given, owner.email))
     await hashFor(given, newPassword)
     return call(given)
   })
@@ -44,7 +48,8 @@ function asked({ body, query, context }: EndpointContext) {
 const text = z.string().catch('')
 const Asked = z.object({ token: text, newPassword: text })
 
-async function isGood({ internalAdapter }: AuthContext, token: string): Promise<boolean> {
+/** Whose password a link resets; undefined of one that is no good. */
+async function findOwner({ internalAdapter }: AuthContext, token: string): Promise<string | undefined> {
   const found = await internalAdapter.findVerificationValue(`reset-password:${token}`)
-  return found !== null && found.expiresAt > new Date()
+  return found !== null && found.expiresAt > new Date() ? found.value : undefined
 }

@@ -1,5 +1,6 @@
 import type { BetterAuthOptions } from 'better-auth'
-import { Email, Image, Name, passwordFault } from '../../resources/profile.ts'
+import { type PasswordOwner, passwordFault } from '../../resources/password.ts'
+import { Email, Image, Name } from '../../resources/profile.ts'
 import { refused } from '../endpoint.ts'
 
 /** Holds every user that Better-Auth writes to the rules of `/api/v1`. */
@@ -38,7 +39,7 @@ export function assertProfile({ name, email, image }: { name?: unknown; email?: 
 }
 
 /** @throws APIError for a password that nobody may choose */
-export function assertPassword(password: unknown): void {
-  const fault = typeof password === 'string' ? passwordFault(password) : undefined
+export function assertPassword(password: unknown, owner: PasswordOwner = {}): void {
+  const fault = typeof password === 'string' ? passwordFault(password, owner) : undefined
   if (fault) throw refused(fault.code, `The password ${fault.detail}`, 'BAD_REQUEST')
 }
