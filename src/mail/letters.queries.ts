@@ -2,16 +2,16 @@ import { createHash, randomUUID } from 'node:crypto'
 import type { Db } from '../db/database.ts'
 import type { Message } from './mailer.ts'
 
-const maxLetters = 5
+const maxLetters = 3
 // Of a letter that each user may ask for: somebody with many accounts must not fill an inbox, either.
-const maxOfAllAskers = 20
+const maxOfAllAskers = 12
 // No longer than a mailed link is good for: whoever gets no more letters still has a link that works.
 const windowMs = 3_600_000
 
 /**
- * Counts a letter to an address, for all instances: five of a kind an hour, or five for each who asks and 20 in all. It
- * stands in the table of Better-Auth's limiter, which leaves it alone until the time in `last_request`: here the end of the
- * hour that began with the first letter.
+ * Counts a letter to an address, for all instances: three of a kind an hour, or three for each who asks and 12 in all. It
+ * stands in the table of the limits of attempts, with the end of the hour that began with the first letter in
+ * `last_request`.
  * @returns what takes it back, should the letter not leave; undefined for a letter that the address may not have
  */
 export async function countLetter(

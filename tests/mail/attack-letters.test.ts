@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import { countLetter } from '../../src/mail/letters.queries.ts'
+import { from, newAddress, proxied } from '../support/addresses.ts'
 import { onPostgres } from '../support/database-template.ts'
 import { createDoors } from '../support/doors.ts'
 import { createTestDatabase, password, startService, type TestService } from '../support/harness.ts'
@@ -20,7 +21,7 @@ afterAll(async () => {
 })
 const { createMember } = await createDoors(service)
 
-const maxLetters = 5
+const maxLetters = 3
 const lettersTo = (email: string) => mails.filter(({ to }) => to.includes(email))
 const unsent = () =>
   instances.flatMap((instance) => instance.logLines().filter((line) => line.includes('has had enough of these'))).length
@@ -62,8 +63,8 @@ async function askOften(email: string, way: Way): Promise<string[]> {
   return [...new Set(answers)]
 }
 
-describe.each(ways)('%s', (_what, emailVerified, wayTo) => {
-  test('mails its owner five times an hour, and answers the same ever after', async () => {
+describe.each(ways)('B-10 %s', (_what, emailVerified, wayTo) => {
+  test('mails its owner three times an hour, and answers the same ever after', async () => {
     const { email } = await service.createUser({ emailVerified })
     const way = await wayTo(email)
 
@@ -75,13 +76,13 @@ describe.each(ways)('%s', (_what, emailVerified, wayTo) => {
   })
 })
 
-describe('a change of address', () => {
+describe('B-10 a change of address', () => {
   const wish =
     (email: string, { cookie }: { cookie: string }): Way =>
     (of) =>
       ask(of, '/change-email', { newEmail: email, password }, cookie)
 
-  test('mails the new one five times an hour for one who asks, and still for another', async () => {
+  test('mails the new one three times an hour for one who asks, and still for another', async () => {
     const email = `${randomUUID()}@example.com`
     const [eve, ada] = [await createMember(), await createMember()]
 
@@ -91,7 +92,7 @@ describe('a change of address', () => {
     await expect.poll(() => lettersTo(email).length, { timeout: 5_000 }).toBe(maxLetters + 1)
   })
 
-  test('mails it twenty times an hour, whoever asks', async () => {
+  test('mails it twelve times an hour, whoever asks', async () => {
     const email = `${randomUUID()}@example.com`
     const before = unsent()
     for (let i = 0; i < 5; i++) {
@@ -100,11 +101,11 @@ describe('a change of address', () => {
     }
 
     const counts = () => [lettersTo(email).length, unsent() - before]
-    await expect.poll(counts, { timeout: 10_000 }).toEqual([20, 5])
+    await expect.poll(counts, { timeout: 10_000 }).toEqual([12, maxLetters])
   })
 })
 
-test('what a mail server refuses does not count', async () => {
+test('B-10 what a mail server refuses does not count', async () => {
   const { url: SMTP_URL, mails: taken } = await startMailServer({
     refuse: Array.from({ length: maxLetters }, () => 550),
   })
@@ -124,7 +125,7 @@ test('what a mail server refuses does not count', async () => {
   await expect.poll(counts, { timeout: 5_000 }).toEqual([maxLetters, 1])
 })
 
-test('after the hour there are letters again, and what was counted is gone', async () => {
+test('B-10 after the hour there are letters again, and what was counted is gone', async () => {
   const { db } = service
   const letter = { to: 'ada@example.com', subject: 'Any' }
   for (let i = 0; i < maxLetters; i++) expect(await countLetter(db, letter)).toBeDefined()
@@ -138,4 +139,29 @@ test('after the hour there are letters again, and what was counted is gone', asy
   // What failed only now was of the hour before.
   await takeBack?.()
   expect(await counted.execute()).toEqual([{ count: 1 }])
+})
+
+describe('B-10 a flood', () => {
+  const floods: [string, string, (email: string) => object][] = [
+    ['sign-ups', '/sign-up/email', (email) => ({ ...newUser(), email })],
+    ['resets', '/request-password-reset', (email) => ({ email })],
+    ['new links to confirm', '/send-verification-email', (email) => ({ email })],
+  ]
+
+  test.each(floods)('of %s is refused at one address, and from many mails nobody more often', async (_, path, to) => {
+    const flooded = await startService({ env: { ...proxied, RATE_LIMIT: '6000', SMTP_URL: url, MAIL_FROM: 'a@b.c' } })
+    onTestFinished(flooded.stop)
+    const { email } = await flooded.createUser({ emailVerified: false })
+    const ask = (address: string) => from(flooded, address, `/api/auth${path}`, { json: to(email) })
+    const address = newAddress()
+
+    const statuses = []
+    for (let i = 0; i < 8; i++) statuses.push((await ask(address)).status)
+    expect(statuses).toEqual([200, 200, 200, 429, 429, 429, 429, 429])
+    expect((await ask(address)).headers.get('retry-after')).toMatch(/^[1-9]\d?$/)
+    for (let i = 0; i < 4; i++) expect((await ask(newAddress())).status).toBe(200)
+
+    const notSent = () => flooded.logLines().filter((line) => line.includes('has had enough of these')).length
+    await expect.poll(() => [lettersTo(email).length, notSent()], { timeout: 10_000 }).toEqual([3, 4])
+  })
 })
