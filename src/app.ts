@@ -51,12 +51,14 @@ export async function createApp(services: Services, isReady: () => boolean) {
   const app = createRouter({ router: createFlatRouter(onError) })
   app.use(noteRoute)
   app.use(crossOrigin(config.trustedOrigins, config.baseUrl))
+  // Asked often, and by who must not be refused.
+  app.use('/health/*', limitedBody)
+  app.route('/', healthRoutes({ db: services.db, isReady }))
+  app.use(rateLimited(requestLimits.all, clientAddress))
   app.on('POST', signInPath, signInsInTurn(services.signInTurns))
   app.use(limitedBody)
-  app.route('/', healthRoutes({ db: services.db, isReady }))
   app.route('/', authHandler({ ...services, clientAddress }))
   app.route('/', await referenceRoutes({ document, authDocument, baseUrl: config.baseUrl }))
-  app.use('/api/v1/*', rateLimited(requestLimits.api, clientAddress))
   app.route('/api/v1', api)
   app.use('/setup', rateLimited(requestLimits.setup, clientAddress))
   app.route(
@@ -86,7 +88,16 @@ function isFromElsewhere(c: Context): boolean {
   return (c.req.header('sec-fetch-site') ?? 'same-origin') !== 'same-origin'
 }
 
-const exposeHeaders = ['link', 'location', 'retry-after', 'set-auth-token', 'www-authenticate', 'x-request-id']
+const exposeHeaders = [
+  'link',
+  'location',
+  'ratelimit',
+  'ratelimit-policy',
+  'retry-after',
+  'set-auth-token',
+  'www-authenticate',
+  'x-request-id',
+]
 
 /**
  * Lets the trusted origins read responses, with credentials, and any other those of the endpoints that an application in

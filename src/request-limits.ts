@@ -1,15 +1,20 @@
+import { type AttemptLimits, createAttemptLimits } from './attempt-limits.ts'
 import type { Config } from './config.ts'
 import type { Db } from './db/database.ts'
 import { addRequestCounts, type RequestCount } from './db/request-counts.ts'
-import { createRequestLimit, type RequestLimit } from './http/request-limit.ts'
+import { type AddressLimit, createAddressLimit } from './http/address-limit.ts'
 import type { Log } from './log.ts'
 
 /** The limits by client address, which all instances on one database honour together. */
 export interface RequestLimits {
-  /** Of `/api/v1`; undefined where requests are not limited, as the other one. */
-  api: RequestLimit | undefined
+  /** Of everything but `/health`; undefined where requests are not limited, as the others. */
+  all: AddressLimit | undefined
+  /** Of each endpoint of `/api/auth` where nothing is to be guessed. */
+  auth: AddressLimit | undefined
   /** Of the page that makes the first admin. */
-  setup: RequestLimit | undefined
+  setup: AddressLimit | undefined
+  /** Of what somebody could guess. */
+  attempts: AttemptLimits | undefined
   /** Shares what was counted last, and stops. */
   close: () => Promise<void>
 }
@@ -24,15 +29,19 @@ const shareMs = 250
  */
 export function createRequestLimits({ config, db, log }: { config: Config; db: Db; log: Log }): RequestLimits {
   const { rateLimit, database } = config
-  if (rateLimit === 0) return { api: undefined, setup: undefined, close: async () => {} }
+  if (rateLimit === 0)
+    return { all: undefined, auth: undefined, setup: undefined, attempts: undefined, close: async () => {} }
   const exchange = (counts: readonly RequestCount[]) => addRequestCounts(db, counts)
-  const api = createRequestLimit({ name: 'api', perMinute: rateLimit, exchange })
-  const setup = createRequestLimit({ name: 'setup', perMinute: Math.min(rateLimit, setupsPerMinute), exchange })
-  return { api, setup, close: database ? keepSharing([api, setup], log) : async () => {} }
+  const limit = (name: string, perMinute: number) => createAddressLimit({ name, perMinute, exchange })
+  const all = limit('all', rateLimit)
+  const auth = limit('auth', Math.max(1, Math.floor(rateLimit / 10)))
+  const setup = limit('setup', Math.min(rateLimit, setupsPerMinute))
+  const close = database ? keepSharing([all, auth, setup], log) : async () => {}
+  return { all, auth, setup, attempts: createAttemptLimits(db), close }
 }
 
 /** @returns what ends it, after a last time */
-function keepSharing(limits: RequestLimit[], log: Log): () => Promise<void> {
+function keepSharing(limits: AddressLimit[], log: Log): () => Promise<void> {
   let isShared = true
   let underWay: Promise<void> | undefined
 

@@ -8,7 +8,9 @@ import { announcesBody, assertFormBody } from '../http/body.ts'
 import { clientAddressHeader } from '../http/client-address.ts'
 import { type Env, exchangeOf } from '../http/exchange.ts'
 import { ProblemError } from '../http/problem.ts'
+import type { RequestLimits } from '../request-limits.ts'
 import type { Auth, AuthFetch } from './auth.ts'
+import { authLimits } from './auth-limits.ts'
 import { onCaller } from './caller.ts'
 import type { SignInTurns } from './hashing/sign-in-turns.ts'
 import type { SigningKeys } from './keys/signing-keys.ts'
@@ -22,13 +24,14 @@ interface Dependencies {
   auth: Auth
   authFetch: AuthFetch
   keys: SigningKeys
+  requestLimits: RequestLimits
   clientAddress: (incoming: Env['Bindings']['incoming']) => string
 }
 
 // By these a client could choose its own address or host, or bind a token to a key for which nobody asks later.
 const dropped = ['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip', 'forwarded', 'dpop']
 
-// The longest has a provider or a token in it. A path is a key of Better-Auth's limiter too, in an index.
+// The longest has a provider or a token in it.
 const maxPathLength = 512
 
 const metadataPaths = [
@@ -50,7 +53,7 @@ export const signInPath = '/api/auth/sign-in/email'
 const navigationPaths = ['/api/auth/oauth2/authorize', '/api/auth/oauth2/end-session']
 
 /** `/api/auth/*`: Better-Auth, told the true address of the client, and the JWKS. */
-export function authHandler({ config, auth, authFetch, keys, clientAddress }: Dependencies) {
+export function authHandler({ config, auth, authFetch, keys, requestLimits, clientAddress }: Dependencies) {
   const endpoints = new Set(Object.values(auth.api).map(({ path }) => `/api/auth${path}`))
   // The provider asks for our keys by HTTP, at an address that may lead nowhere from here.
   const own = { [`${config.baseUrl}/api/auth/jwks`]: () => keys.published() }
@@ -65,6 +68,7 @@ export function authHandler({ config, auth, authFetch, keys, clientAddress }: De
           vary: 'Origin',
         }),
       )
+      .use('/api/auth/*', authLimits({ requestLimits, endpoints, clientAddress }))
       // A browser sends our cookies with a link of another site, and not with a form: OpenID Connect Core 1.0 section 3.1.2.1.
       .on('POST', navigationPaths, async (c) => c.redirect(`${c.req.path}?${await formOf(c)}`, 303))
       .on('ALL', formPaths, assertOAuthForm)
@@ -117,14 +121,10 @@ async function formOf(c: Context): Promise<string> {
   return new URLSearchParams(await c.req.text()).toString()
 }
 
-/** Better-Auth says nothing of a path that it does not know, and tells when to try again in a header of its own. */
+/** Better-Auth says nothing of a path that it does not know. */
 function explained(response: Response): Response {
   if (response.status === 404 && !response.headers.get('content-type')?.startsWith('application/json')) {
     throw new ProblemError('not-found')
-  }
-  if (response.status === 429) {
-    const retryAfter = response.headers.get('x-retry-after') ?? '60'
-    throw new ProblemError('rate-limited', undefined, { headers: { 'retry-after': retryAfter } })
   }
   return response
 }

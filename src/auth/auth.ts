@@ -49,14 +49,8 @@ export function createAuth(dependencies: AuthDependencies) {
         log[levels.get(message) ?? level]({ source: 'better-auth', ...errorIn(args) }, scrub(message)),
     },
     advanced: advanced(config, log),
-    rateLimit: {
-      enabled: config.rateLimit > 0,
-      storage: 'database',
-      modelName: 'rate_limit',
-      fields: rateLimitFields,
-      // As Better-Auth has it for the other checks of a password.
-      customRules: { '/delete-user': { window: 10, max: 3 } },
-    },
+    // Its table is that of our limits of attempts.
+    rateLimit: { enabled: false, storage: 'database', modelName: 'rate_limit', fields: rateLimitFields },
     user: { fields: userFields, deleteUser: { enabled: true, beforeDelete: holdActor } },
     session: sessions(authConfig),
     account: {

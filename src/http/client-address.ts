@@ -56,11 +56,17 @@ export function clientAddressFinder(trusted: Range[]): (incoming: IncomingMessag
   }
 }
 
-/** What one client owns: an IPv4 address, or the /64 of an IPv6 address. */
-export function addressBlock(address: string): string {
-  if (!address.includes(':')) return address
+/** What one client owns: an IPv4 address, or the /64 of an IPv6 address, and the /48 that a site of many has. */
+export function blocksOf(address: string): { block: string; site?: string } {
+  if (!address.includes(':')) return { block: address }
   const parsed = parseAddress(address)
-  return parsed instanceof ipaddr.IPv6 ? parsed.parts.slice(0, 4).join(':') : address
+  if (!(parsed instanceof ipaddr.IPv6)) return { block: address }
+  const prefix = (parts: number) =>
+    parsed.parts
+      .slice(0, parts)
+      .map((part) => part.toString(16))
+      .join(':')
+  return { block: `${prefix(4)}::/64`, site: `${prefix(3)}::/48` }
 }
 
 function parseAddress(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {

@@ -11,6 +11,8 @@ export interface Exchange {
   startedAt: number
   /** The pattern of the route that answered, never the path, which may hold a token. */
   route?: string
+  /** The limit that has counted it. */
+  countedBy?: object
   /** Who asked, once that is known. */
   principal?: string
 }

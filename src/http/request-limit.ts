@@ -1,6 +1,8 @@
 import { LRUCache } from 'lru-cache'
+import type { Quota, Taken } from './quota.ts'
 
-const windowMs = 60_000
+const windowSeconds = 60
+const windowMs = windowSeconds * 1_000
 const mostClients = 50_000
 const batchSize = 1_000
 // What an attack with many addresses may make of one exchange.
@@ -14,11 +16,9 @@ interface Count {
 
 /** How many requests a minute each client may make, counted in memory and shared with other instances now and then. */
 export interface RequestLimit {
-  /**
-   * Counts a request.
-   * @returns 0 where it may be made, else in how many milliseconds the client may try again
-   */
-  take: (client: string) => number
+  quota: Quota
+  /** Counts a request, if it may be made. */
+  take: (client: string) => Taken
   /**
    * Tells the other instances what was counted here, and learns what they have counted.
    * @returns whether there was anything to tell
@@ -54,6 +54,7 @@ interface Window {
  */
 export function createRequestLimit(options: RequestLimitOptions): RequestLimit {
   const { perMinute, now = () => performance.now(), maxClients = mostClients } = options
+  const quota = { name: options.name, most: perMinute, windowSeconds }
   const worthTelling = Math.ceil(perMinute / 100)
   const toTell = new Set<string>()
   const windows = new LRUCache<string, Window>({ max: maxClients, dispose: (_, client) => void toTell.delete(client) })
@@ -67,13 +68,16 @@ export function createRequestLimit(options: RequestLimitOptions): RequestLimit {
   }
 
   return {
+    quota,
     take(client) {
       const at = now()
       const window = windowOf(client, at)
-      if (window.known + window.untold >= perMinute) return window.endsAt - at
+      const endsInMs = window.endsAt - at
+      const left = perMinute - window.known - window.untold
+      if (left <= 0) return { quota, isAllowed: false, remaining: 0, endsInMs }
       window.untold++
       if (window.untold >= worthTelling) toTell.add(client)
-      return 0
+      return { quota, isAllowed: true, remaining: left - 1, endsInMs }
     },
     async share() {
       const clients = [...toTell].slice(0, mostBatches * batchSize)

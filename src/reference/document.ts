@@ -105,8 +105,22 @@ const patience = {
   'Retry-After': { description: 'In how many seconds to try again', schema: { type: 'integer', example: 1 } },
 }
 
+// draft-ietf-httpapi-ratelimit-headers-10. On other answers only when less than a tenth is left.
+const budget = {
+  ...patience,
+  RateLimit: {
+    description: 'What is left of a limit, and the seconds until it begins anew',
+    schema: { type: 'string', example: '"all";r=0;t=12' },
+  },
+  'RateLimit-Policy': {
+    description: 'How much that is, and in how many seconds',
+    schema: { type: 'string', example: '"all";q=6000;w=60' },
+  },
+}
+
 /** The headers that say what to do about a problem of this status. */
 function headersOf(status: string): object {
   if (status === '401' || status === '403') return challenge
-  return status === '429' || status === '503' ? patience : {}
+  if (status === '429') return budget
+  return status === '503' ? patience : {}
 }

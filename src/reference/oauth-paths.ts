@@ -19,7 +19,7 @@ const failures = {
   401: { ...error, description: 'The client, or the token, is not good' },
   413: { description: 'The body is larger than 64 KiB.' },
   415: { description: 'The body must be a form.' },
-  429: { description: 'Too many requests; Retry-After says when to go on.' },
+  429: { ...error, description: 'Too many requests, or failures to prove itself; Retry-After says when to go on.' },
   503: { description: 'The database did not answer in time. Nothing was changed.' },
 }
 const ofClient = [{ client: [] }]

@@ -7,7 +7,6 @@ import {
   startServiceForFile,
   type TestService,
 } from '../support/harness.ts'
-import { problemOf } from '../support/wire.ts'
 
 const trusted = 'https://app.example.com'
 const service = await startServiceForFile({ env: { TRUSTED_ORIGINS: trusted, TRUSTED_PROXIES: '10.0.0.0/8' } })
@@ -177,26 +176,5 @@ describe('the address of the client', () => {
     // Of an IPv6 address the /64 is kept: the rest changes by the day.
     expect(await behindIt('2001:db8:1:2:3:4:5:6')).toBe('2001:0db8:0001:0002:0000:0000:0000:0000')
     expect(await recordedAddress(behind, { 'x-client-ip': '192.0.2.66' })).toBe('127.0.0.1')
-  })
-})
-
-describe('the rate limit', () => {
-  test('refuses the sixth request of a minute where five are allowed, and says when to come back', async () => {
-    const limited = await startService({ env: { RATE_LIMIT: '5', TRUSTED_PROXIES: '127.0.0.1' } })
-    onTestFinished(() => limited.stop())
-    const from = (address: string, path = '/api/v1/auth/me') =>
-      limited.request(path, { headers: { 'x-forwarded-for': address } })
-    for (let i = 0; i < 5; i++) expect((await from('198.51.100.7')).status).toBe(401)
-
-    const refused = await from('198.51.100.7')
-    expect(refused.headers.get('retry-after')).toMatch(/^([1-9]|[1-5]\d|60)$/)
-    expect(await problemOf(refused)).toEqual({ status: 429, slug: 'rate-limited', at: [] })
-    expect((await from('198.51.100.8')).status).toBe(401)
-    expect((await from('198.51.100.7', '/health')).status).toBe(200)
-
-    // One household has a whole /64.
-    for (let i = 0; i < 5; i++) expect((await from(`2001:db8:0:1::${i}`)).status).toBe(401)
-    expect((await from('2001:db8:0:1:ffff::1')).status).toBe(429)
-    expect((await from('2001:db8:0:2::1')).status).toBe(401)
   })
 })

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
 import { addRequestCounts, type RequestCount } from '../../src/db/request-counts.ts'
-import { createRequestLimit } from '../../src/http/request-limit.ts'
+import { createRequestLimit, type RequestLimit } from '../../src/http/request-limit.ts'
 import { startServiceForFile } from '../support/harness.ts'
 
 const { db } = await startServiceForFile()
@@ -9,9 +9,9 @@ const minute = 60_000
 const unshared = async () => []
 
 /** Asks so many times. @returns how many requests may be made */
-function ask(limit: { take: (client: string) => number }, times: number, client = '192.0.2.1'): number {
+function ask(limit: Pick<RequestLimit, 'take'>, times: number, client = '192.0.2.1'): number {
   let allowed = 0
-  for (let i = 0; i < times; i++) if (limit.take(client) === 0) allowed++
+  for (let i = 0; i < times; i++) if (limit.take(client).isAllowed) allowed++
   return allowed
 }
 
@@ -27,11 +27,11 @@ test('a minute begins with the first request of a client, and not before it is o
   expect(ask(limit, 2)).toBe(2)
   at += minute - 1
   expect(ask(limit, 3)).toBe(1)
-  expect(limit.take('192.0.2.1')).toBe(1)
-  expect(limit.take('192.0.2.2')).toBe(0)
+  expect(limit.take('192.0.2.1')).toMatchObject({ isAllowed: false, remaining: 0, endsInMs: 1 })
+  expect(limit.take('192.0.2.2')).toMatchObject({ isAllowed: true, remaining: 2, endsInMs: minute })
   at += 1
   expect(ask(limit, 4)).toBe(3)
-  expect(limit.take('192.0.2.1')).toBe(minute)
+  expect(limit.take('192.0.2.1')).toMatchObject({ isAllowed: false, endsInMs: minute })
 })
 
 test('instances honour one limit: what is over it is what they have not told each other yet', async () => {
@@ -47,7 +47,7 @@ test('instances honour one limit: what is over it is what they have not told eac
   expect(ask(one, 2)).toBe(2)
   await one.share()
   expect(ask(one, 10)).toBe(0)
-  expect(one.take('192.0.2.1')).toBeLessThanOrEqual(minute)
+  expect(one.take('192.0.2.1').endsInMs).toBeLessThanOrEqual(minute)
   // What is refused is neither counted nor told.
   expect([await one.share(), await other.share()]).toEqual([false, false])
 })
@@ -84,7 +84,7 @@ test('a request waits for nothing, and who asks little costs the database nothin
   }
   const limit = createRequestLimit({ name: 'little', perMinute: 1_000, exchange })
 
-  for (let client = 0; client < 500; client++) expect(limit.take(`client ${client}`)).toBe(0)
+  for (let client = 0; client < 500; client++) expect(limit.take(`client ${client}`).isAllowed).toBe(true)
   ask(limit, 9)
   expect(await limit.share()).toBe(false)
   expect(exchanges).toBe(0)
@@ -95,7 +95,7 @@ test('a request waits for nothing, and who asks little costs the database nothin
   expect(exchanges).toBe(1)
 })
 
-test('while nothing can be told each instance counts by itself, and tells all afterwards', async () => {
+test('B-12 while nothing can be told each instance counts by itself, and tells all afterwards', async () => {
   let isDown = true
   const told: RequestCount[] = []
   const limit = createRequestLimit({
@@ -118,7 +118,7 @@ test('while nothing can be told each instance counts by itself, and tells all af
   expect(ask(limit, 1)).toBe(0)
 })
 
-test('a flood of clients is forgotten first, and told in batches of bounded size', async () => {
+test('B-12 a flood of clients is forgotten first, and told in batches of bounded size', async () => {
   const batches: number[] = []
   const limit = createRequestLimit({
     name: 'flood',
@@ -130,13 +130,13 @@ test('a flood of clients is forgotten first, and told in batches of bounded size
     },
   })
 
-  expect(limit.take('busy')).toBe(0)
+  expect(limit.take('busy').isAllowed).toBe(true)
   for (let thousand = 0; thousand < 20; thousand++) {
-    for (let i = 0; i < 1_000; i++) expect(limit.take(`client ${thousand * 1_000 + i}`)).toBe(0)
-    expect(limit.take('busy')).toBeGreaterThan(0)
+    for (let i = 0; i < 1_000; i++) expect(limit.take(`client ${thousand * 1_000 + i}`).isAllowed).toBe(true)
+    expect(limit.take('busy').isAllowed).toBe(false)
   }
   // The first of them came so long ago that it is a client like any other.
-  expect(limit.take('client 0')).toBe(0)
+  expect(limit.take('client 0').isAllowed).toBe(true)
   await limit.share()
   expect(batches).toEqual(Array.from({ length: 10 }, () => 1_000))
   await limit.share()

@@ -31,7 +31,7 @@ describe.skipIf(!onPostgres)('two instances (need PostgreSQL)', () => {
     const [one, other] = await startTwo()
     expect(await ask(one, 11)).toEqual([...allowed(10), 429])
     const counted = () => one.db.selectFrom('request_count').select(['key', 'requests']).execute()
-    await expect.poll(counted, { timeout: 10_000 }).toEqual([{ key: 'api|127.0.0.1', requests: 10 }])
+    await expect.poll(counted, { timeout: 10_000 }).toEqual([{ key: 'all|127.0.0.1', requests: 10 }])
 
     // It learns that once it has something to tell itself.
     expect(await ask(other, 1)).toEqual([401])
@@ -41,7 +41,7 @@ describe.skipIf(!onPostgres)('two instances (need PostgreSQL)', () => {
     expect(await ask(one, 1)).toEqual([429])
   })
 
-  test('they share the limits of /api/auth, too', async () => {
+  test('B-05 they share the limits of /api/auth, too', async () => {
     const [one, other] = await startTwo()
     const signIn = async (service: TestService) => {
       const json = { email: 'nobody@example.com', password: 'correct horse battery' }
@@ -57,7 +57,7 @@ describe.skipIf(!onPostgres)('two instances (need PostgreSQL)', () => {
     ])
   })
 
-  test('without the database each holds clients to the limit by itself, and says so once', async () => {
+  test('B-12 without the database each holds clients to the limit by itself, and says so once', async () => {
     const [one, other] = await startTwo()
     await sql`alter table request_count rename to hidden`.execute(one.db)
 
@@ -72,7 +72,7 @@ describe.skipIf(!onPostgres)('two instances (need PostgreSQL)', () => {
 
   test('a limit that cannot be told keeps none of the others from being told', async () => {
     const [one] = await startTwo()
-    await sql`alter table request_count add constraint refused check (key not like 'api|%')`.execute(one.db)
+    await sql`alter table request_count add constraint refused check (key not like 'all|%')`.execute(one.db)
 
     expect(await ask(one, 1)).toEqual(allowed(1))
     await one.request('/setup')
@@ -89,6 +89,6 @@ describe.skipIf(!onPostgres)('two instances (need PostgreSQL)', () => {
     await one.stop()
 
     const counted = await other.db.selectFrom('request_count').select(['key', 'requests']).execute()
-    expect(counted).toEqual([{ key: 'api|127.0.0.1', requests: 10 }])
+    expect(counted).toEqual([{ key: 'all|127.0.0.1', requests: 10 }])
   })
 })

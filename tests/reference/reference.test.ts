@@ -128,6 +128,7 @@ describe('the document of /api/v1', () => {
   test.each(operationsOf(own))('$name says by which headers a problem is told', ({ operation: { responses } }) => {
     expect(responses['401']?.headers).toHaveProperty('WWW-Authenticate')
     for (const status of ['429', '503']) expect(responses[status]?.headers).toHaveProperty('Retry-After')
+    for (const name of ['RateLimit', 'RateLimit-Policy']) expect(responses['429']?.headers).toHaveProperty(name)
   })
 
   test('shows no secret', () => {

@@ -2,6 +2,7 @@ import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { announcesBody, isForm } from '../../http/body.ts'
 import type { Env } from '../../http/exchange.ts'
+import type { ProblemError } from '../../http/problem.ts'
 
 /** The endpoints to which clients send forms. */
 export const formPaths = ['token', 'introspect', 'revoke'].map((name) => `/api/auth/oauth2/${name}`)
@@ -19,6 +20,21 @@ export const assertOAuthForm = createMiddleware<Env>(async (c, next) => {
   const repeated = names.some((name, at) => name !== 'resource' && names.indexOf(name) !== at)
   return repeated ? refusal(c, 400, 'a parameter is repeated') : next()
 })
+
+/** A problem in the form that clients know. @see RFC 6749 section 5.2 */
+export function oauthRefusal(c: Context, { status, message, headers }: ProblemError): Response {
+  // Of the errors that are registered, these say best whether to try again, and that nothing is wrong with the request.
+  const error = status === 429 || status === 503 ? 'temporarily_unavailable' : undefined
+  return c.json(
+    { error: error ?? (status >= 500 ? 'server_error' : 'invalid_request'), error_description: message },
+    status,
+    {
+      ...headers,
+      'cache-control': 'no-store',
+      pragma: 'no-cache',
+    },
+  )
+}
 
 function refusal(c: Context, status: 400 | 405 | 415, description: string): Response {
   return c.json({ error: 'invalid_request', error_description: description }, status, {

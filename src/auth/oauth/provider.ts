@@ -65,7 +65,6 @@ export function oauthPlugin({ config, db, signer, authenticate, guard }: Depende
     storeClientSecret: { hash: hashSecret },
     storeTokens: { hash: hashSecret },
     customTokenResponseFields: recordGrant,
-    rateLimit: limits(config.rateLimit),
     schema: oauthSchema(),
   })
   const { endpoints } = plugin
@@ -87,10 +86,4 @@ export function oauthPlugin({ config, db, signer, authenticate, guard }: Depende
       oauth2UserInfo: guardUserInfo(endpoints.oauth2UserInfo, authenticate),
     },
   }
-}
-
-// A minute and an address, behind which many people of one application may be.
-function limits(perMinute: number) {
-  const limit = { window: 60, max: Math.max(1, Math.floor(perMinute / 10)) }
-  return { token: limit, authorize: limit, introspect: limit, revoke: limit, userinfo: limit }
 }
