@@ -15,6 +15,7 @@ import { onCaller } from './caller.ts'
 import type { SignInTurns } from './hashing/sign-in-turns.ts'
 import type { SigningKeys } from './keys/signing-keys.ts'
 import { asNavigation } from './navigation.ts'
+import { limitClientFailures } from './oauth/client-failures.ts'
 import { assertOAuthForm, formPaths } from './oauth/forms.ts'
 import { providerMetadata } from './oauth/metadata.ts'
 import { limitOutbound } from './providers/outbound.ts'
@@ -71,7 +72,7 @@ export function authHandler({ config, auth, authFetch, keys, requestLimits, clie
       .use('/api/auth/*', authLimits({ requestLimits, endpoints, clientAddress }))
       // A browser sends our cookies with a link of another site, and not with a form: OpenID Connect Core 1.0 section 3.1.2.1.
       .on('POST', navigationPaths, async (c) => c.redirect(`${c.req.path}?${await formOf(c)}`, 303))
-      .on('ALL', formPaths, assertOAuthForm)
+      .on('ALL', formPaths, assertOAuthForm, limitClientFailures({ attempts: requestLimits.attempts, clientAddress }))
       .on(['GET', 'POST'], '/api/auth/*', async (c) => {
         if (c.req.path.length > maxPathLength) throw new ProblemError('not-found')
         // Only a path without parameters is its own pattern; the others may hold a token.
