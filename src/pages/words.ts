@@ -61,7 +61,7 @@ const faults: Record<string, Fault> = {
  */
 export function explain(answer: Answer, fields: readonly string[]): FormState {
   if (answer.status === 429) {
-    return { problem: `Too many attempts. Try again in ${answer.retryAfter ?? '60'} seconds.` }
+    return { problem: `Too many attempts. Try again in ${inWords(Number(answer.retryAfter ?? '60'))}.` }
   }
   const errors = Object.fromEntries(faultsOf(answer).filter(([field]) => fields.includes(field)))
   if (Object.keys(errors).length > 0) return { errors }
@@ -70,6 +70,10 @@ export function explain(answer: Answer, fields: readonly string[]): FormState {
   // The same fault is beside another field where that is the one there is.
   const at = field === 'newPassword' && !fields.includes(field) ? 'password' : field
   return at !== undefined && fields.includes(at) ? { errors: { [at]: text } } : { problem: text }
+}
+
+function inWords(seconds: number): string {
+  return seconds > 120 ? `${Math.ceil(seconds / 60)} minutes` : `${seconds} seconds`
 }
 
 /** What does not have the form that the API asks for, by field. */
