@@ -11,6 +11,7 @@ import { accountFields, rateLimitFields, sessionFields, userFields, verification
 import { accountHooks } from './endpoints/account-hooks.ts'
 import { holdActor } from './endpoints/hold-actor.ts'
 import { createSendAfterCommit, mailCallbacks } from './endpoints/mail-callbacks.ts'
+import { createPasswordBudget } from './endpoints/password-budget.ts'
 import { profileHooks } from './endpoints/profile-hooks.ts'
 import { closedOAuthPaths } from './oauth/provider.ts'
 import type { Passwords } from './password.ts'
@@ -18,7 +19,7 @@ import { authPlugins, type PluginDependencies } from './plugins.ts'
 import { socialProviders } from './providers/profiles.ts'
 import { providersOf } from './providers/providers.ts'
 
-interface AuthDependencies extends Omit<PluginDependencies, 'send'> {
+interface AuthDependencies extends Omit<PluginDependencies, 'send' | 'passwordBudget'> {
   authConfig: AuthConfig
   secret: string
   passwords: Passwords
@@ -33,7 +34,8 @@ export type AuthFetch = (request: Request) => Promise<Response>
 export function createAuth(dependencies: AuthDependencies) {
   const { config, authConfig, secret, db, mailer, messages, log } = dependencies
   const send = createSendAfterCommit(mailer)
-  const mail = mailCallbacks({ mailer, send, messages, baseUrl: config.baseUrl, secret })
+  const passwordBudget = createPasswordBudget(db, config.rateLimit > 0)
+  const mail = mailCallbacks({ mailer, send, messages, baseUrl: config.baseUrl, secret, passwordBudget })
   return betterAuth({
     appName: authConfig.brand.name,
     baseURL: config.baseUrl,
@@ -80,7 +82,7 @@ export function createAuth(dependencies: AuthDependencies) {
       '/reference',
       ...closedOAuthPaths,
     ],
-    plugins: authPlugins({ ...dependencies, send }),
+    plugins: authPlugins({ ...dependencies, send, passwordBudget }),
   })
 }
 

@@ -12,6 +12,7 @@ import { createEndpointGuard, type GuardEndpoint } from './endpoints/guard.ts'
 import { returnsToOwn } from './endpoints/impersonation.ts'
 import { latchkeyPlugin } from './endpoints/latchkey-plugin.ts'
 import type { SendAfterCommit } from './endpoints/mail-callbacks.ts'
+import type { PasswordBudget } from './endpoints/password-budget.ts'
 import type { SignInTurns } from './hashing/sign-in-turns.ts'
 import { keyPairConfig } from './keys/mint-key.ts'
 import type { TokenSigner } from './keys/token-signer.ts'
@@ -32,6 +33,7 @@ export interface PluginDependencies {
   sessionCookies: SessionCookies
   mailer: Mailer
   signInTurns: SignInTurns
+  passwordBudget: PasswordBudget
   send: SendAfterCommit
   messages: Messages
   banNotices: BanNotices

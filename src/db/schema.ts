@@ -33,6 +33,12 @@ export interface JwksTable {
   crv: string | null
 }
 
+export interface KnownAddressTable {
+  user_id: string
+  block: string
+  last_used_at: Timestamp
+}
+
 export interface OauthAccessTokenTable {
   id: string
   token: string
@@ -179,6 +185,12 @@ export interface OauthRevokedTokenTable {
   expires_at: Timestamp
 }
 
+export interface PasswordAttemptTable {
+  key: string
+  attempts: number
+  ends_at: Timestamp
+}
+
 export interface RateLimitTable {
   id: string
   key: string
@@ -241,6 +253,7 @@ export interface VerificationTable {
 export interface DB {
   account: AccountTable
   jwks: JwksTable
+  known_address: KnownAddressTable
   oauth_access_token: OauthAccessTokenTable
   oauth_client: OauthClientTable
   oauth_client_assertion: OauthClientAssertionTable
@@ -251,6 +264,7 @@ export interface DB {
   oauth_refresh_token: OauthRefreshTokenTable
   oauth_resource: OauthResourceTable
   oauth_revoked_token: OauthRevokedTokenTable
+  password_attempt: PasswordAttemptTable
   rate_limit: RateLimitTable
   request_count: RequestCountTable
   role: RoleTable

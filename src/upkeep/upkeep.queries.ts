@@ -18,6 +18,8 @@ const aMinuteAgo = sql`now() - interval '1 minute'`
 const aWhileAgo = sql`now() - interval '10 minutes'`
 // A code that comes a second time is told from one that is not known for an hour.
 const anHourAgo = sql`now() - interval '61 minutes'`
+// As long as an address is known from which somebody has signed in.
+const ninetyDaysAgo = sql`now() - interval '90 days'`
 // In milliseconds; the longest time in which requests are counted is a minute, and a letter has its end here.
 const tenMinutesAgo = sql`(extract(epoch from now() - interval '10 minutes') * 1000)::bigint`
 // With a refresh token its access tokens would go, which may be good still. Asked row by row, so by the index; and so that
@@ -35,6 +37,8 @@ const sweeps = {
   revokedToken: { table: 'oauth_revoked_token', since: 'expires_at', limit: aMinuteAgo },
   redeemedCode: { table: 'oauth_redeemed_code', since: 'redeemed_at', limit: anHourAgo },
   requestCount: { table: 'request_count', since: 'ends_at', limit: aMinuteAgo },
+  passwordAttempt: { table: 'password_attempt', since: 'ends_at', limit: aMinuteAgo },
+  knownAddress: { table: 'known_address', since: 'last_used_at', limit: ninetyDaysAgo },
   rateLimit: { table: 'rate_limit', since: 'last_request', limit: tenMinutesAgo },
 } as const satisfies Record<string, Sweep>
 

@@ -33,7 +33,7 @@ test.each(allSwept)('%s is swept by an index, be much of it over or little', asy
     expect(types).toContain('Tid Scan')
     expect(types.filter((type) => /Seq|Hash/.test(type))).toEqual([])
     expect(nodes.map((node) => node['Index Name'])).toContainEqual(
-      expect.stringMatching(/_(expires_at|ends_at|redeemed_at|last_request)_idx$/),
+      expect.stringMatching(/_(expires_at|ends_at|redeemed_at|last_used_at|last_request)_idx$/),
     )
   }
   // A batch is read, and not all that is over.

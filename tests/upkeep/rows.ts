@@ -49,6 +49,10 @@ export async function rowMaker(db: Db): Promise<{ make: MakeRows; userId: string
           select ${id}, ${owner}, ${at} from ${all}`
       case 'requestCount':
         return sql`insert into request_count (key, requests, ends_at) select ${id}, 1, ${at} from ${all}`
+      case 'passwordAttempt':
+        return sql`insert into password_attempt (key, attempts, ends_at) select ${id}, 1, ${at} from ${all}`
+      case 'knownAddress':
+        return sql`insert into known_address (user_id, block, last_used_at) select ${userId}, ${id}, ${at} from ${all}`
       case 'rateLimit':
         return sql`insert into rate_limit (id, key, count, last_request)
           select ${id}, ${id}, 1, extract(epoch from ${at}) * 1000 from ${all}`
@@ -66,6 +70,8 @@ const places: Record<Swept, [table: string, key: string]> = {
   revokedToken: ['oauth_revoked_token', 'jti'],
   redeemedCode: ['oauth_redeemed_code', 'code_hash'],
   requestCount: ['request_count', 'key'],
+  passwordAttempt: ['password_attempt', 'key'],
+  knownAddress: ['known_address', 'block'],
   rateLimit: ['rate_limit', 'id'],
 }
 

@@ -45,6 +45,8 @@ const limits: Record<Swept, [notYet: number, due: number]> = {
   revokedToken: [10, 70],
   redeemedCode: [59 * 60, 62 * 60],
   requestCount: [10, 70],
+  passwordAttempt: [10, 70],
+  knownAddress: [89 * 86_400, 91 * 86_400],
   rateLimit: [8 * 60, 11 * 60],
 }
 

@@ -10,9 +10,11 @@ import { documented } from './documented.ts'
 import { type GuardEndpoint, notImpersonating } from './guard.ts'
 import { checksOwn } from './hash-ahead.ts'
 import { assertMail, type SendAfterCommit } from './mail-callbacks.ts'
+import type { PasswordBudget } from './password-budget.ts'
 
 interface Dependencies {
   guard: GuardEndpoint
+  passwordBudget: PasswordBudget
   mailer: Mailer
   send: SendAfterCommit
   messages: Messages
@@ -30,7 +32,7 @@ const lifeMs = 3_600_000
  * to the new address in a session of the same user. In place of Better-Auth's own, whose link is bound to the old address
  * and signs in whoever opens it.
  */
-export function emailChange({ guard, mailer, send, messages, baseUrl }: Dependencies) {
+export function emailChange({ guard, passwordBudget, mailer, send, messages, baseUrl }: Dependencies) {
   const ask = createAuthEndpoint(
     '/change-email',
     {
@@ -84,7 +86,7 @@ export function emailChange({ guard, mailer, send, messages, baseUrl }: Dependen
     },
   )
   return {
-    changeEmail: guard(ask, { rules: [notImpersonating], prepare: checksOwn('password') }),
+    changeEmail: guard(ask, { rules: [notImpersonating], prepare: checksOwn(passwordBudget, 'password') }),
     // It ends what was mailed to the old address, which a reset locks ahead of the user.
     confirmEmailChange: guard(confirm, { rules: [notImpersonating], changesAuthority: true }),
   }

@@ -11,6 +11,7 @@ import { storePassword } from './credential.ts'
 import { documented } from './documented.ts'
 import { ownerOf } from './hash-ahead.ts'
 import type { SendAfterCommit } from './mail-callbacks.ts'
+import { budgetedSignIn, type PasswordBudget } from './password-budget.ts'
 import { assertPassword } from './profile-hooks.ts'
 import { forgetUnconfirmed, isOfThisBrowser, quietSignIn } from './unconfirmed-browser.ts'
 
@@ -19,6 +20,7 @@ interface Dependencies {
   send: SendAfterCommit
   messages: Messages
   signInTurns: SignInTurns
+  passwordBudget: PasswordBudget
 }
 
 // What Better-Auth signs for a link to confirm an address.
@@ -30,7 +32,7 @@ const Claims = z.object({ email: z.email(), updateTo: z.undefined().optional() }
  * account of whoever confirms only in a browser that has shown it, in a session of the user, or with a password. Where
  * that is not the one that the account has, it replaces it and every other way to sign in.
  */
-export function emailVerification({ db, send, messages, signInTurns }: Dependencies) {
+export function emailVerification({ db, send, messages, signInTurns, passwordBudget }: Dependencies) {
   const verifyEmail = createAuthEndpoint(
     '/verify-email',
     {
@@ -75,7 +77,7 @@ export function emailVerification({ db, send, messages, signInTurns }: Dependenc
   )
   // Once it is neither limited nor malformed: only what will check a password waits for its turn.
   const inTurn = wrapEndpoint(signInEmail(), (call, context) => signInTurns.admit(() => call(context)))
-  return { verifyEmail, signInEmail: quietSignIn(inTurn) }
+  return { verifyEmail, signInEmail: quietSignIn(budgetedSignIn(passwordBudget, inTurn)) }
 }
 
 /** @throws APIError where the address was confirmed before: whoever gives a password must not believe that it counts now */

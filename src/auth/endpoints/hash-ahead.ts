@@ -3,6 +3,7 @@ import { type PasswordOwner, passwordFault } from '../../resources/password.ts'
 import { type EndpointContext, refused, wrapEndpoint } from '../endpoint.ts'
 import { findPasswordHash } from './account.queries.ts'
 import { type Preparation } from './guard.ts'
+import type { PasswordBudget } from './password-budget.ts'
 import { assertPassword } from './profile-hooks.ts'
 
 /** Hashes a password now: the endpoint of the call, which may hold a connection and locks then, is given the outcome. */
@@ -38,17 +39,21 @@ export function hashesFor(mayCreate: (role: string) => boolean): Preparation {
  * Checks the password of whoever asks, and hashes the new one if there is one. The endpoint is given the outcome if the
  * account has the same password then, or has to check it itself.
  * @param member of the body in which the password is
- * @throws APIError `INVALID_PASSWORD`, as the endpoint would, and for a new one that nobody may choose
+ * @throws APIError `INVALID_PASSWORD`, as the endpoint would, and for a new one that nobody may choose; ProblemError
+ * `rate-limited`
  */
-export function checksOwn(member: 'password' | 'currentPassword'): Preparation {
+export function checksOwn(budget: PasswordBudget, member: 'password' | 'currentPassword'): Preparation {
   return async ({ db, actor, context }) => {
     assertPassword(textOf(context, 'newPassword'), ownerOf(context, actor.email))
     const password = textOf(context, member)
     const hash = password === undefined ? undefined : await findPasswordHash(db, actor.id)
     if (password === undefined || hash === undefined) return
     const call = context.context as AuthContext
+    await budget.spend(actor.email, context, async () => {
+      const isRight = await call.password.verify({ hash, password })
+      if (!isRight) throw refused('INVALID_PASSWORD', 'Invalid password', 'BAD_REQUEST')
+    })
     const { verify } = call.password
-    if (!(await verify({ hash, password }))) throw refused('INVALID_PASSWORD', 'Invalid password', 'BAD_REQUEST')
     const isKnown = (asked: { hash: string; password: string }) => asked.hash === hash && asked.password === password
     call.password = { ...call.password, verify: async (asked) => isKnown(asked) || verify(asked) }
     const newPassword = usable(context, 'newPassword')

@@ -43,6 +43,7 @@ import { endFormerSession } from './former-session.ts'
 import { type GuardEndpoint, notImpersonating, type Rule } from './guard.ts'
 import { checksOwn, hashAhead, ownerOf } from './hash-ahead.ts'
 import { assertMail, type SendAfterCommit } from './mail-callbacks.ts'
+import { type PasswordBudget, rememberSignIn } from './password-budget.ts'
 import { checkPasswordReset, preparePasswordReset } from './password-reset.ts'
 import { assertPassword, assertProfile } from './profile-hooks.ts'
 import { endsOthers, hideTokens, listsSessions, namesOwnSession } from './session-lists.ts'
@@ -53,6 +54,7 @@ interface LatchkeyDependencies {
   messages: Messages
   baseUrl: string
   guard: GuardEndpoint
+  passwordBudget: PasswordBudget
   sessionCookies: SessionCookies
   mailer: Mailer
   signInTurns: SignInTurns
@@ -64,7 +66,7 @@ interface LatchkeyDependencies {
 
 /** What this service changes in Better-Auth's own endpoints. An endpoint here replaces the one of the same name there. */
 export function latchkeyPlugin(dependencies: LatchkeyDependencies) {
-  const { db, guard, sessionCookies, mailer, send, messages, providers, log } = dependencies
+  const { db, guard, passwordBudget, sessionCookies, mailer, send, messages, providers, log } = dependencies
   const signUp = hashAhead(signUpEmail())
   return {
     id: 'latchkey',
@@ -77,14 +79,17 @@ export function latchkeyPlugin(dependencies: LatchkeyDependencies) {
     endpoints: {
       changePassword: guard(changePassword, {
         rules: [notImpersonating, endsOtherSessions],
-        prepare: checksOwn('currentPassword'),
+        prepare: checksOwn(passwordBudget, 'currentPassword'),
       }),
       resetPassword: preparePasswordReset(guard(resetPassword, { changesAuthority: true })),
       checkPasswordReset,
       requestPasswordReset: evenly(requestPasswordReset),
       // Without mail a sign-up says itself that an address is taken.
       signUpEmail: mailer.isReal ? evenly(signUp) : signUp,
-      deleteUser: guard(deleteUser, { rules: [notImpersonating, asksForPassword], prepare: checksOwn('password') }),
+      deleteUser: guard(deleteUser, {
+        rules: [notImpersonating, asksForPassword],
+        prepare: checksOwn(passwordBudget, 'password'),
+      }),
       revokeSessions: guard(revokeSessions, { rules: [notImpersonating, endsTokens, endsOthers] }),
       revokeOtherSessions: guard(revokeOtherSessions, { rules: [notImpersonating, endsTokens, endsOthers] }),
       linkSocialAccount: guard(linkSocialAccount, asksProvider),
@@ -136,6 +141,7 @@ export function latchkeyPlugin(dependencies: LatchkeyDependencies) {
         { matcher: ({ path }) => path === '/get-session', handler: slide(db, sessionCookies) },
         { matcher: ({ path }) => listsSessions(path), handler: hideTokens },
         { matcher: ({ path }) => isSignIn(path), handler: endFormerSession },
+        { matcher: ({ path }) => isSignIn(path), handler: rememberSignIn(passwordBudget) },
         { matcher: ({ path }) => isSignIn(path), handler: logSignIn(log) },
       ],
     },

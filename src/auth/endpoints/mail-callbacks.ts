@@ -4,6 +4,7 @@ import { APIError, createEmailVerificationToken } from 'better-auth/api'
 import type { Mailer, Message } from '../../mail/mailer.ts'
 import type { Messages } from '../../mail/messages.ts'
 import { markEmailVerified, removeProviders } from '../auth-transaction.ts'
+import type { PasswordBudget } from './password-budget.ts'
 import { noteUnconfirmed } from './unconfirmed-browser.ts'
 
 /** Hands a mail over once what it is about is committed. Nothing is waited for: timing would tell who exists. */
@@ -29,10 +30,11 @@ interface MailDependencies {
   messages: Messages
   baseUrl: string
   secret: string
+  passwordBudget: PasswordBudget
 }
 
 /** Better-Auth's requests to mail something, handed to the mailer. */
-export function mailCallbacks({ mailer, send, messages, baseUrl, secret }: MailDependencies) {
+export function mailCallbacks({ mailer, send, messages, baseUrl, secret, passwordBudget }: MailDependencies) {
   const pageUrl = (path: string, query: Record<string, string | undefined>) => {
     const given = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined)
     return `${baseUrl}${path}${given.length > 0 ? '?' : ''}${new URLSearchParams(given).toString()}`
@@ -42,7 +44,9 @@ export function mailCallbacks({ mailer, send, messages, baseUrl, secret }: MailD
     emailAndPassword: {
       sendResetPassword: ({ user, url, token }) =>
         send(messages.reset(user, onwardOf(url) ? url : `${baseUrl}/reset-password?token=${token}`)),
-      onPasswordReset: async ({ user }) => {
+      onPasswordReset: async ({ user }, request) => {
+        // Whoever is kept out by the attempts of others, at a place that is not known, gets in this way.
+        await passwordBudget.remember(user.id, request?.headers)
         if (mailer.isReal) {
           if (!user.emailVerified) await removeProviders(user.id)
           await markEmailVerified(user.id)
