@@ -4,7 +4,7 @@ import { createMiddleware } from 'hono/factory'
 import { routePath } from 'hono/route'
 import type { Config } from '../config.ts'
 import { throwOutage } from '../db/outage.ts'
-import { announcesBody, assertFormBody } from '../http/body.ts'
+import { announcesBody, assertFormBody, isForm, isJson } from '../http/body.ts'
 import { clientAddressHeader } from '../http/client-address.ts'
 import { type Env, exchangeOf } from '../http/exchange.ts'
 import { ProblemError } from '../http/problem.ts'
@@ -83,7 +83,7 @@ export function authHandler({ config, auth, authFetch, keys, requestLimits, clie
         headers.set(clientAddressHeader, clientAddress(c.env.incoming))
         // Whoever comes back from a provider is led on, to the application for which they signed in if there is one.
         if (c.req.path.startsWith('/api/auth/callback/')) asNavigation(headers)
-        const body = announcesBody((name) => c.req.header(name)) ? await c.req.arrayBuffer() : null
+        const body = announcesBody((name) => c.req.header(name)) ? await readableBody(c) : null
         const request = new Request(c.req.url, {
           method: c.req.method === 'HEAD' ? 'GET' : c.req.method,
           headers,
@@ -116,16 +116,23 @@ export function signInsInTurn({ begin }: SignInTurns) {
   })
 }
 
+/** The body, of a type that Better-Auth may know: it takes whatever begins like JSON, in any charset, for UTF-8. */
+function readableBody(c: Context): Promise<ArrayBuffer> {
+  if (!isJson(c.req.header('content-type')) && !isForm(c)) throw new ProblemError('unsupported-media-type')
+  return c.req.arrayBuffer()
+}
+
 /** What a form asks for, as a query. @throws ProblemError `unsupported-media-type` for a body that is none */
 async function formOf(c: Context): Promise<string> {
   assertFormBody(c)
   return new URLSearchParams(await c.req.text()).toString()
 }
 
-/** Better-Auth says nothing of a path that it does not know. */
+/** Better-Auth says nothing of a path or a type that it does not know. */
 function explained(response: Response): Response {
   if (response.status === 404 && !response.headers.get('content-type')?.startsWith('application/json')) {
     throw new ProblemError('not-found')
   }
+  if (response.status === 415) response.headers.set('accept', 'application/json')
   return response
 }

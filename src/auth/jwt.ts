@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import { z } from 'zod'
+import { jsonFault } from '../http/json.ts'
 
 const maxTokenChars = 8_192
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -91,32 +92,13 @@ function parseObject(bytes: Buffer | undefined): unknown {
     const value: unknown = JSON.parse(text)
     // What comes out as it went in has lost no member: the usual case, and the quickest to see.
     const isPlain = JSON.stringify(value) === text && !/\\|__proto__/.test(text)
-    return isPlain || isUnambiguous(text) ? value : undefined
+    return isPlain || jsonFault(text, isUnambiguous) === undefined ? value : undefined
   } catch {
     return undefined
   }
 }
 
-/**
- * Whether every reader takes this valid JSON text for the same: no object names a member twice, of which `JSON.parse`
- * would keep the last, or `__proto__`, and no string has half of a surrogate pair. @see RFC 8259 sections 4 and 8.2
- */
-function isUnambiguous(json: string): boolean {
-  const scopes: (Set<string> | undefined)[] = []
-  for (const [lexeme, string, colon] of json.matchAll(/("(?:[^"\\]|\\.)*")(\s*:)?|[{}[\]]/g)) {
-    if (lexeme === '{') scopes.push(new Set())
-    else if (lexeme === '[') scopes.push(undefined)
-    else if (lexeme === '}' || lexeme === ']') scopes.pop()
-    else {
-      const text = JSON.parse(string ?? '') as string
-      if (!text.isWellFormed() || (colon !== undefined && !isNewMember(scopes.at(-1), text))) return false
-    }
-  }
-  return true
-}
-
-function isNewMember(members: Set<string> | undefined, name: string): boolean {
-  if (name === '__proto__' || members?.has(name)) return false
-  members?.add(name)
-  return true
+/** Whether every reader takes a string of a token for the same. @see RFC 8259 section 8.2 */
+function isUnambiguous(text: string, isMember: boolean): boolean {
+  return text.isWellFormed() && !(isMember && text === '__proto__')
 }

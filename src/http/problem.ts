@@ -123,7 +123,8 @@ export const problemTypes = {
   'headers-too-large': {
     status: 431,
     title: 'Headers too large',
-    explanation: 'The head of the request is larger than 16 KiB. Often there are too many cookies.',
+    explanation:
+      'The head of the request is larger than 16 KiB, or has more than 100 fields. Often there are too many cookies.',
   },
   internal: {
     status: 500,
@@ -195,6 +196,8 @@ function defaultHeaders(slug: ProblemSlug): Record<string, string> {
   const { status } = problemTypes[slug]
   if (slug === 'unauthenticated') return { 'www-authenticate': 'Bearer' }
   if (status === 401) return { 'www-authenticate': 'Bearer error="invalid_token"' }
+  // RFC 9110 section 15.5.16
+  if (status === 415) return { accept: 'application/json' }
   if (status === 503) return { 'retry-after': '1' }
   return {}
 }

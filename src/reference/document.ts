@@ -118,9 +118,14 @@ const budget = {
   },
 }
 
+const mediaType = {
+  Accept: { description: 'What may be sent instead', schema: { type: 'string', example: 'application/json' } },
+}
+
 /** The headers that say what to do about a problem of this status. */
 function headersOf(status: string): object {
   if (status === '401' || status === '403') return challenge
+  if (status === '415') return mediaType
   if (status === '429') return budget
   return status === '503' ? patience : {}
 }

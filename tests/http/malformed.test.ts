@@ -9,31 +9,6 @@ const { request } = service
 const ada = await service.createSignedIn()
 const admin = await service.createSignedIn('admin')
 
-const invalidBytes = Buffer.from([...Buffer.from('{"name":"'), 0xff, 0xfe, ...Buffer.from('"}')])
-
-test('a body that is not UTF-8 is refused, and nothing is changed', async () => {
-  const response = await fetch(`${service.url}/api/v1/users/me`, {
-    method: 'PATCH',
-    headers: { authorization: `Bearer ${ada.token}`, 'content-type': 'application/json' },
-    body: invalidBytes,
-  })
-
-  expect(await problemOf(response)).toEqual({ status: 400, slug: 'malformed-request', at: [] })
-  const { name } = await service.db.selectFrom('user').select('name').where('id', '=', ada.id).executeTakeFirstOrThrow()
-  expect(name).toBe('Test User')
-})
-
-test('a body that is not UTF-8 is refused by Better-Auth’s endpoints too', async () => {
-  const response = await fetch(`${service.url}/api/auth/update-user`, {
-    method: 'POST',
-    headers: { cookie: ada.cookie, origin: service.baseUrl, 'content-type': 'application/json' },
-    body: invalidBytes,
-  })
-
-  expect(response.status).toBe(400)
-  expect(await response.json()).toEqual({ code: 'MALFORMED_REQUEST', message: 'The body is not UTF-8.' })
-})
-
 test.each([
   ['GET', '/users?limit=1&limit=2', undefined, 'limit: is given more than once'],
   ['GET', '/users?include=x', undefined, 'include: is not one of: total'],

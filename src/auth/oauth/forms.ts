@@ -1,6 +1,6 @@
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
-import { announcesBody, isForm } from '../../http/body.ts'
+import { announcesBody, formType, isForm } from '../../http/body.ts'
 import type { Env } from '../../http/exchange.ts'
 import type { ProblemError } from '../../http/problem.ts'
 
@@ -41,5 +41,6 @@ function refusal(c: Context, status: 400 | 405 | 415, description: string): Resp
     'cache-control': 'no-store',
     pragma: 'no-cache',
     ...(status === 405 && { allow: 'POST' }),
+    ...(status === 415 && { accept: formType }),
   })
 }
