@@ -6,6 +6,7 @@ import {
   type ServerResponse,
   STATUS_CODES,
 } from 'node:http'
+import type { Duplex } from 'node:stream'
 import type { HttpBindings } from '@hono/node-server'
 import { getRequestListener, RequestError } from '@hono/node-server'
 import { type Exchange, openExchange } from './exchange.ts'
@@ -61,14 +62,16 @@ export function createServer({ fetch, headers, onExchange, onRefused, onError }:
     // HTTP/1.0 needs none, and some load balancers ask so; no host that a client names is believed.
     if (incoming.httpVersion === '1.0') incoming.headers.host ??= 'localhost'
     const exchange = open(incoming, outgoing)
+    const fault = headFault(incoming)
+    if (fault) return refuse(outgoing, exchange, fault)
     listener(incoming, outgoing).catch((error: unknown) => {
-      if (error instanceof RequestError) return refuse(outgoing, exchange, malformedTarget)
+      if (error instanceof RequestError) return refuse(outgoing, exchange, malformed(targetFault))
       onError(error, exchange)
       outgoing.destroy()
     })
   })
   server.on('checkExpectation', (incoming: IncomingMessage, outgoing: InstanceType<typeof Response>) => {
-    refuse(outgoing, open(incoming, outgoing), 'The Expect header asks for what is not done here.')
+    refuse(outgoing, open(incoming, outgoing), malformed('The Expect header asks for what is not done here.'))
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     // Who has gone is told nothing.
@@ -76,25 +79,49 @@ export function createServer({ fetch, headers, onExchange, onRefused, onError }:
       socket.destroy()
       return
     }
+    refuseRaw(
+      socket,
+      new ProblemError(unparsed.get(error.code) ?? 'malformed-request', 'The request could not be read.'),
+    )
+  })
+  server.on('connect', (_incoming, socket) => {
+    socket.on('error', () => socket.destroy())
+    refuseRaw(socket, new ProblemError('method-not-allowed', 'This is no proxy.', { headers: { allow: 'GET, HEAD' } }))
+  })
+
+  function refuseRaw(socket: Duplex, problem: ProblemError): void {
     const id = randomUUID()
-    const problem = new ProblemError(unparsed.get(error.code) ?? 'malformed-request', 'The request could not be read.')
     socket.end(rawResponse(problem, id, headers), () => socket.destroy())
     onRefused(id, problem.status)
-  })
+  }
   return server
 }
 
-const malformedTarget = 'The target of the request or its Host header is not valid.'
+const targetFault = 'The target of the request or its Host header is not valid.'
+const malformed = (detail: string) => new ProblemError('malformed-request', detail)
+const maxFields = 100
+
+/** What Node lets pass in a head: it takes the first of two hosts, and drops the fields after many. @see RFC 9112 section 3.2 */
+function headFault({ rawHeaders }: IncomingMessage): ProblemError | undefined {
+  if (rawHeaders.length > 2 * maxFields) return new ProblemError('headers-too-large')
+  let hosts = 0
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]
+    if (name?.length === 4 && name.toLowerCase() === 'host' && ++hosts > 1)
+      return malformed('There are two Host headers.')
+  }
+  return undefined
+}
 
 // By Node's codes for what it cannot make a request of.
 const unparsed = new Map<string | undefined, ProblemSlug>([
   ['HPE_HEADER_OVERFLOW', 'headers-too-large'],
+  ['HPE_CHUNK_EXTENSIONS_OVERFLOW', 'payload-too-large'],
   ['ERR_HTTP_REQUEST_TIMEOUT', 'request-timeout'],
 ])
 
 /** Answers a request that no handler can be given. */
-function refuse(outgoing: ServerResponse, { id }: Exchange, detail: string): void {
-  const problem = new ProblemError('malformed-request', detail)
+function refuse(outgoing: ServerResponse, { id }: Exchange, problem: ProblemError): void {
   const body = problemBody(problem, id)
   const length = Buffer.byteLength(body)
   outgoing.writeHead(problem.status, { 'content-type': problemContentType, 'content-length': length }).end(body)
@@ -105,6 +132,7 @@ function rawResponse(problem: ProblemError, id: string, constant: Record<string,
   const body = problemBody(problem, id)
   const headers = {
     ...constant,
+    ...problem.headers,
     'x-request-id': id,
     'content-type': problemContentType,
     'content-length': String(Buffer.byteLength(body)),
