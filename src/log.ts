@@ -1,7 +1,5 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type DestinationStream, pino, stdSerializers } from 'pino'
+import { pino, stdSerializers } from 'pino'
 import pretty from 'pino-pretty'
-import type { Exchange } from './http/exchange.ts'
 
 export type Log = ReturnType<typeof createLog>
 
@@ -87,34 +85,5 @@ function serializeError(error: Error): object {
     ...(typeof code === 'string' && { code }),
     ...(typeof constraint === 'string' && { constraint }),
     ...(error.cause instanceof Error && { cause: serializeError(error.cause) }),
-  }
-}
-
-/**
- * Writes one line a request: never its URL or its headers. It is a line as pino writes them, put together at once: piece by
- * piece, and looked through for what is to be redacted, which no field here is, it costs five times as much.
- */
-export function createExchangeLog(log: Log) {
-  const { [pino.symbols.streamSym]: stream } = log as Log & { [pino.symbols.streamSym]: DestinationStream }
-  const level = pino.levels.values['info']
-  // As pino has them, and not as `bindings()` tells them, which leaves out the process.
-  const { [pino.symbols.chindingsSym]: bindings } = log as Log & { [pino.symbols.chindingsSym]: string }
-  const base = JSON.parse(`{${bindings.slice(1)}}`) as Record<string, unknown>
-  return (exchange: Exchange, incoming: IncomingMessage, outgoing: ServerResponse): void => {
-    if (!log.isLevelEnabled('info')) return
-    const line = {
-      level,
-      time: Date.now(),
-      ...base,
-      requestId: exchange.id,
-      method: incoming.method,
-      route: exchange.route ?? null,
-      status: outgoing.headersSent ? outgoing.statusCode : null,
-      durationMs: Math.round((performance.now() - exchange.startedAt) * 10) / 10,
-      principal: exchange.principal ?? null,
-      aborted: outgoing.writableFinished ? undefined : true,
-      msg: 'request',
-    }
-    stream.write(`${JSON.stringify(line)}\n`)
   }
 }

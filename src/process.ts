@@ -13,10 +13,11 @@ import { ProblemError } from './http/problem.ts'
 import { createRouter } from './http/router.ts'
 import { createServer, type Fetch } from './http/server.ts'
 import { closeServer, endListening, listen } from './listen.ts'
-import { createExchangeLog, type Log } from './log.ts'
+import type { Log } from './log.ts'
 import { migrateDirectly } from './open-database.ts'
 import { assetRoutes } from './pages/assets.ts'
 import { problemView } from './pages/problem.tsx'
+import { createRequestLog } from './request-log.ts'
 import { createServices, type Services } from './services.ts'
 
 /** A service could not end in order; the message says what it waited for. */
@@ -75,6 +76,7 @@ export async function serve(
 ): Promise<Running> {
   let state: 'starting' | 'ready' | 'draining' | 'closing' = 'starting'
   const isReady = () => state === 'ready'
+  const requestLog = createRequestLog(log)
   let fetch: Fetch = startingApp(log, authConfig.brand)
   const server = createServer({
     fetch: (request, env) => {
@@ -82,8 +84,8 @@ export async function serve(
       return fetch(request, env)
     },
     headers: constantHeaders(initial),
-    onExchange: createExchangeLog(log),
-    onRefused: (requestId, status) => log.info({ requestId, status }, 'request refused'),
+    onExchange: requestLog.answered,
+    onRefused: requestLog.refused,
     onError: (err, { id }) => log.error({ err, requestId: id }, 'request failed'),
   })
   const listensLate = (await lead?.listensWhileStarting) === false
@@ -105,6 +107,7 @@ export async function serve(
   ]
   const closeAll = async () => {
     for (const close of closing) await close()
+    requestLog.close()
   }
   try {
     await lead?.prepared

@@ -1,0 +1,77 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type DestinationStream, pino } from 'pino'
+import type { Exchange } from './http/exchange.ts'
+import type { Log } from './log.ts'
+
+// A flood of requests that are refused must not fill a disk.
+const refusalsPerSecond = 200
+
+/** One line a request: never its URL or its headers. Of refusals beyond 200 a second only how many there were. */
+export interface RequestLog {
+  /** Writes the line of a request that was answered, or whose connection is gone. */
+  answered: (exchange: Exchange, incoming: IncomingMessage, outgoing: ServerResponse) => void
+  /** Writes the line of what never became a request. */
+  refused: (requestId: string, status: number) => void
+  /** Tells what was left out last. */
+  close: () => void
+}
+
+/**
+ * Makes the lines of requests. One is as pino writes it, put together at once: piece by piece, and looked through for what
+ * is to be redacted, which no field here is, it costs five times as much.
+ */
+export function createRequestLog(log: Log): RequestLog {
+  const { [pino.symbols.streamSym]: stream } = log as Log & { [pino.symbols.streamSym]: DestinationStream }
+  const level = pino.levels.values['info']
+  // As pino has them, and not as `bindings()` tells them, which leaves out the process.
+  const { [pino.symbols.chindingsSym]: bindings } = log as Log & { [pino.symbols.chindingsSym]: string }
+  const base = JSON.parse(`{${bindings.slice(1)}}`) as Record<string, unknown>
+  const refusals = limitLines((omitted) => log.warn({ omitted }, 'refused requests without a line of their own'))
+  const isWritten = (status: number) => log.isLevelEnabled('info') && (status < 400 || status >= 500 || refusals.take())
+  return {
+    answered(exchange, incoming, outgoing) {
+      if (!isWritten(outgoing.statusCode)) return
+      const line = {
+        level,
+        time: Date.now(),
+        ...base,
+        requestId: exchange.id,
+        method: incoming.method,
+        route: exchange.route ?? null,
+        status: outgoing.headersSent ? outgoing.statusCode : null,
+        durationMs: Math.round((performance.now() - exchange.startedAt) * 10) / 10,
+        principal: exchange.principal ?? null,
+        aborted: outgoing.writableFinished ? undefined : true,
+        msg: 'request',
+      }
+      stream.write(`${JSON.stringify(line)}\n`)
+    },
+    refused(requestId, status) {
+      if (isWritten(status)) log.info({ requestId, status }, 'request refused')
+    },
+    close: refusals.close,
+  }
+}
+
+/**
+ * Lets so many lines a second through.
+ * @param tell is called at the end of a second in which there were more, with how many
+ */
+function limitLines(tell: (omitted: number) => void) {
+  let taken = 0
+  let timer: NodeJS.Timeout | undefined
+  function close(): void {
+    clearTimeout(timer)
+    timer = undefined
+    if (taken > refusalsPerSecond) tell(taken - refusalsPerSecond)
+    taken = 0
+  }
+  return {
+    /** Whether one more may be written. */
+    take(): boolean {
+      timer ??= setTimeout(close, 1_000).unref()
+      return ++taken <= refusalsPerSecond
+    },
+    close,
+  }
+}

@@ -1,0 +1,84 @@
+import { text } from 'node:stream/consumers'
+import { sql } from 'kysely'
+import { describe, expect, test } from 'vitest'
+import { startService } from '../support/harness.ts'
+import { answersIn, openSocket } from '../support/raw-http.ts'
+
+interface Line {
+  level: number
+  msg: string
+  status?: number | null
+  event?: string
+  omitted?: number
+}
+
+const perSecond = 200
+
+/** Sends the same request many times over one connection, at once. */
+async function flood(service: { url: string }, request: string, count: number): Promise<void> {
+  const socket = openSocket(service)
+  const received = text(socket)
+  socket.write(`${request}\r\n\r\n`.repeat(count - 1))
+  socket.write(`${request}\r\nConnection: close\r\n\r\n`)
+  expect(answersIn(await received)).toHaveLength(count)
+}
+
+describe('D-11 a flood of refused requests', () => {
+  test('has two hundred lines a second, and says how many more there were', async () => {
+    const service = await startService()
+    const count = 3_000
+    await flood(service, 'GET /api/v1/auth/me HTTP/1.1\r\nHost: x', count)
+    await service.stop()
+
+    const lines = service.logLines().map((line) => JSON.parse(line) as Line)
+    const refused = lines.filter(({ status }) => status === 401)
+    const told = lines.flatMap(({ omitted }) => omitted ?? [])
+    expect(told.length).toBeGreaterThan(0)
+    expect(refused.length).toBeLessThanOrEqual(perSecond * (told.length + 1))
+    expect(refused.length + told.reduce((sum, omitted) => sum + omitted, 0)).toBe(count)
+  })
+
+  test('is one too where nothing became a request', async () => {
+    const service = await startService()
+    const count = 600
+    const sendGarbage = async () => {
+      const socket = openSocket(service)
+      socket.end('garbage\r\n\r\n')
+      await text(socket)
+    }
+    await Promise.all(Array.from({ length: count }, sendGarbage))
+    await service.stop()
+
+    const lines = service.logLines().map((line) => JSON.parse(line) as Line)
+    const refused = lines.filter(({ msg }) => msg === 'request refused')
+    const told = lines.flatMap(({ omitted }) => omitted ?? [])
+    expect(told.length).toBeGreaterThan(0)
+    expect(refused.length + told.reduce((sum, omitted) => sum + omitted, 0)).toBe(count)
+  })
+
+  test('takes no line from failures of ours, from sign-ins, or from what is answered', async () => {
+    const service = await startService()
+    const ada = await service.createSignedIn()
+    await flood(service, 'GET /nothing HTTP/1.1\r\nHost: x', 1_000)
+    const since = service.logLines().length
+    const authorized = `HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${ada.token}`
+
+    await flood(service, `GET /api/v1/auth/me ${authorized}`, perSecond + 50)
+    await sql`alter table account rename to elsewhere`.execute(service.db)
+    await flood(service, `GET /api/v1/users/me/accounts ${authorized}`, perSecond + 50)
+    await sql`alter table elsewhere rename to account`.execute(service.db)
+    const json = { email: 'nobody@example.com', password: 'a wrong password' }
+    for (let i = 0; i < 5; i++)
+      await service.request('/api/auth/sign-in/email', { json, headers: { origin: service.baseUrl } })
+    await service.stop()
+
+    const lines = service
+      .logLines()
+      .slice(since)
+      .map((line) => JSON.parse(line) as Line)
+    const counted = (is: (line: Line) => boolean) => lines.filter(is).length
+    expect(counted(({ status }) => status === 200)).toBe(perSecond + 50)
+    expect(counted(({ status }) => status === 500)).toBe(perSecond + 50)
+    expect(counted(({ event }) => event === 'sign-in-failed')).toBe(5)
+  })
+})
