@@ -125,18 +125,6 @@ describe('POST /users', () => {
     expect(await problemOf(await create({ ...newUser(), ...change }))).toEqual(invalidAt(pointer))
   })
 
-  test('refuses __proto__ and constructor as any other unknown field', async () => {
-    for (const field of ['__proto__', 'constructor', 'toString']) {
-      const body = `{"email":"${randomUUID()}@example.com","name":"Ada","password":"${password}","${field}":{"role":"admin"}}`
-      const response = await request('/api/v1/users', {
-        token: admin.token,
-        body,
-        headers: { 'content-type': 'application/json' },
-      })
-      expect(await problemOf(response)).toEqual(invalidAt(`/${field}`))
-    }
-  })
-
   test.each(['[]', 'null', '"text"', '7', 'true'])('refuses the body %s', async (body) => {
     const response = await request('/api/v1/users', {
       token: admin.token,

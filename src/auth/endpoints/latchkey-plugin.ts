@@ -94,7 +94,7 @@ export function latchkeyPlugin(dependencies: LatchkeyDependencies) {
       revokeOtherSessions: guard(revokeOtherSessions, { rules: [notImpersonating, endsTokens, endsOthers] }),
       linkSocialAccount: guard(linkSocialAccount, asksProvider),
       unlinkAccount: guard(unlinkAccount, { rules: [notImpersonating, keepsWayIn(providers)], changesAuthority: true }),
-      updateUser: guard(updateUser(), { rules: [notImpersonating] }),
+      updateUser: guard(updateUser(), { rules: [notImpersonating, changesProfile] }),
       revokeSession: guard(revokeSession, { rules: [notImpersonating, namesOwnSession] }),
       getAccessToken: guard(getAccessToken, asksProvider),
       refreshToken: guard(refreshToken, asksProvider),
@@ -160,6 +160,12 @@ const endsOtherSessions: Rule = ({ body }) => {
 const asksForPassword: Rule = async ({ db, actor, body }) => {
   if (!body['password'] && (await findPasswordHash(db, actor.id)) !== undefined)
     throw refused('INVALID_PASSWORD', 'Invalid password', 'BAD_REQUEST')
+}
+
+// Better-Auth takes the fields that it knows and drops the others.
+const changesProfile: Rule = ({ fields }) => {
+  const other = fields.find((field) => field !== 'name' && field !== 'image')
+  if (other !== undefined) throw refused('FIELD_NOT_ALLOWED', 'Only "name" and "image" can be set here', 'BAD_REQUEST')
 }
 
 const endsTokens: Rule = ({ db, actor }) => endTokens(db, actor.id)

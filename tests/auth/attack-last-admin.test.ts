@@ -1,7 +1,10 @@
+import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { beforeEach, expect, test } from 'vitest'
 import { createDoors } from '../support/doors.ts'
 import { password, type SignedIn, startServiceForFile } from '../support/harness.ts'
+import { clientOf, grantClient } from '../support/openapi.ts'
+import { rs256, sessionClaims, signingKeyOf } from '../support/tokens.ts'
 
 const service = await startServiceForFile()
 const { db } = service
@@ -48,7 +51,7 @@ test.each<[string, (last: SignedIn) => Promise<unknown>]>([
   ['be deleted with everybody in SQL', () => db.deleteFrom('user').execute()],
   ['be truncated in SQL', () => sql`truncate "user" cascade`.execute(db)],
   ['be demoted with everybody in SQL', () => db.updateTable('user').set({ role: 'user' }).execute()],
-])('the last admin cannot %s', async (_name, attempt) => {
+])('E-08, E-09, E-12, E-13 the last admin cannot %s', async (_name, attempt) => {
   const last = await lastAdmin()
   const before = await rowsOf(last.id)
 
@@ -61,7 +64,50 @@ test.each<[string, (last: SignedIn) => Promise<unknown>]>([
   expect(await whois({ token: last.token })).toBe(last.id)
 })
 
-test('the last admin is told so in the shape of either door', async () => {
+test.each<[string, string, string, object?]>([
+  ['demoted', 'PUT', '/users/me/role', { role: 'user' }],
+  ['banned', 'POST', '/users/me/ban', {}],
+  ['deleted', 'DELETE', '/users/me'],
+])('E-13 the last admin is not %s by an application that acts for them', async (_what, method, path, json) => {
+  const last = await grantClient(service, await lastAdmin())
+  const scope = 'users:role users:ban users:delete users:read'
+  const claims = { client_id: clientOf(last.id), jti: randomUUID(), scope }
+  await db
+    .updateTable('oauth_grant')
+    .set({ scopes: JSON.stringify(scope.split(' ')) })
+    .execute()
+  await db
+    .updateTable('oauth_client')
+    .set({ scopes: JSON.stringify(scope.split(' ')) })
+    .execute()
+  const token = rs256(await signingKeyOf(service), sessionClaims(service, last, claims), { typ: 'at+jwt' })
+  const other = await createMember()
+  const before = await rowsOf(last.id)
+
+  expect(await v1({ token }, method, path, json)).toMatchObject({
+    status: 409,
+    refusal: expect.stringMatching(/^(last-admin|self-action)$/) as string,
+  })
+  expect(await rowsOf(last.id)).toEqual(before)
+  // The token is good for as much to somebody else.
+  expect((await v1({ token }, method, path.replace('me', other.id), json)).status).toBeLessThan(300)
+})
+
+test('E-09 no admin bans or deletes themselves, even where there is another', async () => {
+  const other = await createMember('admin')
+  const before = await rowsOf(other.id)
+  const answers = [
+    await v1(other, 'POST', '/users/me/ban', {}),
+    await v1(other, 'POST', `/users/${other.id}/ban`, {}),
+    await v1(other, 'DELETE', '/users/me'),
+    await auth(other, '/admin/ban-user', { userId: other.id }),
+    await auth(other, '/admin/remove-user', { userId: other.id }),
+  ]
+  expect(answers.map(({ status }) => status)).toEqual([409, 409, 409, 400, 400])
+  expect(await rowsOf(other.id)).toEqual(before)
+})
+
+test('E-08, E-12, E-13 the last admin is told so in the shape of either door', async () => {
   const last = await lastAdmin()
 
   const answers = [

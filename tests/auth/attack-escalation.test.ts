@@ -4,7 +4,6 @@ import { type Answer, createDoors, sessionTokenOf } from '../support/doors.ts'
 import { password, type SignedIn, startServiceForFile } from '../support/harness.ts'
 
 const service = await startServiceForFile()
-const { db } = service
 const { v1, auth, whois, createMember, rowsOf } = await createDoors(service)
 const admin = await service.createSignedIn('admin')
 
@@ -63,7 +62,7 @@ function newUser(values: object) {
   return { email: `${randomUUID()}@example.com`, name: 'New', password, ...values }
 }
 
-describe('a moderator', () => {
+describe('E-14 a moderator', () => {
   test.each(moderations)('may %s, with a user', async (_name, attempt) => {
     const [moderator, user] = [await service.createSignedIn('moderator'), await createMember()]
 
@@ -106,7 +105,7 @@ describe('a moderator', () => {
   })
 })
 
-describe('an admin', () => {
+describe('E-14 an admin', () => {
   test.each(moderations)('may %s, with an admin', async (_name, attempt) => {
     expect((await attempt(admin, await createMember('admin'))).refusal).toBeUndefined()
   })
@@ -146,7 +145,7 @@ const badRoles = [
   {},
 ]
 
-describe.each(roleDoors)('%s', (_door, attempt) => {
+describe.each(roleDoors)('E-05 %s', (_door, attempt) => {
   test.each(badRoles.map((role) => [JSON.stringify(role), role]))('refuses %s as a role', async (_name, role) => {
     const user = await createMember()
     const before = await rowsOf(user.id)
@@ -157,23 +156,6 @@ describe.each(roleDoors)('%s', (_door, attempt) => {
     expect(status).toBeLessThan(500)
     expect(await rowsOf(user.id)).toEqual(before)
   })
-})
-
-test.each([
-  ['signs up', '/sign-up/email', { name: 'Eve', password }],
-  ['changes their profile', '/update-user', { name: 'Eve' }],
-])('nobody gets a role when one %s', async (_name, path, body) => {
-  const user = await createMember()
-  const email = path === '/update-user' ? user.email : `${randomUUID()}@example.com`
-  const extra = { role: 'admin', emailVerified: true, banned: false, validAfter: null, id: randomUUID() }
-  const json = { ...body, ...extra, ...(path === '/sign-up/email' && { email }) }
-
-  const { status } = await auth(user, path, json)
-
-  expect(status).toBeLessThan(500)
-  const roles = await db.selectFrom('user').select('role').where('email', '=', email).execute()
-  expect(roles.filter(({ role }) => role !== 'user')).toEqual([])
-  expect(await db.selectFrom('user').select('id').where('id', '=', extra.id).execute()).toEqual([])
 })
 
 function nameOf(cookie: string): string {
