@@ -54,6 +54,8 @@ test.each<[string, object, string]>([
   ['half a second', { banExpiresIn: 0.5 }, 'INVALID_BAN_EXPIRY'],
   ['an end that no date can hold', { banExpiresIn: 1e300 }, 'INVALID_BAN_EXPIRY'],
   ['a reason that is too long', { banReason: 'x'.repeat(501) }, 'INVALID_BAN_REASON'],
+  ['a reason with a control character', { banReason: 'a\u001bb' }, 'INVALID_BAN_REASON'],
+  ['a reason with half of a surrogate pair', { banReason: 'a\ud800' }, 'INVALID_BAN_REASON'],
 ])("Better-Auth's /admin/ban-user refuses %s", async (_what, change, refusal) => {
   const user = await service.createUser()
   const before = await rowsOf(user.id)
@@ -65,8 +67,6 @@ test.each<[string, object, string]>([
 })
 
 test.each([
-  'sortBy=password',
-  'sortBy=banReason',
   'searchField=x',
   'filterField=valid_after&filterValue=1',
   'searchValue=%00',

@@ -23,7 +23,12 @@ export function createAdminRules(roles: Roles, tell: TellOfAddress): Record<stri
       throw refused('INSUFFICIENT_PERMISSIONS', 'This user or role has permissions that you do not have')
     }
   }
-  const onUser: Rule = async (call) => mayActOn(call, await lockRole(call.db, String(call.body['userId'])))
+  const onUser: Rule = async (call) => {
+    const id = call.sent['userId']
+    // Better-Auth makes a text of anything.
+    if (typeof id !== 'string') throw refused('INVALID_FIELD', '"userId" is a text', 'BAD_REQUEST')
+    mayActOn(call, await lockRole(call.db, id))
+  }
   const onSession: Rule = async (call) => {
     const session = await findNamedSession(call.db, String(call.body['sessionToken']))
     if (!session) return
@@ -166,7 +171,8 @@ const ban: Rule = ({ body }) => {
     throw refused('INVALID_BAN_EXPIRY', '"banExpiresIn" is a positive number of seconds', 'BAD_REQUEST')
   }
   const reason = body['banReason']
-  if (typeof reason === 'string' && reason.length > maxReasonChars) {
-    throw refused('INVALID_BAN_REASON', `The reason has at most ${maxReasonChars} characters`, 'BAD_REQUEST')
+  if (typeof reason === 'string' && (reason.length > maxReasonChars || /[\p{Cc}\p{Cs}]/u.test(reason))) {
+    const words = `The reason has at most ${maxReasonChars} characters, none of them a control character`
+    throw refused('INVALID_BAN_REASON', words, 'BAD_REQUEST')
   }
 }

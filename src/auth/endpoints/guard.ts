@@ -11,8 +11,8 @@ export interface EndpointCall {
   actor: AuthorityRow
   /** The body, as the endpoint's own schema reads it. */
   body: Record<string, unknown>
-  /** The members of the body as it was sent, those too that the schema drops. */
-  fields: string[]
+  /** The body as it was sent, with what the schema drops or turns into another type. */
+  sent: Record<string, unknown>
   query: Record<string, unknown>
 }
 
@@ -61,7 +61,7 @@ export function createEndpointGuard(db: Db): GuardEndpoint {
         db: current,
         actor,
         body: { ...(body.data as Record<string, unknown>) },
-        fields: Object.keys(context.body ?? {}),
+        sent: (context.body ?? {}) as Record<string, unknown>,
         query: context.query ?? {},
       }
       for (const rule of rules) await rule(call)

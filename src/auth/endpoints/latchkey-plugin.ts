@@ -163,8 +163,8 @@ const asksForPassword: Rule = async ({ db, actor, body }) => {
 }
 
 // Better-Auth takes the fields that it knows and drops the others.
-const changesProfile: Rule = ({ fields }) => {
-  const other = fields.find((field) => field !== 'name' && field !== 'image')
+const changesProfile: Rule = ({ sent }) => {
+  const other = Object.keys(sent).find((field) => field !== 'name' && field !== 'image')
   if (other !== undefined) throw refused('FIELD_NOT_ALLOWED', 'Only "name" and "image" can be set here', 'BAD_REQUEST')
 }
 
