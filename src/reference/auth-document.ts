@@ -42,6 +42,12 @@ const requestBodies: Record<string, JsonObject> = {
 const successes: Record<string, JsonObject> = {
   '/callback/{id}': { 302: { description: 'Signed in; on to the callback URL, or to the error page' } },
   '/reset-password/{token}': { 302: { description: 'On to the callback URL, with the token or an error' } },
+  '/admin/has-permission': {
+    200: {
+      description: 'Whether one has these permissions',
+      ...json({ success: { type: 'boolean' }, error: { type: ['string', 'null'] } }, ['success']),
+    },
+  },
   '/admin/stop-impersonating': { 200: { description: 'One’s own session, with its cookie' } },
   '/delete-user': {
     200: {
@@ -72,7 +78,10 @@ const retryAfter = {
 function anyFailure(path: string): JsonObject {
   const outage = 'The database did not answer in time. Nothing was changed.'
   const overload = ' `OVERLOADED`: there are more passwords to check than can be right now.'
-  return { 503: { description: hashing.has(path) ? outage + overload : outage, headers: retryAfter } }
+  return {
+    422: { description: 'A text holds a character that cannot be stored, such as NUL.' },
+    503: { description: hashing.has(path) ? outage + overload : outage, headers: retryAfter },
+  }
 }
 const bodyFailures = {
   413: { description: 'The body is larger than 64 KiB.' },
