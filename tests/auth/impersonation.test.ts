@@ -77,7 +77,7 @@ describe('who stops acting as somebody', () => {
   })
 })
 
-describe('while one acts as another admin', () => {
+describe('E-15 while one acts as another admin', () => {
   test.each<[string, (acting: SignedIn, target: SignedIn) => Promise<{ status: number }>]>([
     ['list users through /api/v1', (acting) => v1(acting, 'GET', '/users')],
     ['read a user through /api/v1', (acting, { id }) => v1(acting, 'GET', `/users/${id}`)],
@@ -110,12 +110,13 @@ describe('while one acts as another admin', () => {
   })
 })
 
-describe('while one acts as a user', () => {
+describe('E-18 while one acts as a user', () => {
   const takeovers: [string, (acting: { cookie: string }) => Promise<{ status: number }>][] = [
     [
       'change the password',
       (acting) => auth(acting, '/change-password', { currentPassword: password, newPassword: 'another horse battery' }),
     ],
+    ['change the address', (acting) => auth(acting, '/change-email', { newEmail: 'eve@example.com', password })],
     ['delete the account', (acting) => auth(acting, '/delete-user', { password })],
     ['delete the account without the password', (acting) => auth(acting, '/delete-user')],
     ['change the profile', (acting) => auth(acting, '/update-user', { name: 'Eve' })],
@@ -153,7 +154,7 @@ test.each<[string, string, object?]>([
   ['DELETE', '/users/me/sessions'],
   ['DELETE', '/users/me/sessions?keepCurrent=true'],
   ['DELETE', '/users/me'],
-])('while one acts as a user, %s %s is refused', async (method, path, json) => {
+])('E-18 while one acts as a user, %s %s is refused', async (method, path, json) => {
   const { user, acting } = await impersonation()
 
   expect(await v1(acting, method, path, json)).toMatchObject({ status: 403, refusal: 'forbidden' })

@@ -96,7 +96,7 @@ describe('P-18 the consent page', () => {
     expect(headers.get('x-frame-options')).toBe('DENY')
   })
 
-  test('hands nobody to a client whom an admin impersonates', async () => {
+  test('hands nobody to a client whom an admin impersonates (E-18)', async () => {
     const admin = await service.createSignedIn('admin')
     const person = await service.createSignedIn()
     const response = await request('/api/auth/admin/impersonate-user', {
