@@ -1,0 +1,124 @@
+import { randomUUID } from 'node:crypto'
+import { text } from 'node:stream/consumers'
+import { describe, expect, test } from 'vitest'
+import { createBareClient } from '../support/bare-client.ts'
+import { startServiceForFile } from '../support/harness.ts'
+import { answersIn, openSocket } from '../support/raw-http.ts'
+import { registerClient } from '../support/relying-party.ts'
+import { createVisitor } from '../support/visitor.ts'
+import { bodyOf, UserPage } from '../support/wire.ts'
+
+const service = await startServiceForFile()
+const { db, request } = service
+const admin = await service.createSignedIn('admin')
+
+test.each([
+  ['heads', 'GET /health HTTP/1.1\r\nHost: x\r\nX-Slow: '],
+  [
+    'bodies',
+    `POST /api/v1/auth/verify HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${admin.token}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{`,
+  ],
+  [
+    'chunks (N-09)',
+    `POST /api/v1/auth/verify HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${admin.token}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n`,
+  ],
+])('D-02 hundreds of %s that never end are answered 408, and keep nobody waiting', async (_what, bytes) => {
+  const slow = Array.from({ length: 300 }, async () => {
+    const socket = openSocket(service)
+    socket.write(bytes)
+    const drip = setInterval(() => socket.writable && socket.write('1'), 2_000)
+    try {
+      return answersIn(await text(socket).catch(() => ''))
+    } finally {
+      clearInterval(drip)
+    }
+  })
+  for (let i = 0; i < 20; i++) {
+    expect((await request('/health')).status).toBe(200)
+    expect((await request('/api/v1/auth/me', { token: admin.token })).status).toBe(200)
+  }
+
+  const statuses = (await Promise.all(slow)).map(([answer]) => answer?.status)
+  expect(statuses).toHaveLength(300)
+  // What drips into a chunk without being one cannot be read.
+  expect(statuses.filter((status) => status !== 408 && status !== 400)).toEqual([])
+})
+
+describe('D-06 what is asked of the provider', () => {
+  const rows = async () => {
+    const count = (table: 'verification' | 'oauth_refresh_token' | 'oauth_access_token' | 'oauth_consent') =>
+      db.selectFrom(table).select('id').execute()
+    const tables = ['verification', 'oauth_refresh_token', 'oauth_access_token', 'oauth_consent'] as const
+    return Promise.all(tables.map(async (table) => (await count(table)).length))
+  }
+
+  test('leaves no row when nobody is signed in, or the client is not known', async () => {
+    const client = createBareClient(service, await registerClient(service))
+    const before = await rows()
+    for (let i = 0; i < 50; i++) {
+      expect((await request(client.begin().path)).status).toBe(302)
+      await request(client.begin({ client_id: randomUUID() }).path)
+      await client.refresh(randomUUID())
+      await client.redeem({ code: randomUUID(), verifier: 'x'.repeat(43) })
+    }
+    expect(await rows()).toEqual(before)
+  })
+
+  test('is over in ten minutes, by when what is over is removed, where somebody is', async () => {
+    const client = createBareClient(service, await registerClient(service))
+    const visitor = createVisitor(service, (await service.createSignedIn()).cookie)
+    for (let i = 0; i < 5; i++) await client.codeFor(visitor)
+    const codes = await db.selectFrom('verification').select(['expires_at']).execute()
+    expect(codes.length).toBeGreaterThanOrEqual(5)
+    const latest = Math.max(...codes.map(({ expires_at }) => expires_at.getTime()))
+    expect(latest).toBeLessThanOrEqual(Date.now() + 600_000)
+  })
+})
+
+test('D-07 the largest page of users is smaller than a megabyte', async () => {
+  const tag = randomUUID()
+  const image = `https://example.com/${'a'.repeat(2_028)}`
+  for (let i = 0; i < 100; i++) {
+    const email = `${String(i).padStart(3, '0')}${tag}${'a'.repeat(203)}@example.com`
+    const { id } = await service.createUser({ email, name: `${'🔑'.repeat(200)}` })
+    await db
+      .updateTable('user')
+      .set({ image, banned: true, ban_reason: '"'.repeat(500) })
+      .where('id', '=', id)
+      .execute()
+  }
+
+  const response = await request(`/api/v1/users?limit=100&q=${tag}`, { token: admin.token })
+  const size = (await response.clone().arrayBuffer()).byteLength
+  expect((await bodyOf(response, UserPage)).data).toHaveLength(100)
+  expect(size).toBeGreaterThan(300_000)
+  expect(size).toBeLessThan(1_000_000)
+})
+
+describe('D-09 a problem says little of what was sent', () => {
+  const long = 'x'.repeat(60_000)
+  const name = 'y'.repeat(7_000)
+  const json = (members: object) => ({ method: 'PATCH', token: admin.token, json: members })
+  const nested = (levels: number): object =>
+    levels === 0 ? {} : { [`${'z'.repeat(500)}${levels}`]: nested(levels - 1) }
+
+  test.each([
+    ['a field with a long name', '/users/me', json({ [long]: 1 })],
+    ['many fields', '/users/me', json(Object.fromEntries(Array.from({ length: 3_000 }, (_, i) => [`field${i}`, 1])))],
+    ['a long value', '/users/me', json({ name: long, image: 'https://x' })],
+    ['what is nested', '/users/me', json({ name: nested(20), ...nested(20) })],
+    ['a parameter with a long name', `/users?${name}=1`, { token: admin.token }],
+    ['a long parameter', `/users?sort=${name}`, { token: admin.token }],
+    ['a long id', `/users/${name}`, { token: admin.token }],
+    ['a role with a long name', '/users/me/role', { method: 'PUT', token: admin.token, json: { role: long } }],
+  ])('to %s', async (_what, path, options) => {
+    const response = await request(`/api/v1${path}`, options)
+    const body = await response.text()
+
+    expect(response.status).toBe(422)
+    const { detail, errors } = JSON.parse(body) as { detail: string; errors: { detail: string }[] }
+    expect(detail.length).toBeLessThanOrEqual(500)
+    expect(errors.length).toBeLessThanOrEqual(20)
+    expect(body.length).toBeLessThan(5_000)
+  })
+})
