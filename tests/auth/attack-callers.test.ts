@@ -90,22 +90,3 @@ test('E-19 nobody sets a password for somebody else', async () => {
   expect((await service.request(`/api/v1/users/${other.id}`, options)).status).toBe(422)
   expect(await rowsOf(other.id)).toEqual(before)
 })
-
-test.each([
-  '/api-key/create',
-  '/two-factor/enable',
-  '/passkey/verify-authentication',
-  '/organization/create',
-  '/sso/register',
-  '/scim/v2/Users',
-  '/sign-in/magic-link',
-  '/sign-in/anonymous',
-  '/mcp/register',
-  '/oauth2/register',
-  '/device/code',
-  '/verify-password',
-  '/subscription/upgrade',
-])('E-20 there is no /api/auth%s', async (path) => {
-  const admin = await service.createSignedIn('admin')
-  expect((await auth(admin, path, { userId: target.id })).status).toBe(404)
-})

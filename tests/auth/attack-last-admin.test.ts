@@ -4,7 +4,7 @@ import { beforeEach, expect, test } from 'vitest'
 import { createDoors } from '../support/doors.ts'
 import { password, type SignedIn, startServiceForFile } from '../support/harness.ts'
 import { clientOf, grantClient } from '../support/openapi.ts'
-import { rs256, sessionClaims, signingKeyOf } from '../support/tokens.ts'
+import { sessionClaims, signed, signingKeyOf } from '../support/tokens.ts'
 
 const service = await startServiceForFile()
 const { db } = service
@@ -80,7 +80,7 @@ test.each<[string, string, string, object?]>([
     .updateTable('oauth_client')
     .set({ scopes: JSON.stringify(scope.split(' ')) })
     .execute()
-  const token = rs256(await signingKeyOf(service), sessionClaims(service, last, claims), { typ: 'at+jwt' })
+  const token = signed(await signingKeyOf(service), sessionClaims(service, last, claims), { typ: 'at+jwt' })
   const other = await createMember()
   const before = await rowsOf(last.id)
 

@@ -48,7 +48,7 @@ describe('ADMIN_EMAIL and ADMIN_PASSWORD', () => {
     expect(await signIn(second, 'root@example.com', password)).toBe(200)
   })
 
-  test('never promote a user who has the address already, and say so once', async () => {
+  test('E-21 never promote a user who has the address already, and say so once', async () => {
     const database = await createTestDatabase()
     onTestFinished(database.remove)
     const before = await startService({ database })

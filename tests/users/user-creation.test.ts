@@ -44,7 +44,7 @@ describe('POST /users', () => {
     expect(user.email).toBe(given.email)
   })
 
-  test('takes a role, and whether the address is verified', async () => {
+  test('E-16 takes a role, and whether the address is verified', async () => {
     const user = await bodyOf(await create({ ...newUser(), role: 'moderator', emailVerified: true }), WireUser, 201)
 
     expect(user).toMatchObject({ role: 'moderator', emailVerified: true })
@@ -72,7 +72,7 @@ describe('POST /users', () => {
     },
   )
 
-  test('answers 409 for an address that is taken, in any case', async () => {
+  test('E-16 answers 409 for an address that is taken, in any case', async () => {
     const given = newUser()
     await create(given)
 
