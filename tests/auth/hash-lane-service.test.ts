@@ -41,7 +41,7 @@ beforeAll(async () => {
   await service.services.userAccounts.create({ email, password, name: 'Ada', role: 'user', emailVerified: true })
 })
 
-test('of too many sign-ins at once some are refused, whoever they are for, and nothing else is', async () => {
+test('D-01 of too many sign-ins at once some are refused, whoever they are for, and nothing else is', async () => {
   let answered = 0
   const attempts = Array.from({ length: 200 }, async (_, i) => {
     const address = i % 2 === 0 ? email : `${randomUUID()}@example.com`

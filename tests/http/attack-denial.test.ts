@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
 import { createBareClient } from '../support/bare-client.ts'
@@ -42,6 +43,23 @@ test.each([
   expect(statuses).toHaveLength(300)
   // What drips into a chunk without being one cannot be read.
   expect(statuses.filter((status) => status !== 408 && status !== 400)).toEqual([])
+})
+
+test('D-03 a thousand connections that have asked once, and stay, keep nobody waiting, and are all still served', async () => {
+  const one = 'GET /health HTTP/1.1\r\nHost: x\r\n\r\n'
+  const idle = Array.from({ length: 1_000 }, () => openSocket(service))
+  const ask = () =>
+    Promise.all(
+      idle.map(async (socket) => {
+        socket.write(one)
+        const [answer] = (await once(socket, 'data')) as [Buffer]
+        return answer.toString('latin1', 0, 12)
+      }),
+    )
+
+  expect(new Set(await ask())).toEqual(new Set(['HTTP/1.1 200']))
+  for (let i = 0; i < 20; i++) expect((await request('/api/v1/auth/me', { token: admin.token })).status).toBe(200)
+  expect(new Set(await ask())).toEqual(new Set(['HTTP/1.1 200']))
 })
 
 describe('D-06 what is asked of the provider', () => {
