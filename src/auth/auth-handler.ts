@@ -78,17 +78,7 @@ export function authHandler({ config, auth, authFetch, keys, requestLimits, clie
         // Only a path without parameters is its own pattern; the others may hold a token.
         const exchange = exchangeOf(c)
         if (endpoints.has(c.req.path) && exchange.route === routePath(c)) exchange.route = c.req.path
-        const headers = new Headers(c.req.raw.headers)
-        for (const name of dropped) headers.delete(name)
-        headers.set(clientAddressHeader, clientAddress(c.env.incoming))
-        // Whoever comes back from a provider is led on, to the application for which they signed in if there is one.
-        if (c.req.path.startsWith('/api/auth/callback/')) asNavigation(headers)
-        const body = announcesBody((name) => c.req.header(name)) ? await readableBody(c) : null
-        const request = new Request(c.req.url, {
-          method: c.req.method === 'HEAD' ? 'GET' : c.req.method,
-          headers,
-          body,
-        })
+        const request = await requestOf(c, clientAddress(c.env.incoming))
         onCaller(request, (userId) => {
           exchange.principal = userId
         })
@@ -116,10 +106,27 @@ export function signInsInTurn({ begin }: SignInTurns) {
   })
 }
 
-/** The body, of a type that Better-Auth may know: it takes whatever begins like JSON, in any charset, for UTF-8. */
-function readableBody(c: Context): Promise<ArrayBuffer> {
+/** The request as Better-Auth is given it. */
+async function requestOf(c: Context, address: string): Promise<Request> {
+  const method = c.req.method === 'HEAD' ? 'GET' : c.req.method
+  const headers = new Headers(c.req.raw.headers)
+  for (const name of dropped) headers.delete(name)
+  headers.set(clientAddressHeader, address)
+  // Whoever comes back from a provider is led on, to the application for which they signed in if there is one.
+  if (c.req.path.startsWith('/api/auth/callback/')) asNavigation(headers)
+  // What comes with a GET means nothing: RFC 9110 section 9.3.1.
+  const body = method === 'GET' ? null : await readableBody(c)
+  if (!body) for (const name of ['content-type', 'content-length', 'transfer-encoding']) headers.delete(name)
+  return new Request(c.req.url, { method, headers, body })
+}
+
+/** The body if there is one, of a type that Better-Auth may know: it takes whatever begins like JSON for JSON in UTF-8. */
+async function readableBody(c: Context): Promise<ArrayBuffer | null> {
+  if (!announcesBody((name) => c.req.header(name))) return null
+  const body = await c.req.arrayBuffer()
+  if (body.byteLength === 0) return null
   if (!isJson(c.req.header('content-type')) && !isForm(c)) throw new ProblemError('unsupported-media-type')
-  return c.req.arrayBuffer()
+  return body
 }
 
 /** What a form asks for, as a query. @throws ProblemError `unsupported-media-type` for a body that is none */

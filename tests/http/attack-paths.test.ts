@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { endpointsThatAre } from '../support/auth-endpoints.ts'
 import { password, startServiceForFile } from '../support/harness.ts'
 import { sendOnce } from '../support/raw-http.ts'
 import { problemOf } from '../support/wire.ts'
@@ -53,6 +54,23 @@ describe('N-11 another method', () => {
     const { status, slug, head } = await send('CONNECT', 'internal.example:443')
     expect([status, slug]).toEqual([405, 'method-not-allowed'])
     expect(head).toContain('allow: get, head\r\n')
+  })
+
+  test.each(endpointsThatAre('served').filter(([method]) => method === 'GET'))(
+    '%s %s takes a body for nothing, whatever it is',
+    async (_, path) => {
+      for (const type of ['application/json', 'application/x-www-form-urlencoded', 'text/plain']) {
+        const head = `GET /api/auth${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: ${type}\r\n`
+        const { status } = await sendOnce(service, `${head}Content-Length: 2\r\n\r\n{}`)
+        expect(status).toBeLessThan(500)
+        expect(status).not.toBe(415)
+      }
+    },
+  )
+
+  test('an empty body in chunks is none', async () => {
+    const head = `POST /api/auth/sign-out HTTP/1.1\r\nHost: x\r\nOrigin: ${service.baseUrl}\r\nConnection: close\r\n`
+    expect(await sendOnce(service, `${head}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`)).toMatchObject({ status: 200 })
   })
 
   test('of Better-Auth answers 405 in its way', async () => {
