@@ -126,6 +126,16 @@ describe('B-11 an address at which many clients fail', () => {
 })
 
 describe('B-11 a refresh token, or a code,', () => {
+  test.each<[string, Fields, Record<string, string>]>([
+    ['in the form', { client_secret: '' }, {}],
+    ['in the header', {}, { authorization: '' }],
+  ])('is not guessed with an empty secret %s', async (_, blank, headers) => {
+    const address = newAddress()
+    const fields = { grant_type: 'refresh_token', client_id: device.id, refresh_token: guess, ...blank }
+    await repeat(perClient, () => send('token', address, fields, headers))
+    expect(refusalOf(await send('token', address, fields, headers))).toEqual(tooMany)
+  })
+
   test('is not guessed by who needs no secret', async () => {
     const address = newAddress()
     expect(await repeat(perClient, () => guessToken(address, device.id))).toEqual([[400, 'invalid_grant']])

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
-import { decodeBasicCredentials } from '@better-auth/core/oauth2'
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import type { AttemptLimits } from '../../attempt-limits.ts'
 import { announcesBody } from '../../http/body.ts'
 import type { Env } from '../../http/exchange.ts'
 import { beyond } from '../../http/quota.ts'
+import { credentialsIn } from './client.ts'
 
 // Of one client and of all, from an address: an application that has its secret wrong is told so often enough by these.
 const ofClient = { name: 'client-failures', most: 20, windowSeconds: 60 }
@@ -17,9 +17,10 @@ interface Dependencies {
 }
 
 /**
- * Refuses an address at which clients have failed too often to prove themselves or, where they have no secret to prove
- * themselves with, to name a code or refresh token. Failures elsewhere are no matter: nobody can keep an application from
- * its tokens by failing in its name.
+ * Refuses an address at which clients have failed too often to prove themselves. Where they have no secret to do so with,
+ * what they fail to name is a code or refresh token: those who name a good one are served all the same, as many people of
+ * one application may be at an address. Failures elsewhere are no matter: nobody can keep an application from its tokens by
+ * failing in its name.
  * @see RFC 6749 section 2.3.1, RFC 6819 section 5.1.4.2
  */
 export function limitClientFailures({ attempts, clientAddress }: Dependencies) {
@@ -28,28 +29,22 @@ export function limitClientFailures({ attempts, clientAddress }: Dependencies) {
     const address = clientAddress(c.env.incoming)
     const { id, hasSecret } = await claimIn(c)
     const ofThis = { quota: ofClient, subject: ` ${createHash('sha256').update(id).digest('base64url')}` }
-    const before = await attempts.look(address, ofThis, { quota: ofAddress })
-    if (!before.isAllowed) throw beyond(before)
+    if (hasSecret) {
+      const before = await attempts.look(address, ofThis, { quota: ofAddress })
+      if (!before.isAllowed) throw beyond(before)
+    }
     await next()
     if (!(await isFailure(c.res, hasSecret))) return
     const after = await attempts.count(address, ofThis, { quota: ofAddress })
-    // Of many at once, those beyond the budget are not told whether they were right.
     if (!after.isAllowed) throw beyond(after)
   })
 }
 
 /** Which client a request says that it is, and whether it means to prove it. */
 async function claimIn(c: Context): Promise<{ id: string; hasSecret: boolean }> {
-  const authorization = c.req.header('authorization')
-  if (authorization !== undefined) {
-    try {
-      return { id: decodeBasicCredentials(authorization).clientId, hasSecret: true }
-    } catch {
-      return { id: '', hasSecret: true }
-    }
-  }
   const form = new URLSearchParams(announcesBody((name) => c.req.header(name)) ? await c.req.text() : '')
-  return { id: form.get('client_id') ?? '', hasSecret: form.has('client_secret') }
+  const given = credentialsIn({ headers: c.req.raw.headers, body: Object.fromEntries(form) })
+  return { id: given?.id ?? '', hasSecret: given?.method !== 'none' }
 }
 
 async function isFailure(response: Response, hasSecret: boolean): Promise<boolean> {

@@ -32,8 +32,11 @@ export function clientOf(context: EndpointContext): string | undefined {
   return credentialsIn(context)?.id
 }
 
-/** @see RFC 6749 section 2.3.1 */
-function credentialsIn({ headers, body }: EndpointContext): Credentials | undefined {
+/**
+ * Which client a request says that it is, and by what it means to prove it; undefined where that cannot be read.
+ * @see RFC 6749 section 2.3.1
+ */
+export function credentialsIn({ headers, body }: Pick<EndpointContext, 'headers' | 'body'>): Credentials | undefined {
   const authorization = headers?.get('authorization') ?? ''
   if (/^basic +/i.test(authorization)) return inHeader(authorization)
   const { client_id: id, client_secret: secret } = (body ?? {}) as Record<string, unknown>
