@@ -24,9 +24,11 @@ export function ofSite(quota: Quota): Quota {
   return { ...quota, name: `${quota.name}-48`, most: quota.most * blocksOfSite }
 }
 
-/** Of two quotas that both hold, what says more: the one that refuses, or has less left. */
+/** Of two quotas that both hold, what says more: the one that refuses, for longer, or has less left. */
 export function tighter(one: Taken, other: Taken): Taken {
-  return one.isAllowed && (!other.isAllowed || other.remaining < one.remaining) ? other : one
+  if (one.isAllowed !== other.isAllowed) return one.isAllowed ? other : one
+  if (!one.isAllowed) return other.endsInMs > one.endsInMs ? other : one
+  return other.remaining < one.remaining ? other : one
 }
 
 /**

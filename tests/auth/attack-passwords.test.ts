@@ -147,6 +147,27 @@ describe('B-07 whoever uses the attempts of an account up', () => {
     expect(await signIn(email, password)).toEqual(right)
   })
 
+  test('does not keep them out once they have reset the password by mail, there and elsewhere', async () => {
+    const { email } = await createOwner()
+    const home = newAddress()
+    expect(await signIn(email, password, home)).toEqual(right)
+    await inTurn(11, async () => {
+      await db.deleteFrom('rate_limit').execute()
+      return signIn(email, wrong, home)
+    })
+    await db.deleteFrom('rate_limit').execute()
+    expect(await signIn(email, password, home)).toEqual(refused)
+    expect(await exhaust(email)).toEqual(exhausted)
+
+    const headers = { origin: service.baseUrl, 'x-forwarded-for': home }
+    await request('/api/auth/request-password-reset', { headers, json: { email } })
+    const json = { token: mailedToken(service, email), newPassword: 'another battery altogether' }
+    expect((await request('/api/auth/reset-password', { headers, json })).status).toBe(200)
+    await db.deleteFrom('rate_limit').execute()
+    expect(await signIn(email, json.newPassword, home)).toEqual(right)
+    expect(await signIn(email, json.newPassword)).toEqual(right)
+  })
+
   test('does not keep them out of the /64 in which they have signed in', async () => {
     const { email } = await createOwner()
     expect(await signIn(email, password, '2001:db8:7:1::1')).toEqual(right)

@@ -45,8 +45,8 @@ export function mailCallbacks({ mailer, send, messages, baseUrl, secret, passwor
       sendResetPassword: ({ user, url, token }) =>
         send(messages.reset(user, onwardOf(url) ? url : `${baseUrl}/reset-password?token=${token}`)),
       onPasswordReset: async ({ user }, request) => {
-        // Whoever is kept out by the attempts of others, at a place that is not known, gets in this way.
-        await passwordBudget.remember(user.id, request?.headers)
+        // Whoever is kept out by attempts, their own or those of others, gets in this way.
+        await passwordBudget.renew(user, request?.headers)
         if (mailer.isReal) {
           if (!user.emailVerified) await removeProviders(user.id)
           await markEmailVerified(user.id)

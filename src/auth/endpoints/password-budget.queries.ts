@@ -20,8 +20,11 @@ export interface Counted {
   seconds: number
 }
 
-const mostAttempts = 10
-const windowLength = sql`interval '15 minutes'`
+/** How often the password of an account is checked. */
+export const passwordQuota = { name: 'password', most: 10, windowSeconds: 900 }
+
+const { most: mostAttempts, windowSeconds } = passwordQuota
+const windowLength = sql`make_interval(secs => ${windowSeconds})`
 const mostAddresses = 20
 
 /**
@@ -63,6 +66,15 @@ export async function takeAttemptBack(db: Db, { key, window }: Counted): Promise
   await sql`
     update password_attempt set attempts = attempts - 1
     where key = ${key} and ends_at = ${window}::timestamptz and attempts > 0`.execute(db)
+}
+
+/** Forgets the attempts at an account from somewhere, and from where nobody is known. */
+export async function endAttempts(db: Db, { email, block }: Attempt): Promise<void> {
+  const account = hashOf(email.toLowerCase())
+  await db
+    .deleteFrom('password_attempt')
+    .where('key', 'in', [account, `${account}|${hashOf(block)}`])
+    .execute()
 }
 
 /** Forgets the attempts among which one was right. */

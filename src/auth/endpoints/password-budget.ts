@@ -3,10 +3,17 @@ import { createAuthMiddleware } from 'better-auth/api'
 import { z } from 'zod'
 import type { Db } from '../../db/database.ts'
 import { blocksOf, clientAddressHeader } from '../../http/client-address.ts'
-import { ProblemError } from '../../http/problem.ts'
+import { beyond } from '../../http/quota.ts'
 import { transactionOr } from '../auth-transaction.ts'
 import { type EndpointContext, wrapEndpoint } from '../endpoint.ts'
-import { countAttempt, forgetAttempts, rememberAddress, takeAttemptBack } from './password-budget.queries.ts'
+import {
+  countAttempt,
+  endAttempts,
+  forgetAttempts,
+  passwordQuota,
+  rememberAddress,
+  takeAttemptBack,
+} from './password-budget.queries.ts'
 
 /**
  * How often the password of an account is checked: ten times in 15 minutes, at all endpoints and instances together. From
@@ -22,16 +29,18 @@ export interface PasswordBudget {
   spend: <T>(email: string, context: EndpointContext, check: () => Promise<T>) => Promise<T>
   /** Remembers from where a user has signed in, or shown otherwise that the account is theirs; in the transaction under way. */
   remember: (userId: string, headers: Headers | undefined) => Promise<void>
+  /** Lets an account begin anew that has a new password, there and where nobody is known; in the transaction under way. */
+  renew: (user: { id: string; email: string }, headers: Headers | undefined) => Promise<void>
 }
 
 /** Makes the budget of one service. @param isOn off where no requests are limited */
 export function createPasswordBudget(db: Db, isOn: boolean): PasswordBudget {
-  if (!isOn) return { spend: (_email, _context, check) => check(), remember: async () => {} }
+  if (!isOn) return { spend: (_email, _context, check) => check(), remember: async () => {}, renew: async () => {} }
   return {
     async spend(email, context, check) {
       const counted = await countAttempt(db, { email, block: blockOf(context.headers) })
       if (counted.window === null)
-        throw new ProblemError('rate-limited', undefined, { headers: { 'retry-after': String(counted.seconds) } })
+        throw beyond({ quota: passwordQuota, isAllowed: false, remaining: 0, endsInMs: counted.seconds * 1_000 })
       const isChecked = watchPasswords(context)
       try {
         const result = await check()
@@ -44,6 +53,11 @@ export function createPasswordBudget(db: Db, isOn: boolean): PasswordBudget {
       }
     },
     remember: (userId, headers) => rememberAddress(transactionOr(db), userId, blockOf(headers)),
+    async renew({ id, email }, headers) {
+      const block = blockOf(headers)
+      await endAttempts(transactionOr(db), { email, block })
+      await rememberAddress(transactionOr(db), id, block)
+    },
   }
 }
 
