@@ -30,7 +30,8 @@ export function createRequestLog(log: Log): RequestLog {
   const isWritten = (status: number) => log.isLevelEnabled('info') && (status < 400 || status >= 500 || refusals.take())
   return {
     answered(exchange, incoming, outgoing) {
-      if (!isWritten(outgoing.statusCode)) return
+      // Who leaves before an answer costs no more lines than who is refused.
+      if (!isWritten(outgoing.headersSent ? outgoing.statusCode : 499)) return
       const line = {
         level,
         time: Date.now(),
