@@ -47,7 +47,7 @@ export const limitedBody = createMiddleware<Env>((c, next) => {
 
 /** @throws ProblemError `unsupported-media-type` for a body that is compressed: RFC 9110 section 15.5.16 */
 function assertPlain(c: Context): void {
-  const coding = c.req.header('content-encoding') ?? 'identity'
+  const coding = c.req.header('content-encoding') || 'identity'
   if (coding.toLowerCase() === 'identity') return
   const headers = { 'accept-encoding': 'identity' }
   throw new ProblemError('unsupported-media-type', 'The body must not be compressed.', { headers })
@@ -62,7 +62,7 @@ export function assertJsonBody(c: Context): void {
 
 /** Whether a `Content-Type` is that of JSON in UTF-8. */
 export function isJson(contentType: string | undefined): boolean {
-  return /^application\/json\s*(?:;\s*charset="?utf-8"?\s*)?$/i.test(contentType ?? '')
+  return /^application\/json\s*(?:;\s*(?:charset="?utf-?8"?\s*)?)?$/i.test(contentType ?? '')
 }
 
 /** Whether a body is a form of the kind that browsers send. */
