@@ -9,7 +9,7 @@ const files = readdirSync('tests')
   .flatMap((folder) => readdirSync(join('tests', folder)).map((file) => join('tests', folder, file)))
   .filter((file) => file.endsWith('.ts'))
 
-/** The ids in the names of tests, some of which are made of what a file of the support tries. */
+/** The ids in a file of tests, or of what they try. */
 function idsIn(file: string): string[] {
   const code = read(file).replaceAll(/^\s*(\/\/|\/?\*).*$/gm, '')
   return code.match(/\b[JAEOISXPNBHD]-\d\d\b/g) ?? []
