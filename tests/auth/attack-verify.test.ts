@@ -1,5 +1,5 @@
-import { describe, expect, test } from 'vitest'
-import { startServiceForFile } from '../support/harness.ts'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { startService, startServiceForFile } from '../support/harness.ts'
 import { createTokenProbe, inactive, verdictOf } from '../support/token-probe.ts'
 
 const service = await startServiceForFile()
@@ -35,7 +35,9 @@ describe('J-43 POST /auth/verify', () => {
   })
 
   test('is counted against the limit of the address, whatever it is asked about', async () => {
-    const limited = await startServiceForFile({ env: { RATE_LIMIT: '5' } })
+    const limited = await startService({ env: { RATE_LIMIT: '6' } })
+    onTestFinished(limited.stop)
+    // One is for the token.
     const { token } = await limited.createSignedIn()
     const asked = []
     for (let i = 0; i < 6; i++)
