@@ -4,11 +4,16 @@ import { beyond, type Quota } from '../http/quota.ts'
 import type { RequestLimits } from '../request-limits.ts'
 
 // Of an address and endpoint. Whatever is not named here is counted in memory, a tenth of what all requests together may be.
-const rules: (Omit<Quota, 'name'> & { paths: RegExp })[] = [
+const rules: (Omit<Quota, 'name'> & { method?: string; paths: RegExp })[] = [
   // A password is tried, or chosen.
-  { paths: /^\/(sign-in\/.+|sign-up\/.+|change-password|change-email|delete-user)$/, most: 3, windowSeconds: 10 },
+  {
+    method: 'POST',
+    paths: /^\/(sign-in\/.+|sign-up\/.+|change-password|change-email|delete-user)$/,
+    most: 3,
+    windowSeconds: 10,
+  },
   // A letter is mailed.
-  { paths: /^\/(request-password-reset|send-verification-email)$/, most: 3, windowSeconds: 60 },
+  { method: 'POST', paths: /^\/(request-password-reset|send-verification-email)$/, most: 3, windowSeconds: 60 },
   // A token that was mailed is tried.
   { paths: /^\/(reset-password(\/.+)?|verify-email|change-email\/confirm)$/, most: 10, windowSeconds: 60 },
 ]
@@ -29,7 +34,8 @@ export function authLimits({ requestLimits: { auth, attempts }, endpoints, clien
   return createMiddleware<Env>(async (c, next) => {
     const path = endpoints.has(c.req.path) ? c.req.path.slice('/api/auth'.length) : familyOf(c.req.path)
     const address = clientAddress(c.env.incoming)
-    const rule = rules.find(({ paths }) => paths.test(path))
+    // A picture on any page, whose address is that of a sign-in, must not use up the attempts of who looks at it.
+    const rule = rules.find(({ method = c.req.method, paths }) => method === c.req.method && paths.test(path))
     const { most, windowSeconds } = rule ?? {}
     const taken =
       most === undefined || windowSeconds === undefined

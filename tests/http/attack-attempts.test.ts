@@ -41,6 +41,15 @@ describe('B-05 who tries passwords', () => {
     expect((await signIn(address, right)).status).toBe(200)
   })
 
+  test('is not refused for what a picture on another page asks for', async () => {
+    const address = newAddress()
+    for (let i = 0; i < 5; i++) {
+      const picture = { headers: { 'sec-fetch-dest': 'image', 'sec-fetch-site': 'cross-site' } }
+      expect((await signIn(address, picture)).status).toBe(404)
+    }
+    expect((await signIn(address)).status).toBe(401)
+  })
+
   test('with ten at once has three tries all the same', async () => {
     const address = newAddress()
     const answers = await Promise.all(Array.from({ length: 10 }, () => signIn(address, malformed)))
