@@ -51,7 +51,7 @@ const secretForms = [scrypt, /session_token=(?!\[)/, /(?<![\w-])eyJ[\w-]{8,}\.ey
 
 /** Looks through the log of a service for the secrets that the tests know, and for what has the form of one. */
 export interface LogWatch {
-  /** Takes a token or a cookie, of which no line may hold any part. */
+  /** Takes a token or a cookie, of which no line may hold a whole part. */
   know: (text: string) => void
   /** @throws Error with the first line that holds a secret */
   assertClean: (lines: readonly string[]) => void
