@@ -26,7 +26,7 @@ export function listGrants(db: Db, userId: string, clientId?: string): Promise<G
   return (clientId === undefined ? grants : grants.where('grant.client_id', '=', clientId)).execute()
 }
 
-/** Ends a grant: its tokens, its consent and the codes that are under way. False when there is neither. */
+/** Ends a grant, and by a trigger its tokens; its consent, and the codes that are under way. False when there is neither. */
 export async function endGrant(trx: Tx, userId: string, clientId: string): Promise<boolean> {
   const { numUpdatedRows } = await trx
     .updateTable('oauth_grant')
@@ -35,11 +35,11 @@ export async function endGrant(trx: Tx, userId: string, clientId: string): Promi
     .where('client_id', '=', clientId)
     .where('ended_at', 'is', null)
     .executeTakeFirst()
-  const deleteFrom = (table: 'oauth_access_token' | 'oauth_refresh_token' | 'oauth_consent') =>
-    trx.deleteFrom(table).where('user_id', '=', userId).where('client_id', '=', clientId).executeTakeFirst()
-  await deleteFrom('oauth_access_token')
-  await deleteFrom('oauth_refresh_token')
-  const { numDeletedRows } = await deleteFrom('oauth_consent')
+  const { numDeletedRows } = await trx
+    .deleteFrom('oauth_consent')
+    .where('user_id', '=', userId)
+    .where('client_id', '=', clientId)
+    .executeTakeFirst()
   await deleteCodes(trx, userId, clientId)
   return numUpdatedRows + numDeletedRows > 0n
 }

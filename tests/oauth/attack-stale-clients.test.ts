@@ -1,13 +1,16 @@
+import { sql } from 'kysely'
 import { describe, expect, test } from 'vitest'
 import { type BareClient, createBareClient, good, refusalOf, useOf, userInfo } from '../support/bare-client.ts'
 import { type SignedIn, startServiceForFile } from '../support/harness.ts'
 import { registerClient } from '../support/relying-party.ts'
 
 const service = await startServiceForFile()
-const { request } = service
+const { db, request } = service
 const admin = await service.createSignedIn('admin')
 const byAdmin = ({ id }: BareClient, method: string, json?: object) =>
   request(`/api/v1/clients/${id}`, { token: admin.token, method, ...(json && { json }) })
+
+const isOf = (clientId: string, { id }: SignedIn) => sql<boolean>`client_id = ${clientId} and user_id = ${id}`
 
 const ends: [name: string, end: (client: BareClient, user: SignedIn) => Promise<unknown>][] = [
   [
@@ -18,6 +21,11 @@ const ends: [name: string, end: (client: BareClient, user: SignedIn) => Promise<
     'an admin ends the grant',
     ({ id }, user) => request(`/api/v1/users/${user.id}/grants/${id}`, { token: admin.token, method: 'DELETE' }),
   ],
+  [
+    'the grant is ended in SQL',
+    ({ id }, user) => db.updateTable('oauth_grant').set({ ended_at: sql`now()` }).where(isOf(id, user)).execute(),
+  ],
+  ['the grant is deleted in SQL', ({ id }, user) => db.deleteFrom('oauth_grant').where(isOf(id, user)).execute()],
   ['the client is deleted', (client) => byAdmin(client, 'DELETE')],
   ['the client is disabled', (client) => byAdmin(client, 'PATCH', { disabled: true })],
   [
