@@ -8,6 +8,7 @@ import { type PasswordOwner, passwordFault } from '../resources/password.ts'
 import type { Auth } from './auth.ts'
 import { inAuthTransaction } from './auth-transaction.ts'
 import { storePassword } from './endpoints/credential.ts'
+import { endAttempts } from './endpoints/password-budget.queries.ts'
 
 /** A user who is to be made. */
 export interface NewUser {
@@ -91,8 +92,10 @@ export function createUserAccounts({ db, auth, mailer, messages, baseUrl }: Depe
       if (!user) throw new ProblemError('not-found', 'There is no user with this id.')
       assertPassword(password, { email: user.email, brand: context.appName })
       const hash = await context.password.hash(password)
-      await inAuthTransaction(db, context.options, async () => {
+      await inAuthTransaction(db, context.options, async (trx) => {
         await storePassword(internalAdapter, userId, await internalAdapter.findCredentialAccount(userId), hash)
+        // Whoever has it from an administrator has been kept out, maybe, while they tried.
+        await endAttempts(trx, user.email)
       })
       mailer.send(messages.passwordChanged(user))
     },

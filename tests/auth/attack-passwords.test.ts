@@ -168,6 +168,14 @@ describe('B-07 whoever uses the attempts of an account up', () => {
     expect(await signIn(email, json.newPassword)).toEqual(right)
   })
 
+  test('does not keep them out once an administrator has set a password', async () => {
+    const { email, id } = await createOwner()
+    expect(await exhaust(email)).toEqual(exhausted)
+    const chosen = 'another battery altogether'
+    await service.services.userAccounts.setPassword(id, chosen)
+    expect(await signIn(email, chosen)).toEqual(right)
+  })
+
   test('does not keep them out of the /64 in which they have signed in', async () => {
     const { email } = await createOwner()
     expect(await signIn(email, password, '2001:db8:7:1::1')).toEqual(right)

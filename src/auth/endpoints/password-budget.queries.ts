@@ -68,13 +68,10 @@ export async function takeAttemptBack(db: Db, { key, window }: Counted): Promise
     where key = ${key} and ends_at = ${window}::timestamptz and attempts > 0`.execute(db)
 }
 
-/** Forgets the attempts at an account from somewhere, and from where nobody is known. */
-export async function endAttempts(db: Db, { email, block }: Attempt): Promise<void> {
+/** Forgets all attempts at an account, from wherever they came. */
+export async function endAttempts(db: Db, email: string): Promise<void> {
   const account = hashOf(email.toLowerCase())
-  await db
-    .deleteFrom('password_attempt')
-    .where('key', 'in', [account, `${account}|${hashOf(block)}`])
-    .execute()
+  await db.deleteFrom('password_attempt').where(sql`split_part(key, '|', 1)`, '=', account).execute()
 }
 
 /** Forgets the attempts among which one was right. */

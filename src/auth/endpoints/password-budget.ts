@@ -29,7 +29,7 @@ export interface PasswordBudget {
   spend: <T>(email: string, context: EndpointContext, check: () => Promise<T>) => Promise<T>
   /** Remembers from where a user has signed in, or shown otherwise that the account is theirs; in the transaction under way. */
   remember: (userId: string, headers: Headers | undefined) => Promise<void>
-  /** Lets an account begin anew that has a new password, there and where nobody is known; in the transaction under way. */
+  /** Lets an account begin anew whose user has reset the password; in the transaction under way. */
   renew: (user: { id: string; email: string }, headers: Headers | undefined) => Promise<void>
 }
 
@@ -54,9 +54,8 @@ export function createPasswordBudget(db: Db, isOn: boolean): PasswordBudget {
     },
     remember: (userId, headers) => rememberAddress(transactionOr(db), userId, blockOf(headers)),
     async renew({ id, email }, headers) {
-      const block = blockOf(headers)
-      await endAttempts(transactionOr(db), { email, block })
-      await rememberAddress(transactionOr(db), id, block)
+      await endAttempts(transactionOr(db), email)
+      await rememberAddress(transactionOr(db), id, blockOf(headers))
     },
   }
 }
