@@ -11,9 +11,5 @@ export function findNamedSession(db: Db, idOrToken: string): Promise<{ token: st
 
 /** Ends the sessions of a user, however many there are, but for one. */
 export async function deleteOtherSessions(db: Db, userId: string, spared: string | null): Promise<void> {
-  await db
-    .deleteFrom('session')
-    .where('user_id', '=', userId)
-    .where('id', '!=', spared ?? '')
-    .execute()
+  await db.deleteFrom('session').where('user_id', '=', userId).where('id', 'is distinct from', spared).execute()
 }
