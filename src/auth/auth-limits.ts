@@ -36,11 +36,9 @@ export function authLimits({ requestLimits: { auth, attempts }, endpoints, clien
     const address = clientAddress(c.env.incoming)
     // A picture on any page, whose address is that of a sign-in, must not use up the attempts of who looks at it.
     const rule = rules.find(({ method = c.req.method, paths }) => method === c.req.method && paths.test(path))
-    const { most, windowSeconds } = rule ?? {}
-    const taken =
-      most === undefined || windowSeconds === undefined
-        ? auth.take(address, path)
-        : await attempts.count(address, { quota: { name: path, most, windowSeconds } })
+    const taken = rule
+      ? await attempts.count(address, { quota: { name: path, most: rule.most, windowSeconds: rule.windowSeconds } })
+      : auth.take(address, path)
     if (!taken.isAllowed) throw beyond(taken)
     await next()
   })
