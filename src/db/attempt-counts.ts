@@ -4,6 +4,8 @@ import type { Db } from './database.ts'
 
 /** What was counted under a key in the window that began with the first, and how long that still lasts. */
 export interface AttemptCount {
+  /** Of the window: under the same key the next one has another. */
+  id: string
   key: string
   count: number
   endsInMs: number
@@ -25,17 +27,24 @@ export async function countAttempt(
     insert into rate_limit as held (id, key, count, last_request)
     values (${randomUUID()}, ${key}, 1, ${nowMs} + ${windowMs}::bigint)
     on conflict (key) do update set
+      id = case when ${isOver} then excluded.id else held.id end,
       count = case when ${isOver} then 1 else held.count + 1 end,
       last_request = case when ${isOver} then excluded.last_request else held.last_request end
     where ${isOver} or held.count < ${most}
-    returning key, count, last_request - ${nowMs} as "endsInMs"`.execute(db)
+    returning id, key, count, last_request - ${nowMs} as "endsInMs"`.execute(db)
   return rows[0]
+}
+
+/** Takes one back that was counted, if its window is still the same. */
+export async function uncountAttempt(db: Db, { id }: AttemptCount): Promise<void> {
+  const less = db.updateTable('rate_limit').set((eb) => ({ count: eb('count', '-', 1) }))
+  await less.where('id', '=', id).execute()
 }
 
 /** What is counted under these keys now; a key without anything is left out. */
 export async function findAttempts(db: Db, keys: readonly string[]): Promise<AttemptCount[]> {
   const { rows } = await sql<AttemptCount>`
-    select key, count, last_request - ${nowMs} as "endsInMs" from rate_limit
+    select id, key, count, last_request - ${nowMs} as "endsInMs" from rate_limit
     where key = any(${[...keys]}::text[]) and last_request > ${nowMs}`.execute(db)
   return rows
 }

@@ -1,4 +1,5 @@
-import { createHash, randomUUID } from 'node:crypto'
+import { createHash } from 'node:crypto'
+import { countAttempt, uncountAttempt } from '../db/attempt-counts.ts'
 import type { Db } from '../db/database.ts'
 import type { Message } from './mailer.ts'
 
@@ -10,8 +11,7 @@ const windowMs = 3_600_000
 
 /**
  * Counts a letter to an address, for all instances: three of a kind an hour, or three for each who asks and 12 in all. It
- * stands in the table of the limits of attempts, with the end of the hour that began with the first letter in
- * `last_request`.
+ * stands with the limits of attempts until the hour is over that began with the first letter.
  * @returns what takes it back, should the letter not leave; undefined for a letter that the address may not have
  */
 export async function countLetter(
@@ -36,22 +36,6 @@ function keyOf(parts: string[]): string {
 
 /** Counts one more, unless that would be more than `most`. Returns what takes it back if it did. */
 async function countUp(db: Db, key: string, most: number): Promise<(() => Promise<void>) | undefined> {
-  const counted = await db
-    .insertInto('rate_limit')
-    .values({ id: randomUUID(), key, count: 1, last_request: Date.now() + windowMs })
-    .onConflict((conflict) =>
-      conflict
-        .column('key')
-        .doUpdateSet((eb) => ({ count: eb('rate_limit.count', '+', 1) }))
-        .where('rate_limit.count', '<', most),
-    )
-    .returning('id')
-    .executeTakeFirst()
-  // By its id: in the next hour it is another row.
-  return counted && (() => countDown(db, counted.id))
-}
-
-async function countDown(db: Db, id: string): Promise<void> {
-  const less = db.updateTable('rate_limit').set((eb) => ({ count: eb('count', '-', 1) }))
-  await less.where('id', '=', id).execute()
+  const counted = await countAttempt(db, { key, most, windowMs })
+  return counted && (() => uncountAttempt(db, counted))
 }

@@ -31,7 +31,7 @@ const mostAddresses = 20
  * Counts an attempt unless it would be one too many in the window, which begins with the first: of the account and address
  * where somebody has signed in to it from there, else of the account. What is refused writes nothing, and locks nothing.
  */
-export async function countAttempt(db: Db, { email, block }: Attempt): Promise<Counted> {
+export async function countCheck(db: Db, { email, block }: Attempt): Promise<Counted> {
   const [address, account, from] = [email.toLowerCase(), hashOf(email.toLowerCase()), hashOf(block)]
   const { rows } = await sql<Counted>`
     with bucket as (
@@ -62,7 +62,7 @@ export async function countAttempt(db: Db, { email, block }: Attempt): Promise<C
 }
 
 /** Takes an attempt back that was counted, if its window is still the same. */
-export async function takeAttemptBack(db: Db, { key, window }: Counted): Promise<void> {
+export async function takeCheckBack(db: Db, { key, window }: Counted): Promise<void> {
   await sql`
     update password_attempt set attempts = attempts - 1
     where key = ${key} and ends_at = ${window}::timestamptz and attempts > 0`.execute(db)

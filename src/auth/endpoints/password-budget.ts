@@ -7,12 +7,12 @@ import { beyond } from '../../http/quota.ts'
 import { transactionOr } from '../auth-transaction.ts'
 import { type EndpointContext, wrapEndpoint } from '../endpoint.ts'
 import {
-  countAttempt,
+  countCheck,
   endAttempts,
   forgetAttempts,
   passwordQuota,
   rememberAddress,
-  takeAttemptBack,
+  takeCheckBack,
 } from './password-budget.queries.ts'
 
 /**
@@ -38,7 +38,7 @@ export function createPasswordBudget(db: Db, isOn: boolean): PasswordBudget {
   if (!isOn) return { spend: (_email, _context, check) => check(), remember: async () => {}, renew: async () => {} }
   return {
     async spend(email, context, check) {
-      const counted = await countAttempt(db, { email, block: blockOf(context.headers) })
+      const counted = await countCheck(db, { email, block: blockOf(context.headers) })
       if (counted.window === null)
         throw beyond({ quota: passwordQuota, isAllowed: false, remaining: 0, endsInMs: counted.seconds * 1_000 })
       const isChecked = watchPasswords(context)
@@ -48,7 +48,7 @@ export function createPasswordBudget(db: Db, isOn: boolean): PasswordBudget {
         return result
       } catch (error) {
         // What cannot be taken back stays counted, and the cause is told.
-        if (!isChecked()) await takeAttemptBack(db, counted).catch(() => {})
+        if (!isChecked()) await takeCheckBack(db, counted).catch(() => {})
         throw error
       }
     },
