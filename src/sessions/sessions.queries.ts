@@ -1,5 +1,4 @@
 import { sql } from 'kysely'
-import { endTokens } from '../auth/authority/authority.queries.ts'
 import { countRows, type Total } from '../db/count.ts'
 import type { Db } from '../db/database.ts'
 import type { Position } from '../http/cursor.ts'
@@ -54,17 +53,4 @@ export async function revokeSession(db: Db, userId: string, id: string): Promise
     .where('user_id', '=', userId)
     .executeTakeFirst()
   return numDeletedRows > 0n
-}
-
-/** Ends the sessions of a user, but for `spared`, and the tokens that have none. Returns how many were live. */
-export async function revokeSessions(db: Db, userId: string, spared: string | null): Promise<number> {
-  const revoked = await db
-    .deleteFrom('session')
-    .where('user_id', '=', userId)
-    .where('id', '!=', spared ?? '')
-    .returning('expires_at')
-    .execute()
-  await endTokens(db, userId)
-  const now = new Date()
-  return revoked.filter(({ expires_at }) => expires_at > now).length
 }

@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { ActOnUser } from '../auth/act-on-user.ts'
-import { userExists } from '../auth/authority/authority.queries.ts'
+import { endSessions, userExists } from '../auth/authority/authority.queries.ts'
 import type { Requires } from '../auth/authorize.ts'
 import { userOf } from '../auth/principal.ts'
 import type { Db } from '../db/database.ts'
@@ -11,14 +11,7 @@ import { createRouter } from '../http/router.ts'
 import { resolveId, SessionPath, UserPath } from '../resources/parameters.ts'
 import { Session, toSession } from '../resources/session.ts'
 import { noSuchUser, toUser, User } from '../resources/user.ts'
-import {
-  countSessions,
-  findSession,
-  listSessions,
-  positionOf,
-  revokeSession,
-  revokeSessions,
-} from './sessions.queries.ts'
+import { countSessions, findSession, listSessions, positionOf, revokeSession } from './sessions.queries.ts'
 
 interface Dependencies {
   db: Db
@@ -105,7 +98,7 @@ export function sessionsRoutes({ db, requires, cursors, actOnUser }: Dependencie
         const { principal } = c.var
         const userId = resolveId(c.req.valid('param').id, principal)
         const spared = c.req.valid('query').keepCurrent ? principal.sessionId : null
-        const revoked = await actOnUser(c.var.authenticated, userId, (trx) => revokeSessions(trx, userId, spared), {
+        const revoked = await actOnUser(c.var.authenticated, userId, (trx) => endSessions(trx, userId, spared), {
           changesAuthority: false,
         })
         return c.json({ revoked }, 200)

@@ -88,12 +88,26 @@ export async function slideSession(db: Db, sessionId: string, expiresAt: Date): 
 }
 
 /** Ends the tokens of a user that have no session. */
-export async function endTokens(db: Db, userId: string): Promise<void> {
+async function endTokens(db: Db, userId: string): Promise<void> {
   const now = sql<Date>`greatest(clock_timestamp(), valid_after)`
   await db.updateTable('user').set({ valid_after: now }).where('id', '=', userId).execute()
   // As a sign-out does, which comes to the tokens by way of the session.
   await db.selectFrom('session').select('id').where('user_id', '=', userId).orderBy('id').forUpdate().execute()
   await db.deleteFrom('oauth_access_token').where('user_id', '=', userId).execute()
+}
+
+/** Ends the sessions of a user, but for `spared`, and the tokens that have none. Returns how many were live. */
+export async function endSessions(db: Db, userId: string, spared: string | null): Promise<number> {
+  // The user first, as everywhere.
+  await endTokens(db, userId)
+  const ended = await db
+    .deleteFrom('session')
+    .where('user_id', '=', userId)
+    .where('id', 'is distinct from', spared)
+    .returning('expires_at')
+    .execute()
+  const now = new Date()
+  return ended.filter(({ expires_at }) => expires_at > now).length
 }
 
 /** The address of a user; undefined without one. */

@@ -1,12 +1,12 @@
 import { z } from 'zod'
-import { endTokens, findEmail, holdAuthority, lockRole } from '../authority/authority.queries.ts'
+import { endSessions, findEmail, holdAuthority, lockRole } from '../authority/authority.queries.ts'
 import { refused, unauthorized } from '../endpoint.ts'
 import { covers } from '../permissions.ts'
 import type { Roles } from '../roles.ts'
 import { type EndpointCall, type GuardOptions, notImpersonating, type Rule } from './guard.ts'
 import { hashesFor } from './hash-ahead.ts'
 import { assertProfile } from './profile-hooks.ts'
-import { deleteOtherSessions, findNamedSession } from './session.queries.ts'
+import { findNamedSession } from './session.queries.ts'
 
 type TellOfAddress = (before: string, email: string) => Promise<void>
 
@@ -78,9 +78,7 @@ export function createAdminRules(roles: Roles, tell: TellOfAddress): Record<stri
  * read every other first.
  */
 const sessionsEnd: Rule = async ({ db, actor, body }) => {
-  const userId = String(body['userId'])
-  await endTokens(db, userId)
-  await deleteOtherSessions(db, userId, actor.session_id)
+  await endSessions(db, String(body['userId']), actor.session_id)
 }
 
 const kinds = {

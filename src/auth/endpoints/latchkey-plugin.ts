@@ -24,7 +24,7 @@ import { clientAddressHeader } from '../../http/client-address.ts'
 import { type Log, scrub } from '../../log.ts'
 import type { Mailer } from '../../mail/mailer.ts'
 import type { Messages } from '../../mail/messages.ts'
-import { endTokens, findAuthority, slideSession } from '../authority/authority.queries.ts'
+import { findAuthority, slideSession } from '../authority/authority.queries.ts'
 import type { BanNotices } from '../ban-notice.ts'
 import { tellCaller } from '../caller.ts'
 import { refused } from '../endpoint.ts'
@@ -90,8 +90,8 @@ export function latchkeyPlugin(dependencies: LatchkeyDependencies) {
         rules: [notImpersonating, asksForPassword],
         prepare: checksOwn(passwordBudget, 'password'),
       }),
-      revokeSessions: guard(revokeSessions, { rules: [notImpersonating, endsTokens, endsOthers] }),
-      revokeOtherSessions: guard(revokeOtherSessions, { rules: [notImpersonating, endsTokens, endsOthers] }),
+      revokeSessions: guard(revokeSessions, { rules: [notImpersonating, endsOthers] }),
+      revokeOtherSessions: guard(revokeOtherSessions, { rules: [notImpersonating, endsOthers] }),
       linkSocialAccount: guard(linkSocialAccount, asksProvider),
       unlinkAccount: guard(unlinkAccount, { rules: [notImpersonating, keepsWayIn(providers)], changesAuthority: true }),
       updateUser: guard(updateUser(), { rules: [notImpersonating, changesProfile] }),
@@ -167,8 +167,6 @@ const changesProfile: Rule = ({ sent }) => {
   const other = Object.keys(sent).find((field) => field !== 'name' && field !== 'image')
   if (other !== undefined) throw refused('FIELD_NOT_ALLOWED', 'Only "name" and "image" can be set here', 'BAD_REQUEST')
 }
-
-const endsTokens: Rule = ({ db, actor }) => endTokens(db, actor.id)
 
 /** Tells people that their password was changed, once it is. */
 function tellOfPassword(send: SendAfterCommit, messages: Messages) {

@@ -1,6 +1,7 @@
 import { APIError, createAuthMiddleware } from 'better-auth/api'
+import { endSessions } from '../authority/authority.queries.ts'
 import type { Rule } from './guard.ts'
-import { deleteOtherSessions, findNamedSession } from './session.queries.ts'
+import { findNamedSession } from './session.queries.ts'
 
 const listPaths = new Set(['/list-sessions', '/admin/list-user-sessions'])
 
@@ -32,5 +33,7 @@ export const namesOwnSession: Rule = async ({ db, actor, body }) => {
   if (session?.user_id === actor.id) body['token'] = session.token
 }
 
-/** Ends all sessions but the one that asks. Better-Auth would read them first, up to its limit. */
-export const endsOthers: Rule = ({ db, actor }) => deleteOtherSessions(db, actor.id, actor.session_id)
+/** Ends all sessions but the one that asks, and the tokens that have none. Better-Auth would read them first, up to its limit. */
+export const endsOthers: Rule = async ({ db, actor }) => {
+  await endSessions(db, actor.id, actor.session_id)
+}

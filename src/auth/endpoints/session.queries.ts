@@ -8,8 +8,3 @@ export function findNamedSession(db: Db, idOrToken: string): Promise<{ token: st
     .where(({ or, eb }) => or([eb('id', '=', idOrToken), eb('token', '=', idOrToken)]))
     .executeTakeFirst()
 }
-
-/** Ends the sessions of a user, however many there are, but for one. */
-export async function deleteOtherSessions(db: Db, userId: string, spared: string | null): Promise<void> {
-  await db.deleteFrom('session').where('user_id', '=', userId).where('id', 'is distinct from', spared).execute()
-}
