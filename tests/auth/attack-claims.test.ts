@@ -1,13 +1,11 @@
-import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { forgedClaims, forgedKinds } from '../support/forged-tokens.ts'
 import { startServiceForFile } from '../support/harness.ts'
 import { accepted, createTokenProbe, refused } from '../support/token-probe.ts'
-import { hs256, type Members, nowSeconds, sessionClaims, signed, signingKeyOf } from '../support/tokens.ts'
+import { frontEnd, hs256, type Members, nowSeconds, sessionClaims, signed, signingKeyOf } from '../support/tokens.ts'
 
-const shared = { secret: randomBytes(32).toString('base64url'), issuer: 'https://front-end.example' }
 const service = await startServiceForFile({
-  env: { JWT_SHARED_SECRET: shared.secret, JWT_SHARED_ISSUER: shared.issuer },
+  env: frontEnd.env,
 })
 const { request } = service
 const user = await service.createSignedIn()
@@ -17,7 +15,7 @@ const forge = { service, user, key }
 
 const ofSession = (changes: Members = {}) => signed(key, sessionClaims(service, user, changes))
 const ofFrontEnd = (changes: Members = {}, header: Members = {}) =>
-  hs256(shared.secret, sessionClaims(service, user, { iss: shared.issuer, sid: undefined, ...changes }), header)
+  hs256(frontEnd.secret, sessionClaims(service, user, { iss: frontEnd.issuer, sid: undefined, ...changes }), header)
 
 test('J-25 to J-31 the claims that are changed below open the account as they are', async () => {
   expect(await everywhere(ofSession())).toEqual(accepted(user))
@@ -36,7 +34,7 @@ describe('J-30, J-31 a token of a trusted front end', () => {
     ['a session', { sid: 'any' }],
     ['a type of its own', {}, { typ: 'at+jwt' }],
     ['our own issuer', { iss: `${service.baseUrl}/api/auth` }],
-    ['another issuer', { iss: `${shared.issuer}/` }],
+    ['another issuer', { iss: `${frontEnd.issuer}/` }],
     ['another audience', { aud: 'https://front-end.example' }],
     ['no iat', { iat: undefined }],
     ['no exp', { exp: undefined }],

@@ -13,12 +13,11 @@ import { forgedHeaders } from '../support/forged-tokens.ts'
 import { startServiceForFile } from '../support/harness.ts'
 import { watchQueries } from '../support/query-count.ts'
 import { accepted, createTokenProbe, refused } from '../support/token-probe.ts'
-import { attackerKey, hs256, type Members, sessionClaims, signed, signingKeyOf } from '../support/tokens.ts'
+import { attackerKey, frontEnd, hs256, type Members, sessionClaims, signed, signingKeyOf } from '../support/tokens.ts'
 
 const queriesOf = watchQueries()
-const shared = { secret: randomBytes(32).toString('base64url'), issuer: 'https://front-end.example' }
 const service = await startServiceForFile({
-  env: { JWT_SHARED_SECRET: shared.secret, JWT_SHARED_ISSUER: shared.issuer },
+  env: frontEnd.env,
 })
 // Until then the database is asked each time.
 await vi.waitUntil(() => service.services.authority.gauges().heartbeatAge < 2_000)
@@ -32,7 +31,7 @@ test('J-09 to J-20 the claims that are sent below open the account under a plain
   expect(await everywhere(signed(key, claims, { more: 'x' }))).toEqual(accepted(user))
 })
 
-test.each(forgedHeaders({ service, user, key, sharedIssuer: shared.issuer }))('%s', async (_name, token) => {
+test.each(forgedHeaders({ service, user, key, sharedIssuer: frontEnd.issuer }))('%s', async (_name, token) => {
   expect(await everywhere(token)).toEqual(refused())
 })
 
@@ -96,7 +95,7 @@ test('J-14, J-15 keys and chains at an address are not fetched', async () => {
     expect(await everywhere(signed(stranger, claims, header))).toEqual(refused())
   }
   for (const header of headers) {
-    const withoutKid = sessionClaims(service, user, { iss: shared.issuer, sid: undefined })
+    const withoutKid = sessionClaims(service, user, { iss: frontEnd.issuer, sid: undefined })
     expect(await everywhere(signed(stranger, withoutKid, { ...header, kid: undefined }))).toEqual(refused())
     expect(await everywhere(signed(key, claims, header))).toEqual(accepted(user))
   }

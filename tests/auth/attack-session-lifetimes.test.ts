@@ -55,11 +55,13 @@ test.each<[string, () => Promise<SignedIn>, { idle: number; most: number }]>([
   expect(await lifeOf(await start())).toEqual({ idle: near(idle), most: near(most) })
 })
 
-test.each<[string, () => Promise<SignedIn>, number]>([
+const unused: [string, start: () => Promise<SignedIn>, life: number][] = [
   ['a remembered session that is not used', () => signIn(true), 7 * day],
   ['a session that is not remembered', () => signIn(false), day],
   ['an impersonated session', impersonate, hour],
-])('S-02 %s is not over before its end', async (_name, start, life) => {
+]
+
+test.each(unused)('S-02 %s is not over before its end', async (_name, start, life) => {
   const session = await start()
   const { id } = session
 
@@ -71,11 +73,7 @@ test.each<[string, () => Promise<SignedIn>, number]>([
   ]).toEqual([id, id, id])
 })
 
-test.each<[string, () => Promise<SignedIn>, number]>([
-  ['a remembered session that is not used', () => signIn(true), 7 * day],
-  ['a session that is not remembered', () => signIn(false), day],
-  ['an impersonated session', impersonate, hour],
-])('S-02 %s opens nothing past its end', async (_name, start, life) => {
+test.each(unused)('S-02 %s opens nothing past its end', async (_name, start, life) => {
   const session = await start()
 
   await age(session, life + minute)

@@ -1,13 +1,20 @@
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import type { JwtAlgorithm } from '../../src/auth/keys/signature.ts'
 import { forgedSignatures } from '../support/forged-tokens.ts'
 import { startServiceForFile, type TestService } from '../support/harness.ts'
 import { accepted, createTokenProbe, refused } from '../support/token-probe.ts'
-import { attackerKey, hs256, type SigningKey, sessionClaims, signed, signingKeyOf } from '../support/tokens.ts'
+import {
+  attackerKey,
+  frontEnd,
+  hs256,
+  type SigningKey,
+  sessionClaims,
+  signed,
+  signingKeyOf,
+} from '../support/tokens.ts'
 
-const shared = { secret: randomBytes(32).toString('base64url'), issuer: 'https://front-end.example' }
-const env = { JWT_SHARED_SECRET: shared.secret, JWT_SHARED_ISSUER: shared.issuer }
+const { env } = frontEnd
 const algorithms: JwtAlgorithm[] = ['RS256', 'ES256', 'EdDSA']
 const started: [JwtAlgorithm, TestService][] = []
 for (const alg of algorithms) started.push([alg, await startServiceForFile({ env: { ...env, JWT_ALGORITHM: alg } })])
@@ -18,21 +25,21 @@ describe.each(started)('where the key is for %s', async (_, service) => {
   const probe = createTokenProbe(service, await service.createSignedIn())
 
   test('J-01 to J-08 the claims that are forged below open the account with a good signature', async () => {
-    const ofFrontEnd = sessionClaims(service, user, { iss: shared.issuer, sid: undefined })
-    for (const token of [user.token, signed(key, sessionClaims(service, user)), hs256(shared.secret, ofFrontEnd)]) {
+    const ofFrontEnd = sessionClaims(service, user, { iss: frontEnd.issuer, sid: undefined })
+    for (const token of [user.token, signed(key, sessionClaims(service, user)), hs256(frontEnd.secret, ofFrontEnd)]) {
       expect(await probe.everywhere(token)).toEqual(accepted(user))
     }
   })
 
-  test.each(forgedSignatures({ service, user, key, sharedIssuer: shared.issuer }))('%s', async (_name, token) => {
+  test.each(forgedSignatures({ service, user, key, sharedIssuer: frontEnd.issuer }))('%s', async (_name, token) => {
     expect(await probe.everywhere(token)).toEqual(refused())
   })
 
   test('J-03 the shared secret signs for no key of ours, and no key of ours for the front end', async () => {
-    const ofFrontEnd = sessionClaims(service, user, { iss: shared.issuer, sid: undefined })
+    const ofFrontEnd = sessionClaims(service, user, { iss: frontEnd.issuer, sid: undefined })
     for (const token of [
-      hs256(shared.secret, sessionClaims(service, user), { kid: key.kid }),
-      hs256(shared.secret, ofFrontEnd, { kid: key.kid }),
+      hs256(frontEnd.secret, sessionClaims(service, user), { kid: key.kid }),
+      hs256(frontEnd.secret, ofFrontEnd, { kid: key.kid }),
       signed(key, ofFrontEnd),
       signed(key, ofFrontEnd, { kid: undefined }),
     ]) {

@@ -1,15 +1,13 @@
-import { randomBytes } from 'node:crypto'
 import { decodeJwt } from 'jose'
 import { describe, expect, test } from 'vitest'
 import { createBareClient } from '../support/bare-client.ts'
 import { startServiceForFile } from '../support/harness.ts'
 import { registerClient } from '../support/relying-party.ts'
 import { accepted, createTokenProbe, inactive, refused } from '../support/token-probe.ts'
-import { hs256, type Members, sessionClaims, signed, signingKeyOf } from '../support/tokens.ts'
+import { frontEnd, hs256, type Members, sessionClaims, signed, signingKeyOf } from '../support/tokens.ts'
 
-const shared = { secret: randomBytes(32).toString('base64url'), issuer: 'https://front-end.example' }
 const service = await startServiceForFile({
-  env: { JWT_SHARED_SECRET: shared.secret, JWT_SHARED_ISSUER: shared.issuer },
+  env: frontEnd.env,
 })
 const { request } = service
 const user = await service.createSignedIn()
@@ -129,7 +127,7 @@ describe('J-24 a claim that is read', async () => {
   const oauth = decodeJwt((await client.tokensFor(user)).access_token)
   const ofClient = (changes: Members) => signed(key, { ...oauth, ...changes }, { typ: 'at+jwt' })
   const ofFrontEnd = (changes: Members) =>
-    hs256(shared.secret, claims({ iss: shared.issuer, sid: undefined, ...changes }))
+    hs256(frontEnd.secret, claims({ iss: frontEnd.issuer, sid: undefined, ...changes }))
 
   test('may hold any other character', async () => {
     for (const token of [ofClient({ jti: 'ä 🔑' }), ofFrontEnd({ jti: 'ä 🔑' }), signed(key, claims({ jti: '' }))]) {

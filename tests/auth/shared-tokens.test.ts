@@ -1,17 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { type SignedIn, startServiceForFile, type TestService } from '../support/harness.ts'
-import { hs256, type Members, nowSeconds, sessionClaims } from '../support/tokens.ts'
+import { frontEnd, hs256, type Members, nowSeconds, sessionClaims } from '../support/tokens.ts'
 
-const shared = { secret: randomBytes(32).toString('base64url'), issuer: 'https://front-end.example' }
 const service = await startServiceForFile({
-  env: { JWT_SHARED_SECRET: shared.secret, JWT_SHARED_ISSUER: shared.issuer },
+  env: frontEnd.env,
 })
 const without = await startServiceForFile()
 
 function sharedToken(of: TestService, user: SignedIn, changes: Members = {}, header: Members = {}): string {
-  const claims = sessionClaims(of, user, { iss: shared.issuer, sid: undefined, ...changes })
-  return hs256(shared.secret, claims, header)
+  const claims = sessionClaims(of, user, { iss: frontEnd.issuer, sid: undefined, ...changes })
+  return hs256(frontEnd.secret, claims, header)
 }
 
 async function me({ request }: TestService, token: string) {

@@ -1,12 +1,11 @@
 import { z } from '@hono/zod-openapi'
 import { expect, test } from 'vitest'
-import { type RequestOptions, secret, startServiceForFile } from '../support/harness.ts'
-import { hs256, nowSeconds, sessionClaims } from '../support/tokens.ts'
+import { type RequestOptions, startServiceForFile } from '../support/harness.ts'
+import { frontEnd, hs256, nowSeconds, sessionClaims } from '../support/tokens.ts'
 import { bodyOf, invalidAt, problemOf } from '../support/wire.ts'
 
-const shared = { secret: [...secret].reverse().join(''), issuer: 'https://front-end.example' }
 const service = await startServiceForFile({
-  env: { JWT_SHARED_SECRET: shared.secret, JWT_SHARED_ISSUER: shared.issuer },
+  env: frontEnd.env,
 })
 const { db, request } = service
 
@@ -59,9 +58,9 @@ test('tells of another good token, with the role that its user has now', async (
 })
 
 test('tells of a token without a session that it has none', async () => {
-  const token = hs256(shared.secret, sessionClaims(service, ada, { iss: shared.issuer, sid: undefined }))
+  const token = hs256(frontEnd.secret, sessionClaims(service, ada, { iss: frontEnd.issuer, sid: undefined }))
 
-  expect(await bodyOf(await verify({ token }), Active)).toMatchObject({ sub: ada.id, sid: null, iss: shared.issuer })
+  expect(await bodyOf(await verify({ token }), Active)).toMatchObject({ sub: ada.id, sid: null, iss: frontEnd.issuer })
   expect(await problemOf(await request('/api/v1/auth/session', { token }))).toMatchObject({
     status: 404,
     slug: 'not-found',

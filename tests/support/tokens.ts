@@ -1,4 +1,4 @@
-import { createHmac, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { createHmac, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
 import { openKey } from '../../src/auth/keys/mint-key.ts'
 import { type JwtAlgorithm, signText } from '../../src/auth/keys/signature.ts'
 import { type SignedIn, secret, type TestService } from './harness.ts'
@@ -12,6 +12,16 @@ export interface SigningKey {
 }
 
 export type Members = Record<string, unknown>
+
+const sharedSecret = randomBytes(32).toString('base64url')
+const sharedIssuer = 'https://front-end.example'
+
+/** A trusted front end, whose tokens are taken by a service that is started with its `env`. */
+export const frontEnd = {
+  secret: sharedSecret,
+  issuer: sharedIssuer,
+  env: { JWT_SHARED_SECRET: sharedSecret, JWT_SHARED_ISSUER: sharedIssuer },
+}
 
 /** The key with which the service signs now. */
 export async function signingKeyOf({ services }: TestService): Promise<SigningKey> {
