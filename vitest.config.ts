@@ -4,7 +4,7 @@ export default defineConfig({
   oxc: { jsx: { runtime: 'automatic', importSource: 'hono/jsx' } },
   test: {
     include: ['tests/**/*.test.ts'],
-    exclude: ['tests/browser/**', 'tests/clients/node_modules/**'],
+    exclude: ['tests/browser/**', 'tests/faults/**', 'tests/clients/node_modules/**'],
     globalSetup: 'tests/support/database-template.ts',
     pool: 'forks',
     maxWorkers: 3,
