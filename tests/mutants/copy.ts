@@ -1,0 +1,82 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+
+/** A copy of the project to try mutants in: the processes that tests start run them, too. */
+export interface Copy {
+  /** Replaces the text of a source file. */
+  write: (file: string, text: string) => void
+  /** Puts the original back. */
+  restore: (file: string) => void
+  /** Runs test files; all where none is named. Returns whether they passed within `mostMs`, and their last output. */
+  test: (files: readonly string[], options: TestOptions) => Promise<{ passed: boolean; output: string }>
+  remove: () => void
+}
+
+interface TestOptions {
+  env: Record<string, string>
+  mostMs: number
+  args?: readonly string[]
+}
+
+const parts = ['src', 'tests', 'migrations', 'docs', '.ci']
+const files = [
+  'package.json',
+  'package-lock.json',
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'auth.config.ts',
+  'README.md',
+]
+const more = [
+  'vitest.config.ts',
+  'vitest.mutants.config.ts',
+  '.env.example',
+  'ARCHITECTURE.md',
+  'SECURITY.md',
+  '.npmrc',
+]
+
+/** Copies the project into a temporary folder. */
+export function makeCopy(): Copy {
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-mutants-'))
+  const isSource = (path: string) => !path.endsWith('node_modules')
+  for (const part of [...parts, ...files, ...more]) {
+    cpSync(part, join(folder, part), { recursive: true, filter: isSource })
+  }
+  for (const modules of ['node_modules', 'tests/clients/node_modules']) {
+    symlinkSync(resolve(modules), join(folder, modules))
+  }
+  return {
+    write: (file, text) => writeFileSync(join(folder, file), text),
+    restore: (file) => writeFileSync(join(folder, file), readFileSync(file)),
+    test: (named, options) => run(folder, named, options),
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  }
+}
+
+async function run(folder: string, named: readonly string[], { env, mostMs, args = [] }: TestOptions) {
+  const program = resolve('node_modules/vitest/vitest.mjs')
+  const all = [program, 'run', '--config', 'vitest.mutants.config.ts', '--no-color', ...args, ...named]
+  // A group of its own, so that what a test has started ends with it.
+  const child = spawn(process.execPath, all, { cwd: folder, env: { ...process.env, ...env }, detached: true })
+  let output = ''
+  const keep = (chunk: Buffer) => (output = (output + chunk.toString()).slice(-100_000))
+  child.stdout.on('data', keep)
+  child.stderr.on('data', keep)
+  const limit = setTimeout(() => end(child), mostMs)
+  const [code] = (await once(child, 'exit')) as [number | null]
+  clearTimeout(limit)
+  end(child)
+  return { passed: code === 0, output }
+}
+
+function end({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL')
+  } catch {
+    // It has ended already.
+  }
+}

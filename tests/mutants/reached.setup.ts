@@ -1,0 +1,17 @@
+import { writeFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { afterAll, expect } from 'vitest'
+import type { Reach } from './reach.ts'
+
+// Each file has a process of its own. Those that it starts in turn are not seen.
+const folder = process.env['MUTANTS_REACHED']
+if (folder) {
+  const startedAt = performance.now()
+  const ids = new Set<number>()
+  Object.assign(globalThis, { reached: ids })
+  afterAll(() => {
+    const file = relative(process.cwd(), expect.getState().testPath ?? '')
+    const reach: Reach = { file, ms: performance.now() - startedAt, ids: [...ids] }
+    writeFileSync(join(folder, `${file.replaceAll('/', '+')}.json`), JSON.stringify(reach))
+  })
+}

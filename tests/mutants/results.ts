@@ -1,0 +1,45 @@
+import { appendFileSync, existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Mutant } from './mutations.ts'
+
+/** What became of a mutant: a test failed, none did, or none came to where it is. */
+export type Verdict = 'killed' | 'survived' | 'not reached'
+
+/** A mutant with its verdict. */
+export interface Result {
+  file: string
+  line: number
+  words: string
+  verdict: Verdict
+}
+
+/** The name of a mutant, whatever its line. */
+export function keyOf({ file, words }: Pick<Result, 'file' | 'words'>): string {
+  return `${file}: ${words}`
+}
+
+/** A result of a mutant. */
+export function resultOf({ file, mutation: { line, words } }: Mutant, verdict: Verdict): Result {
+  return { file, line, words, verdict }
+}
+
+/** One line for people. */
+export function lineOf({ file, line, words, verdict }: Result): string {
+  return `${verdict}  ${file}:${line}  ${words}\n`
+}
+
+/** Adds a result to those in a folder. */
+export function keep(folder: string, result: Result): void {
+  appendFileSync(pathIn(folder), `${JSON.stringify(result)}\n`)
+}
+
+/** The results in a folder, of this run and of those before it. */
+export function kept(folder: string): Result[] {
+  if (!existsSync(pathIn(folder))) return []
+  const lines = readFileSync(pathIn(folder), 'utf8').trim().split('\n')
+  return lines.map((line) => JSON.parse(line) as Result)
+}
+
+function pathIn(folder: string): string {
+  return join(folder, 'results.jsonl')
+}
