@@ -18,6 +18,7 @@ import type { Passwords } from './password.ts'
 import { authPlugins, type PluginDependencies } from './plugins.ts'
 import { socialProviders } from './providers/profiles.ts'
 import { providersOf } from './providers/providers.ts'
+import { cookiePrefix } from './session-cookie.ts'
 
 interface AuthDependencies extends Omit<PluginDependencies, 'send' | 'passwordBudget'> {
   authConfig: AuthConfig
@@ -94,8 +95,12 @@ export async function createAuthFetch(auth: Auth): Promise<AuthFetch> {
 }
 
 function advanced({ baseUrl }: Config, log: Log) {
+  const secure = baseUrl.startsWith('https:')
   return {
-    useSecureCookies: baseUrl.startsWith('https:'),
+    // It would give the prefix `__Secure-`, under which a sibling host may set a cookie here.
+    useSecureCookies: false,
+    cookiePrefix: cookiePrefix(secure),
+    defaultCookieAttributes: { secure },
     // Stated, because Better-Auth turns both off when NODE_ENV is `test`.
     disableOriginCheck: false,
     disableCSRFCheck: false,

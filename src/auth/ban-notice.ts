@@ -20,7 +20,7 @@ const algorithm = 'HS256'
 
 /** Notices signed with a key of their own. */
 export function createBanNotices(key: Uint8Array, secure: boolean): BanNotices {
-  const cookieName = 'latchkey.ban'
+  const cookieName = `${secure ? '__Secure-' : ''}latchkey.ban`
   return {
     cookieName,
     async cookieFor({ reason, expires }) {

@@ -29,9 +29,17 @@ export interface SessionCookies {
 const slideEveryMs = 24 * 3_600_000
 const shortestSlidingMs = 2 * slideEveryMs
 
+/**
+ * What the names of Better-Auth's cookies begin with. Over https no other host can set one of them.
+ * @see RFC 6265bis section 4.1.3.2
+ */
+export function cookiePrefix(secure: boolean): string {
+  return `${secure ? '__Host-' : ''}better-auth`
+}
+
 /** Cookies `token.signature`, HMAC-SHA256 with the service's secret: the format of better-call's signed cookies. */
 export function createSessionCookies({ secret, secure, idleMs }: SessionCookieOptions): SessionCookies {
-  const name = `${secure ? '__Secure-' : ''}better-auth.session_token`
+  const name = `${cookiePrefix(secure)}.session_token`
   const isOld = (expiresAt: Date) => expiresAt.getTime() - Date.now() <= idleMs - slideEveryMs
   return {
     name,

@@ -55,7 +55,7 @@ describe('S-04 the session cookie', () => {
     onTestFinished(() => secure.stop())
 
     for (const cookie of await cookiesOf(secure)) {
-      expect(cookie).toMatch(/^__Secure-better-auth\.session_token=/)
+      expect(cookie).toMatch(/^__Host-better-auth\.session_token=/)
       expect(attributesOf(cookie)).toEqual(['httponly', 'path=/', 'samesite=lax', 'secure'])
     }
   })

@@ -52,7 +52,7 @@ test('over https it goes nowhere else', async () => {
 
   const cookie = cookieOf(await ask(secure, '/sign-up/email', newUser()))
 
-  expect(cookie).toEqual(['__Secure-better-auth.unconfirmed', ...attributes(86_400), 'Secure'])
+  expect(cookie).toEqual(['__Host-better-auth.unconfirmed', ...attributes(86_400), 'Secure'])
 })
 
 const { secret } = await service.services.auth.$context
