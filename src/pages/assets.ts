@@ -8,7 +8,7 @@ import { stylesheet } from './stylesheet.ts'
 export function assetRoutes(brand: Brand) {
   const css = stylesheet(brand)
   const logo = brand.logo ?? icon
-  const svg = { 'content-type': 'image/svg+xml', 'cache-control': 'public, max-age=86400' }
+  const svg = { 'content-type': 'image/svg+xml; charset=utf-8', 'cache-control': 'public, max-age=86400' }
   return (
     new Hono<Env>()
       .get('/assets/pages.css', (c) =>

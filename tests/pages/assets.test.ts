@@ -31,8 +31,8 @@ test("Scalar's script comes compressed to who takes it so, and plain to others",
 
 test.each([
   ['/assets/pages.css', 'text/css; charset=utf-8', /--\w/],
-  ['/favicon.ico', 'image/svg+xml', /^<svg/],
-  ['/assets/logo.svg', 'image/svg+xml', /^<svg/],
+  ['/favicon.ico', 'image/svg+xml; charset=utf-8', /^<svg/],
+  ['/assets/logo.svg', 'image/svg+xml; charset=utf-8', /^<svg/],
 ])('%s is there for every page', async (path, type, content) => {
   const { status, headers, body } = await get(path)
 
