@@ -79,9 +79,10 @@ function ConsentPage({ brand, request, userId, email, isImpersonated }: ConsentP
           </button>
         </Form>
       )}
-      <p class="hint">You can end this at any time on your account page.</p>
+      <p class="hint">This holds until you end it, on your account page.</p>
       <nav class="more">
         <a href={`/sign-in?${query}`}>Use another account</a>
+        <a href="/sign-out">Sign out</a>
       </nav>
     </Page>
   )

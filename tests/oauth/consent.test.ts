@@ -24,6 +24,15 @@ describe('the consent page', () => {
     expect(html).toContain(`<a href="${uri}">Weather</a>`)
   })
 
+  test('says for how long an application is allowed, and leads out', async () => {
+    const visitor = createVisitor(service, (await service.createSignedIn()).cookie)
+    const { url } = await beginSignIn(party)
+    const sight = await visitor.open(url.pathname + url.search)
+
+    expect(textOf(sight)).toContain('This holds until you end it, on your account page.')
+    expect(sight.html).toContain('<a href="/sign-out">Sign out</a>')
+  })
+
   test('leads back with a refusal', async () => {
     const visitor = createVisitor(service, (await service.createSignedIn()).cookie)
     const { url, state } = await beginSignIn(party)
