@@ -18,7 +18,7 @@ import type { Passwords } from './password.ts'
 import { authPlugins, type PluginDependencies } from './plugins.ts'
 import { socialProviders } from './providers/profiles.ts'
 import { providersOf } from './providers/providers.ts'
-import { cookiePrefix } from './session-cookie.ts'
+import { cookiePrefix, freshSeconds } from './session-cookie.ts'
 
 interface AuthDependencies extends Omit<PluginDependencies, 'send' | 'passwordBudget'> {
   authConfig: AuthConfig
@@ -123,6 +123,7 @@ function sessions({ session }: AuthConfig) {
     },
     expiresIn: session.idleDays * day,
     updateAge: day,
+    freshAge: freshSeconds,
     // Sliding is ours: Better-Auth would write on each read of a session that has reached its absolute end.
     disableSessionRefresh: true,
     // It outlives revocation.

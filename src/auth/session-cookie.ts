@@ -26,6 +26,9 @@ export interface SessionCookies {
   renew: (value: string) => string
 }
 
+/** How long after a sign-in a session counts as that of its owner where no password is asked for, in seconds. */
+export const freshSeconds = 900
+
 const slideEveryMs = 24 * 3_600_000
 const shortestSlidingMs = 2 * slideEveryMs
 

@@ -33,7 +33,7 @@ const requestBodies: Record<string, JsonObject> = {
     password: {
       type: 'string',
       description:
-        'Needed for an account that has one, however fresh the session. For one without, the session must be less than a day old.',
+        'Needed for an account that has one, however fresh the session. For one without, the session must be less than 15 minutes old.',
     },
   }),
 }

@@ -102,12 +102,38 @@ test('who has no password gets another address in a session that is fresh', asyn
     return createVisitor(service, session.cookie).submit('/account/email', { newEmail })
   }
 
-  const refused = await ask(24 * 3_600_000)
+  const refused = await ask(15 * 60_000)
   expect(textOf(refused)).toContain('To do this, sign in again first.')
   expect(mailsTo(service, newEmail)).toEqual([])
 
-  expect((await ask(23 * 3_600_000)).at).toBe('/account?notice=email')
+  expect((await ask(14 * 60_000)).at).toBe('/account?notice=email')
   expect(mailsTo(service, newEmail)).toHaveLength(1)
+})
+
+test('another way to sign in is added and removed by who has just signed in', async () => {
+  const user = await service.createUser()
+  await link(user.email, 'github')
+  await link(user.email, 'oidc', '4711')
+  const open = async (ageMs: number) => {
+    const session = await service.signIn(user)
+    await age(service, session, ageMs)
+    return { ...session, visitor: createVisitor(service, session.cookie) }
+  }
+
+  const { visitor, cookie } = await open(15 * 60_000)
+  expect(textOf(await visitor.submit('/account/link', { provider: 'google' }))).toContain(
+    'To do this, sign in again first.',
+  )
+  for (const [path, json] of [
+    ['link-social', { provider: 'google', callbackURL: '/account' }],
+    ['unlink-account', { accountId: '4711' }],
+  ] as const) {
+    const { status, headers } = await service.request(`/api/auth/${path}`, { cookie, json })
+    expect([path, status, headers.get('location')]).toEqual([path, 403, null])
+  }
+
+  const { at } = await (await open(14 * 60_000)).visitor.submit('/account/link', { provider: 'google' })
+  expect(new URL(at).hostname).toBe('accounts.google.com')
 })
 
 test.each(['google', 'github'])(

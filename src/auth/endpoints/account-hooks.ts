@@ -3,8 +3,9 @@ import type { Db } from '../../db/database.ts'
 import type { Messages } from '../../mail/messages.ts'
 import { refused } from '../endpoint.ts'
 import type { Provider } from '../providers/providers.ts'
+import { freshSeconds } from '../session-cookie.ts'
 import { findOwnerOfSeveral, findWaysIn } from './account.queries.ts'
-import { type Rule } from './guard.ts'
+import type { Rule } from './guard.ts'
 import { holdActor } from './hold-actor.ts'
 import type { SendAfterCommit } from './mail-callbacks.ts'
 
@@ -26,6 +27,12 @@ export function keepsWayIn(providers: readonly Provider[]): Rule {
     if (ways.every((id) => id === body['accountId']))
       throw refused('FAILED_TO_UNLINK_LAST_ACCOUNT', 'This is the last way to sign in', 'BAD_REQUEST')
   }
+}
+
+/** Lets only who has just signed in add a way to do so, as Better-Auth does where one is removed. */
+export const hasJustSignedIn: Rule = ({ actor }) => {
+  const signedInAt = actor.session_created_at?.getTime() ?? 0
+  if (Date.now() - signedInAt >= freshSeconds * 1_000) throw refused('SESSION_NOT_FRESH', 'Session is not fresh')
 }
 
 /** Lets only who is still signed in change a password; tells people when another way to sign in is added. */

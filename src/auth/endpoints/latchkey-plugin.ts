@@ -35,7 +35,7 @@ import type { Provider } from '../providers/providers.ts'
 import { noteVerification, providerSignIn } from '../providers/sign-in.ts'
 import type { SessionCookies } from '../session-cookie.ts'
 import { findPasswordHash } from './account.queries.ts'
-import { keepsWayIn } from './account-hooks.ts'
+import { hasJustSignedIn, keepsWayIn } from './account-hooks.ts'
 import { emailChange } from './email-change.ts'
 import { emailVerification } from './email-verification.ts'
 import { evenly } from './even-answer.ts'
@@ -92,7 +92,7 @@ export function latchkeyPlugin(dependencies: LatchkeyDependencies) {
       }),
       revokeSessions: guard(revokeSessions, { rules: [notImpersonating, endsOthers] }),
       revokeOtherSessions: guard(revokeOtherSessions, { rules: [notImpersonating, endsOthers] }),
-      linkSocialAccount: guard(linkSocialAccount, asksProvider),
+      linkSocialAccount: guard(linkSocialAccount, { ...asksProvider, rules: [notImpersonating, hasJustSignedIn] }),
       unlinkAccount: guard(unlinkAccount, { rules: [notImpersonating, keepsWayIn(providers)], changesAuthority: true }),
       updateUser: guard(updateUser(), { rules: [notImpersonating, changesProfile] }),
       revokeSession: guard(revokeSession, { rules: [notImpersonating, namesOwnSession] }),
@@ -156,7 +156,7 @@ const endsOtherSessions: Rule = ({ body }) => {
   body['revokeOtherSessions'] = true
 }
 
-// Better-Auth checks the password only where one is sent, for a session of less than a day.
+// Better-Auth checks the password only where one is sent, for a fresh session.
 const asksForPassword: Rule = async ({ db, actor, body }) => {
   if (!body['password'] && (await findPasswordHash(db, actor.id)) !== undefined)
     throw refused('INVALID_PASSWORD', 'Invalid password', 'BAD_REQUEST')
