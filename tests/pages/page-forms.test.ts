@@ -53,6 +53,18 @@ describe('a form that no page of ours has sent', () => {
   })
 })
 
+test('a password is masked, and known to who keeps passwords', async () => {
+  const { visitor } = await signedUp()
+  const fields = { '/sign-in': 1, '/sign-up': 1, '/account': 4 }
+
+  for (const [path, count] of Object.entries(fields)) {
+    const { html } = await (path === '/account' ? visitor : createVisitor(service)).open(path)
+    const inputs = (html.match(/<input [^>]*>/g) ?? []).filter((input) => /name="\w*password"/i.test(input))
+    expect([path, inputs.length]).toEqual([path, count])
+    for (const input of inputs) expect(input).toMatch(/type="password".* autocomplete="(current|new)-password"/)
+  }
+})
+
 test.each([
   ['/account/email', '/account'],
   ['/account/sessions', '/account'],
