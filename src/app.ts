@@ -4,11 +4,13 @@ import { createMiddleware } from 'hono/factory'
 import { accountsRoutes } from './accounts/accounts.routes.ts'
 import { authHandler, openPaths, signInPath, signInsInTurn } from './auth/auth-handler.ts'
 import { clientsRoutes } from './clients/clients.routes.ts'
+import { arrivalRoutes } from './doctor/arrival.routes.ts'
+import { untrustedProxyWarning } from './doctor/untrusted-proxy.ts'
 import { errorHandler } from './failures.ts'
 import { grantsRoutes } from './grants/grants.routes.ts'
 import { healthRoutes } from './health/health.routes.ts'
 import { limitedBody } from './http/body.ts'
-import { clientAddressFinder } from './http/client-address.ts'
+import { arrivalTeller, clientAddressFinder } from './http/client-address.ts'
 import { type Env, noteRoute } from './http/exchange.ts'
 import { createFlatRouter } from './http/flat.ts'
 import { allowedMethods } from './http/methods.ts'
@@ -32,7 +34,7 @@ import { usersRoutes } from './users/users.routes.ts'
 export async function createApp(services: Services, isReady: () => boolean) {
   const { config, guards, log, requestLimits } = services
   const { requires } = guards
-  const clientAddress = clientAddressFinder(config.trustedProxies)
+  const clientAddress = clientAddressFinder(config.trustedProxies, untrustedProxyWarning(log))
 
   const api = createRouter()
   api.route('/', usersRoutes({ ...services, requires }))
@@ -54,6 +56,7 @@ export async function createApp(services: Services, isReady: () => boolean) {
   // Asked often, and by who must not be refused.
   app.use('/health/*', limitedBody)
   app.route('/', healthRoutes({ db: services.db, isReady }))
+  app.route('/', arrivalRoutes({ ...services, arrivalOf: arrivalTeller(config.trustedProxies) }))
   app.use(rateLimited(requestLimits.all, clientAddress))
   app.on('POST', signInPath, signInsInTurn(services.signInTurns))
   app.use(limitedBody)

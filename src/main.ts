@@ -8,6 +8,7 @@ import { EmbeddedDatabaseError } from './db/embedded.ts'
 import { MigrationError } from './db/migrate.ts'
 import { createLog, createSharedLog, type Log } from './log.ts'
 import { prepareDatabase, type Running, runMigrate, StopError, serve } from './process.ts'
+import { runDoctor } from './run-doctor.ts'
 import { followPrimary, tellPrimary } from './worker.ts'
 import { runWorkers, WorkerError, type Workers } from './workers.ts'
 
@@ -79,6 +80,8 @@ try {
     await takeRequests(config, authConfig, log, env)
   } else if (command === 'migrate') {
     await runMigrate(config, authConfig, createLog(config.logLevel))
+  } else if (command === 'admin' && rest[0] === 'doctor') {
+    process.exitCode = await runDoctor(rest.slice(1), config, authConfig)
   } else if (command === 'admin') {
     process.exitCode = await runAdmin(rest, config, authConfig)
   } else {

@@ -6,6 +6,7 @@ import type { AuthConfig, Brand } from './auth/auth-config.ts'
 import { createRoles } from './auth/roles.ts'
 import type { Config } from './config.ts'
 import { databaseFailure } from './db/failure.ts'
+import { settingsFindings } from './doctor/settings.ts'
 import { errorHandler } from './failures.ts'
 import { healthRoutes } from './health/health.routes.ts'
 import { noteRoute } from './http/exchange.ts'
@@ -18,6 +19,7 @@ import { migrateDirectly } from './open-database.ts'
 import { assetRoutes } from './pages/assets.ts'
 import { problemView } from './pages/problem.tsx'
 import { createRequestLog } from './request-log.ts'
+import { examineService } from './run-doctor.ts'
 import { createServices, type Services } from './services.ts'
 
 /** A service could not end in order; the message says what it waited for. */
@@ -115,7 +117,7 @@ export async function serve(
     closing.push(() => services.close((part) => (ending = part)))
     const app = await createApp(services, isReady)
     const tellReady = lead ? () => log.info('worker ready') : await prepare(services)
-    if (!config.database) closing.splice(1, 0, await serveAdmin(services))
+    if (!config.database) closing.splice(1, 0, await serveAdmin(services, () => examineService(services, authConfig)))
     fetch = (request, env) => app.fetch(request, env)
     await lead?.allBuilt()
     state = 'ready'
@@ -159,12 +161,14 @@ export async function prepareDatabase(config: Config, authConfig: AuthConfig, lo
   }
 }
 
-/** Makes the first admin, or a link for one. @returns what tells the operator that, where it listens, and callback URLs */
+/** Makes the first admin, or a link for one. @returns what tells the operator that, what is to be mended, where it listens, and callback URLs */
 async function prepare(services: Services): Promise<() => void> {
   const { log, providers, config } = services
   await createFirstAdmin(services)
   const link = await services.setup.offer()
+  const findings = await settingsFindings(config)
   return () => {
+    for (const { check, what, mend } of findings) if (mend !== undefined) log.warn({ check }, `${what}. ${mend}`)
     for (const { id, name } of providers)
       log.info(`${name}: the callback URL to give there is ${config.baseUrl}/api/auth/callback/${id}`)
     log.info({ url: config.baseUrl, reference: `${config.baseUrl}/api/v1/docs` }, 'ready')

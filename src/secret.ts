@@ -1,3 +1,5 @@
+import { hkdfSync } from 'node:crypto'
+
 const minBytes = 32
 const minBits = 96
 const wordsOfExamples =
@@ -22,4 +24,9 @@ function bitsOf(text: string): number {
 function isRepetitive(text: string): boolean {
   const [repeated = ''] = /^(.{1,16})\1+/.exec(text) ?? []
   return repeated.length > text.length / 2
+}
+
+/** The key of one use. One secret is configured; each use gets a key of its own (RFC 5869). */
+export function derivedKey(secret: string, use: string): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', secret, '', `latchkey ${use}`, 32))
 }

@@ -1,4 +1,3 @@
-import { hkdfSync } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { createSetup, type Setup } from './admin/setup.ts'
 import { createAccessTokenVerifier } from './auth/access-token.ts'
@@ -24,6 +23,7 @@ import { createSessionCookies, type SessionCookies } from './auth/session-cookie
 import { createUserAccounts, type UserAccounts } from './auth/user-accounts.ts'
 import { type Config, ConfigError } from './config.ts'
 import type { Database, Db } from './db/database.ts'
+import { type ArrivalProofs, createArrivalProofs } from './doctor/arrival.ts'
 import { type Cursors, createCursors } from './http/cursor.ts'
 import type { Log } from './log.ts'
 import { countLetter } from './mail/letters.queries.ts'
@@ -31,6 +31,7 @@ import { type CountMessage, createMailer, type Mailer } from './mail/mailer.ts'
 import { createMessages, type Messages } from './mail/messages.ts'
 import { openMigrated } from './open-database.ts'
 import { createRequestLimits, type RequestLimits } from './request-limits.ts'
+import { derivedKey } from './secret.ts'
 import { createUpkeep, type Upkeep } from './upkeep/upkeep.ts'
 
 /** Every object that lives as long as the process. */
@@ -56,6 +57,7 @@ export interface Services {
   banNotices: BanNotices
   providers: readonly Provider[]
   cursors: Cursors
+  arrivalProofs: ArrivalProofs
   requestLimits: RequestLimits
   mailer: Mailer
   messages: Messages
@@ -138,6 +140,7 @@ async function build(foundation: Foundation): Promise<Services> {
     banNotices,
     providers: providersOf(config),
     cursors: createCursors(derivedKey(secret, 'cursor')),
+    arrivalProofs: createArrivalProofs(derivedKey(secret, 'arrival')),
     requestLimits,
     mailer,
     messages,
@@ -207,9 +210,4 @@ async function assertSecretFits(keys: SigningKeys, secret: string): Promise<void
       'BETTER_AUTH_SECRET: is not the one that this database was used with. Set that one, or, to give it up, delete the rows of the table "jwks"',
     ])
   })
-}
-
-// One secret is configured; each use gets a key of its own (RFC 5869).
-function derivedKey(secret: string, use: string): Uint8Array {
-  return new Uint8Array(hkdfSync('sha256', secret, '', `latchkey ${use}`, 32))
 }

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { z } from 'zod'
 import { toProblem } from '../failures.ts'
 import type { Services } from '../services.ts'
 import { AdminCommand, AdminCommandError, runAdminCommand } from './commands.ts'
@@ -13,16 +14,20 @@ interface Answer {
   output: string
 }
 
+/** What the running service can be asked, beside the commands: to look at itself. */
+export type Asked = AdminCommand | { command: 'doctor' }
+
 /**
  * Takes commands of the operator beside a running service whose embedded database nobody else can open: on a Unix socket
  * in the data directory, which nobody but its owner may write to.
+ * @param examine what it finds of itself
  * @returns ends it
  */
-export async function serveAdmin(services: Services): Promise<() => Promise<void>> {
+export async function serveAdmin(services: Services, examine: () => Promise<unknown>): Promise<() => Promise<void>> {
   const path = socketPath(services.config.dataDir)
   await rm(path, { force: true })
   const server = createServer((incoming, outgoing) => {
-    void answer(services, incoming).then((body) => outgoing.end(JSON.stringify(body)))
+    void answer(services, incoming, examine).then((body) => outgoing.end(JSON.stringify(body)))
   })
   await throughShortPath(path, async (short) => {
     server.listen(short)
@@ -37,7 +42,7 @@ export async function serveAdmin(services: Services): Promise<() => Promise<void
 }
 
 /** Asks the running service to carry out a command; undefined when none is running. */
-export async function askRunning(dataDir: string, command: AdminCommand): Promise<Answer | undefined> {
+export async function askRunning(dataDir: string, command: Asked): Promise<Answer | undefined> {
   return throughShortPath(socketPath(dataDir), async (short) => {
     try {
       const outgoing = request({ socketPath: short, method: 'POST' })
@@ -52,9 +57,16 @@ export async function askRunning(dataDir: string, command: AdminCommand): Promis
   })
 }
 
-async function answer(services: Services, incoming: AsyncIterable<Uint8Array>): Promise<Answer> {
+const Doctor = z.strictObject({ command: z.literal('doctor') })
+
+async function answer(
+  services: Services,
+  incoming: AsyncIterable<Uint8Array>,
+  examine: () => Promise<unknown>,
+): Promise<Answer> {
   try {
-    const command = AdminCommand.parse(JSON.parse(await text(incoming)))
+    const command = z.union([Doctor, AdminCommand]).parse(JSON.parse(await text(incoming)))
+    if (command.command === 'doctor') return { ok: true, output: JSON.stringify(await examine()) }
     return { ok: true, output: await runAdminCommand(services, command) }
   } catch (error) {
     if (error instanceof AdminCommandError) return { ok: false, output: error.message }

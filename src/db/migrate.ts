@@ -35,14 +35,32 @@ export async function migrate(db: Db, roles: readonly string[], migrations = rea
   return applied
 }
 
+/** By name, where the schema differs from this version. */
+export interface SchemaState {
+  pending: string[]
+  /** Applied, and of a later version. */
+  unknown: string[]
+  /** Applied as another text. */
+  edited: string[]
+}
+
+/** Compares what has been applied with this version; throws where nothing ever was. */
+export async function schemaState(db: Db, migrations = readMigrations()): Promise<SchemaState> {
+  const { rows } = await sql<Pick<Migration, 'version' | 'name' | 'checksum'>>`
+    select version, name, checksum from schema_migration order by version`.execute(db)
+  const known = new Map(migrations.map((migration) => [migration.version, migration]))
+  const applied = new Set(rows.map(({ version }) => version))
+  const nameOf = ({ name }: { name: string }) => name
+  return {
+    pending: migrations.filter(({ version }) => !applied.has(version)).map(nameOf),
+    unknown: rows.filter(({ version }) => !known.has(version)).map(nameOf),
+    edited: rows.filter((row) => (known.get(row.version)?.checksum ?? row.checksum) !== row.checksum).map(nameOf),
+  }
+}
+
 /** Whether every migration of this version, and no other, has been applied. */
 export async function isSchemaCurrent(db: Db, migrations = readMigrations()): Promise<boolean> {
-  const { rows } = await sql<{ version: number; checksum: string }>`
-    select version, checksum from schema_migration order by version`.execute(db)
-  return (
-    rows.length === migrations.length &&
-    migrations.every(({ version, checksum }, i) => rows[i]?.version === version && rows[i].checksum === checksum)
-  )
+  return Object.values(await schemaState(db, migrations)).every((names: string[]) => names.length === 0)
 }
 
 /**

@@ -22,38 +22,78 @@ export function parseRange(text: string): Range | undefined {
   return [address, address.kind() === 'ipv4' ? 32 : 128]
 }
 
+/** An address in one spelling: an IPv4 address in an IPv6 one is that. What is no address stays as it is. */
+export function canonicalAddress(text: string): string {
+  return parseAddress(text)?.toString() ?? text
+}
+
 /**
  * Finds the address of the client: the socket's peer or, when that is one of the `trusted` proxies, the right-most hop
  * of `X-Forwarded-For` that is not. Whatever else a client claims is ignored.
+ * @param onUntrusted called with the peer of a connection that is no trusted proxy and begins as that of a proxy does
  */
-export function clientAddressFinder(trusted: Range[]): (incoming: IncomingMessage) => string {
-  const isTrusted = (address: ipaddr.IPv4 | ipaddr.IPv6) =>
-    trusted.some(([network, bits]) => address.kind() === network.kind() && address.match(network, bits))
+export function clientAddressFinder(
+  trusted: Range[],
+  onUntrusted: (peer: string) => void = () => {},
+): (incoming: IncomingMessage) => string {
+  const isTrusted = trustIn(trusted)
 
   // A connection has one peer for all its requests.
   const peers = new WeakMap<Socket, Peer>()
-  function peerOf(socket: Socket): Peer {
-    const known = peers.get(socket)
-    if (known) return known
+  function peerOf({ socket, headers }: IncomingMessage): Peer {
     const address = parseAddress(socket.remoteAddress ?? '')
     const peer = { text: address?.toString() ?? 'unknown', proxy: address && isTrusted(address) ? address : undefined }
     peers.set(socket, peer)
+    if (!peer.proxy && (headers['x-forwarded-for'] ?? headers.forwarded) !== undefined) onUntrusted(peer.text)
     return peer
   }
 
   return (incoming) => {
-    const { text, proxy } = peerOf(incoming.socket)
+    const { text, proxy } = peers.get(incoming.socket) ?? peerOf(incoming)
     if (!proxy) return text
     let client = proxy
-    const hops = [incoming.headers['x-forwarded-for'] ?? []].flat().join(',').split(',')
-    for (const hop of hops.reverse()) {
-      const address = parseAddress(hop.trim())
+    for (const hop of hopsOf(incoming).reverse()) {
+      const address = parseAddress(hop)
       if (!address) break
       client = address
       if (!isTrusted(address)) break
     }
     return client.toString()
   }
+}
+
+function trustIn(trusted: Range[]) {
+  return (address: ipaddr.IPv4 | ipaddr.IPv6) =>
+    trusted.some(([network, bits]) => address.kind() === network.kind() && address.match(network, bits))
+}
+
+function hopsOf({ headers }: IncomingMessage): string[] {
+  const text = [headers['x-forwarded-for'] ?? []].flat().join(',')
+  return text.split(',').map((hop) => hop.trim())
+}
+
+/** Tells how a request arrived: from which peer, whether that is one of the `trusted` proxies, and what it forwarded. */
+export function arrivalTeller(trusted: Range[]) {
+  const isTrusted = trustIn(trusted)
+  const find = clientAddressFinder(trusted)
+  return (incoming: IncomingMessage) => {
+    const { remoteAddress = '', remotePort = 0 } = incoming.socket
+    const peer = parseAddress(remoteAddress)
+    return {
+      address: find(incoming),
+      peer: peer?.toString() ?? 'unknown',
+      peerPort: remotePort,
+      isTrusted: peer !== undefined && isTrusted(peer),
+      hops: hopsOf(incoming).filter((hop) => hop !== ''),
+      hasForwarded: incoming.headers.forwarded !== undefined,
+    }
+  }
+}
+
+/** Whether an address is of this machine or of a network of one's own, as proxies mostly have. */
+export function isOfOwnNetwork(address: string): boolean {
+  const range = parseAddress(address)?.range() ?? ''
+  return ['loopback', 'private', 'uniqueLocal', 'linkLocal', 'carrierGradeNat'].includes(range)
 }
 
 /** What one client owns: an IPv4 address, or the /64 of an IPv6 address, and the /48 that a site of many has. */

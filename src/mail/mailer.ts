@@ -2,8 +2,8 @@ import { setMaxListeners } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createTransport } from 'nodemailer'
 import retry, { AbortError } from 'p-retry'
-import { isLoopback } from '../http/loopback.ts'
 import type { Log } from '../log.ts'
+import { smtpOptions } from './smtp.ts'
 
 /** A mail to one person. */
 export interface Message {
@@ -39,7 +39,6 @@ interface MailerOptions {
   log: Log
 }
 
-const smtpTimeoutMs = 10_000
 // Many servers refuse more at once from one address.
 const maxConnections = 5
 const attempts = 5
@@ -144,19 +143,13 @@ interface Way {
 }
 
 function overSmtp({ url, from }: { url: string; from: string }): Way {
-  const { username, password, hostname } = new URL(url)
   const transport = createTransport({
-    url,
+    ...smtpOptions(url),
     // Caps the connections; each takes one message, and trying again is ours.
     pool: true,
     maxConnections,
     maxMessages: 1,
     maxRequeues: 0,
-    // Whoever stands between could hide that the server speaks TLS, and be given the password.
-    requireTLS: `${username}${password}` !== '' && !isLoopback(hostname),
-    connectionTimeout: smtpTimeoutMs,
-    greetingTimeout: smtpTimeoutMs,
-    socketTimeout: smtpTimeoutMs,
     // A message is text that we wrote: it never names a file or a URL to attach.
     disableFileAccess: true,
     disableUrlAccess: true,

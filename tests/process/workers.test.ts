@@ -26,7 +26,7 @@ test('a worker is replaced at once, and ever later when it keeps ending', () => 
 
 describe.skipIf(!onPostgres)('several workers (need PostgreSQL)', () => {
   test('both answer on one port; what is told once is told once', async () => {
-    const { service, url } = await startWorkers(root)
+    const { service, url } = await startWorkers(root, { TRUSTED_ORIGINS: 'http://app.example.com' })
     expect(await service.ready()).toBe(url)
     const workers = await readyWorkers(service)
 
@@ -35,6 +35,7 @@ describe.skipIf(!onPostgres)('several workers (need PostgreSQL)', () => {
     const answering = () => new Set(messages(service, 'request').map(({ pid }) => pid))
     await expect.poll(answering).toEqual(new Set(workers))
     expect(new Set([service.pid, ...answering()])).toHaveLength(3)
+    expect(messages(service, 'http://app.example.com is trusted')).toMatchObject([{ level: 40, pid: service.pid }])
     expect(messages(service, 'there is no admin yet')).toMatchObject([{ pid: service.pid }])
     expect(messages(service, 'ready').filter(({ msg }) => msg === 'ready')).toHaveLength(1)
   })

@@ -15,13 +15,20 @@ export interface Mail {
 interface MailServerOptions {
   /** The codes with which it refuses the first messages, instead of taking them. */
   refuse?: number[]
+  /** Whom it does not let sign in, by name. */
+  strangers?: string[]
   /** Lets it speak TLS: from the first byte, or once it is asked to. Without it, it never does. */
   tls?: { certificate: Certificate; begins: 'at once' | 'by STARTTLS' }
   whenDone?: (stop: () => Promise<void>) => void
 }
 
 /** A mail server that keeps what it is given, from whoever gives whichever password, or none. */
-export async function startMailServer({ refuse = [], tls, whenDone = afterAll }: MailServerOptions = {}) {
+export async function startMailServer({
+  refuse = [],
+  strangers = [],
+  tls,
+  whenDone = afterAll,
+}: MailServerOptions = {}) {
   const mails: Mail[] = []
   const passwords: string[] = []
   const connections = { now: 0, most: 0 }
@@ -40,7 +47,8 @@ export async function startMailServer({ refuse = [], tls, whenDone = afterAll }:
     },
     onAuth({ username, password }, _session, done) {
       passwords.push(password ?? '')
-      done(null, { user: username })
+      if (strangers.includes(username ?? '')) done(new Error('not you'))
+      else done(null, { user: username })
     },
     onData(stream, session, done) {
       const to = session.envelope.rcptTo.map(({ address }) => address)

@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash, X509Certificate } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { join } from 'node:path'
 
 /** A certificate for some names, and the authority that has signed it. */
@@ -17,8 +18,12 @@ export interface Certificate {
 export interface Authority {
   /** Where its certificate is. */
   path: string
-  /** Makes a certificate for some names; with a negative number of days it has expired. */
-  issue: (names: readonly string[], days?: number) => Certificate
+  /**
+   * Makes a certificate for some names or addresses.
+   * @param days how long it will be good; it has expired with a negative number
+   * @param age since how many days it has been good
+   */
+  issue: (names: readonly string[], days?: number, age?: number) => Certificate
 }
 
 const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: 'pipe' })
@@ -31,8 +36,9 @@ export function makeAuthority(folder: string): Authority {
   openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', ...own)
   return {
     path,
-    issue(names, days = 1) {
-      const extensions = `subjectAltName=${names.map((name) => `DNS:${name}`).join(',')}\nbasicConstraints=CA:FALSE\n`
+    issue(names, days = 1, age = 0) {
+      const named = names.map((name) => `${isIP(name) ? 'IP' : 'DNS'}:${name}`).join(',')
+      const extensions = `subjectAltName=${named}\nbasicConstraints=CA:FALSE\n`
       writeFileSync(file('extensions'), extensions)
       openssl(
         'req',
@@ -46,8 +52,31 @@ export function makeAuthority(folder: string): Authority {
         '-subj',
         '/CN=standin',
       )
-      const signing = ['-CA', path, '-CAkey', file('ca.key'), '-CAcreateserial', '-extfile', file('extensions')]
-      openssl('x509', '-req', '-in', file('csr'), '-out', file('crt'), '-days', String(days), ...signing)
+      const authority = [
+        '-cert',
+        path,
+        '-keyfile',
+        file('ca.key'),
+        '-rand_serial',
+        '-md',
+        'sha256',
+        '-notext',
+        '-batch',
+      ]
+      const life = ['-startdate', inDays(-age), '-enddate', inDays(days)]
+      writeFileSync(file('index'), '')
+      writeFileSync(file('ca.conf'), configurationIn(folder))
+      const files = [
+        '-config',
+        file('ca.conf'),
+        '-extfile',
+        file('extensions'),
+        '-in',
+        file('csr'),
+        '-out',
+        file('crt'),
+      ]
+      openssl('ca', ...authority, ...life, ...files)
       const cert = readFileSync(file('crt'), 'utf8')
       const publicKey = new X509Certificate(cert).publicKey.export({ type: 'spki', format: 'der' })
       return {
@@ -58,6 +87,24 @@ export function makeAuthority(folder: string): Authority {
       }
     },
   }
+}
+
+/** What `openssl ca`, which alone takes the dates, wants to be told. */
+const configurationIn = (folder: string) => `[ca]
+default_ca = ca_default
+[ca_default]
+database = ${join(folder, 'index')}
+serial = ${join(folder, 'serial')}
+new_certs_dir = ${folder}
+unique_subject = no
+policy = any
+[any]
+commonName = supplied
+`
+
+/** A time as OpenSSL writes it. */
+function inDays(days: number): string {
+  return `${new Date(Date.now() + days * 86_400_000).toISOString().replaceAll(/[-:T]|\..*/g, '')}Z`
 }
 
 /** Makes an authority of its own and a certificate of it, in a folder. Needs openssl. */

@@ -1,0 +1,143 @@
+import { statfs } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import type { Config } from '../config.ts'
+import { isLoopback, isPrivate } from '../http/loopback.ts'
+import { type Finding, findingsOf } from './finding.ts'
+
+/** The oldest Node that the service runs on, as in `package.json`. */
+export const oldestNode = '20.19'
+
+const gigabyte = 1e9
+const leastFree = { problem: 0.1 * gigabyte, warning: gigabyte }
+
+/**
+ * What can be told of the configuration and the machine at once, without asking anybody: at start, and by the doctor. On a
+ * loopback host, where one develops, next to nothing of it matters.
+ * @param nodeVersion such as `20.19.0`
+ */
+export async function settingsFindings(config: Config, nodeVersion = process.versions.node): Promise<Finding[]> {
+  return [
+    node(nodeVersion),
+    processes(config),
+    ...(config.database ? [databaseTls(config.database.url)] : [durability(config), keptSecret(config)]),
+    ...(config.database ? [] : await disk(config.dataDir)),
+    trustedProxies(config),
+    trustedOrigins(config),
+    rateLimit(config),
+    logLevel(config),
+    ...(config.smtp ? [] : [noMail(config)]),
+  ]
+}
+
+function node(version: string): Finding {
+  const { ok, problem } = findingsOf('node')
+  const [[major = 0, minor = 0], [oldestMajor = 0, oldestMinor = 0]] = [version, oldestNode].map((text) =>
+    text.split('.').map(Number),
+  ) as [number[], number[]]
+  const isOld = major < oldestMajor || (major === oldestMajor && minor < oldestMinor)
+  return isOld
+    ? problem(`Node ${version} is too old`, `Run it with Node ${oldestNode} or later`)
+    : ok(`Node ${version}`)
+}
+
+function processes({ workers }: Config): Finding {
+  const { ok, warning } = findingsOf('processes')
+  const cores = availableParallelism()
+  if (workers <= cores) return ok(`${workers} of ${cores} cores take requests`)
+  return warning(
+    `there are ${workers} workers and ${cores} cores`,
+    `Set WEB_CONCURRENCY to ${Math.max(1, cores - 1)}: one core is for passwords`,
+  )
+}
+
+function databaseTls(url: string): Finding {
+  const { ok, warning } = findingsOf('database-tls')
+  const { hostname, searchParams } = new URL(url)
+  const host = searchParams.get('host') ?? decodeURIComponent(hostname)
+  if (host === '' || host.startsWith('/') || isLoopback(host)) return ok('the database is on this machine')
+  const mode = searchParams.get('sslmode') ?? (/^(1|true)$/.test(searchParams.get('ssl') ?? '') ? 'require' : 'disable')
+  const mend = 'Add sslmode=verify-full to DATABASE_URL and DIRECT_URL, unless the network itself encrypts'
+  if (mode === 'disable') return warning('what is sent to the database is not encrypted', mend)
+  const isUnchecked =
+    mode === 'no-verify' || (searchParams.get('uselibpqcompat') === 'true' && /prefer|require/.test(mode))
+  if (isUnchecked) return warning('the certificate of the database is not checked', mend)
+  return ok('the connection to the database is encrypted, and its certificate is checked')
+}
+
+function durability({ isLoopback: isLocal }: Config): Finding {
+  const { ok, warning } = findingsOf('embedded-database')
+  if (isLocal) return ok('the embedded database serves this machine')
+  return warning(
+    'the embedded database does not flush to disk after each write, and allows one process only',
+    'Set DATABASE_URL to a PostgreSQL, or accept that the loss of power may cost the last writes',
+  )
+}
+
+function keptSecret({ secret, isLoopback: isLocal }: Config): Finding {
+  const { ok, warning } = findingsOf('secret')
+  if (secret !== undefined) return ok('BETTER_AUTH_SECRET is set')
+  if (isLocal) return ok('the secret is kept in DATA_DIR')
+  return warning(
+    'the secret is kept beside the database that it protects',
+    'Set BETTER_AUTH_SECRET to what is in the file "secret" of DATA_DIR, and keep that elsewhere',
+  )
+}
+
+/** None for a folder that is not there yet. */
+async function disk(folder: string): Promise<Finding[]> {
+  const { ok, warning, problem } = findingsOf('disk')
+  const state = await statfs(folder).catch(() => undefined)
+  if (!state) return []
+  const free = state.bavail * state.bsize
+  const what = `${(free / gigabyte).toFixed(1)} GB are free where DATA_DIR is`
+  const mend = 'Make room, or move DATA_DIR: a full disk stops all writes'
+  if (free < leastFree.problem) return [problem(what, mend)]
+  return [free < leastFree.warning ? warning(what, mend) : ok(what)]
+}
+
+function trustedProxies({ trustedProxies: ranges, baseUrl }: Config): Finding {
+  const { ok, warning, problem } = findingsOf('trusted-proxies')
+  if (ranges.some(([, bits]) => bits === 0))
+    return problem(
+      'TRUSTED_PROXIES holds every address: anybody can choose the one that limits count',
+      'Name the addresses of your proxies only',
+    )
+  if (ranges.length > 0) return ok(`${ranges.length} addresses or ranges of proxies are trusted`)
+  if (!baseUrl.startsWith('https:')) return ok('no proxy is trusted')
+  return warning(
+    'a proxy must stand before this service, as BETTER_AUTH_URL is https, and TRUSTED_PROXIES names none',
+    'Set TRUSTED_PROXIES to its address: until then all people share the limits of one address',
+  )
+}
+
+function trustedOrigins({ trustedOrigins: origins }: Config): Finding {
+  const { ok, warning } = findingsOf('trusted-origins')
+  const open = origins.find((origin) => !isPrivate(new URL(origin)))
+  if (open === undefined) return ok(`trusted: ${origins.join(', ')}`)
+  return warning(
+    `${open} is trusted, and anybody on the way can change what is there`,
+    'Serve that front end by https, and change TRUSTED_ORIGINS or FRONTEND_URL',
+  )
+}
+
+function rateLimit({ rateLimit: perMinute, isLoopback: isLocal }: Config): Finding {
+  const { ok, problem } = findingsOf('rate-limit')
+  if (perMinute > 0) return ok(`${perMinute} requests a minute and address`)
+  if (isLocal) return ok('limits are off, on this machine only')
+  return problem('limits are off: passwords can be guessed as fast as they are checked', 'Unset RATE_LIMIT')
+}
+
+function logLevel({ logLevel: level, isLoopback: isLocal }: Config): Finding {
+  const { ok, warning } = findingsOf('log-level')
+  if (isLocal || !['trace', 'debug'].includes(level)) return ok(`the log level is ${level}`)
+  return warning(`the log level is ${level}: that is for development`, 'Set LOG_LEVEL to info')
+}
+
+function noMail({ isLoopback: isLocal }: Config): Finding {
+  const { ok, warning } = findingsOf('mail')
+  if (isLocal) return ok('mail goes to the log')
+  return warning(
+    'without SMTP no password can be reset by mail, addresses are not confirmed, and nobody is told of changes',
+    'Set SMTP_URL and MAIL_FROM',
+  )
+}

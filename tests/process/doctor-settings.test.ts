@@ -1,0 +1,127 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { parseConfig } from '../../src/config.ts'
+import { oldestNode, settingsFindings } from '../../src/doctor/settings.ts'
+import { postgres } from '../support/config-faults.ts'
+import { byCheck } from '../support/examined.ts'
+import { secret, startService } from '../support/harness.ts'
+
+const embedded = { BETTER_AUTH_URL: 'https://auth.example.com', BETTER_AUTH_SECRET: secret }
+const at = (url: string) => ({ ...postgres, DATABASE_URL: url })
+const remote = 'postgres://latchkey:canary@db.example.com/latchkey'
+
+const toMend = async (env: Record<string, string>) =>
+  (await settingsFindings(parseConfig(env))).filter(({ level }) => level !== 'ok')
+
+test('on this machine there is nothing to mend', async () => {
+  expect(await toMend({})).toEqual([])
+  expect(await toMend({ RATE_LIMIT: '0', LOG_LEVEL: 'debug' })).toEqual([])
+})
+
+test('a set-up for others with all that it needs has nothing to mend', async () => {
+  const env = {
+    ...at(`${remote}?sslmode=verify-full`),
+    TRUSTED_PROXIES: '10.0.0.0/8',
+    SMTP_URL: 'smtps://mail',
+    MAIL_FROM: 'a@example.com',
+  }
+
+  expect(await toMend(env)).toEqual([])
+})
+
+test.each<[string, string, Record<string, string>]>([
+  ['processes', 'warning', { ...postgres, WEB_CONCURRENCY: String(Math.min(64, availableParallelism() + 1)) }],
+  ['embedded-database', 'warning', embedded],
+  ['secret', 'warning', { BETTER_AUTH_URL: 'https://auth.example.com' }],
+  ['secret', 'ok', embedded],
+  ['database-tls', 'ok', postgres],
+  ['database-tls', 'ok', at('postgres:///latchkey?host=/run/postgresql')],
+  ['database-tls', 'warning', at(remote)],
+  ['database-tls', 'warning', at(`${remote}?sslmode=disable`)],
+  ['database-tls', 'warning', at(`${remote}?sslmode=no-verify`)],
+  ['database-tls', 'warning', at(`${remote}?sslmode=require&uselibpqcompat=true`)],
+  ['database-tls', 'warning', at('postgres://localhost/latchkey?host=db.example.com')],
+  ['database-tls', 'ok', at(`${remote}?sslmode=require`)],
+  ['database-tls', 'ok', at(`${remote}?ssl=true`)],
+  ['trusted-proxies', 'warning', postgres],
+  ['trusted-proxies', 'problem', { ...postgres, TRUSTED_PROXIES: '10.0.0.1,0.0.0.0/0' }],
+  ['trusted-proxies', 'problem', { TRUSTED_PROXIES: '::/0' }],
+  ['trusted-origins', 'warning', { TRUSTED_ORIGINS: 'http://app.example.com' }],
+  ['trusted-origins', 'ok', { TRUSTED_ORIGINS: 'https://app.example.com,http://localhost:5173' }],
+  ['rate-limit', 'problem', { ...postgres, RATE_LIMIT: '0' }],
+  ['log-level', 'warning', { ...postgres, LOG_LEVEL: 'debug' }],
+  ['log-level', 'ok', { ...postgres, LOG_LEVEL: 'warn' }],
+  ['mail', 'warning', postgres],
+])('%s: %s with %o', async (check, level, env) => {
+  const finding = byCheck(await settingsFindings(parseConfig(env)))[check]
+
+  expect(finding?.level).toBe(level)
+  expect(finding?.mend === undefined).toBe(level === 'ok')
+  expect(JSON.stringify(finding)).not.toMatch(/canary/)
+})
+
+test.each([
+  ['18.20.8', 'problem'],
+  ['20.18.3', 'problem'],
+  ['20.19.0', 'ok'],
+  ['22.0.0', 'ok'],
+])('Node %s: %s', async (version, level) => {
+  expect(byCheck(await settingsFindings(parseConfig({}), version))['node']?.level).toBe(level)
+})
+
+test('the oldest Node is that of package.json', () => {
+  const { engines } = JSON.parse(readFileSync('package.json', 'utf8')) as { engines: { node: string } }
+  expect(engines.node).toBe(`>=${oldestNode}`)
+})
+
+/** Makes a file system of so many megabytes, until the test ends. */
+function fileSystem(size: number): string {
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-disk-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}m`, 'none', folder])
+  onTestFinished(() => void execFileSync('umount', [folder]))
+  return folder
+}
+
+/** Whether this user may mount, in a space of its own. */
+const canMount = spawnSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'none', '/mnt']).status === 0
+
+test.skipIf(!canMount).each([
+  [50, 'problem'],
+  [500, 'warning'],
+  [2_000, 'ok'],
+])('%i MB for the embedded database: %s (needs the right to mount)', async (size, level) => {
+  const findings = await settingsFindings(parseConfig({ DATA_DIR: fileSystem(size) }))
+
+  expect(byCheck(findings)['disk']?.level).toBe(level)
+})
+
+describe('what is to be mended is told at start, a line each', () => {
+  const warnings = (lines: string[]) =>
+    lines
+      .map((line) => JSON.parse(line) as { level: number; check?: string; msg: string })
+      // The harness asks for any port.
+      .filter(({ level, msg }) => level > 30 && !msg.startsWith('port 0 is taken'))
+
+  test('not a word of it on this machine', async () => {
+    const service = await startService()
+    onTestFinished(() => service.stop())
+
+    expect(warnings(service.logLines())).toEqual([])
+  })
+
+  test('all of it for a public set-up, once', async () => {
+    const service = await startService({ env: { BETTER_AUTH_URL: 'https://auth.example.com', LOG_LEVEL: 'debug' } })
+    onTestFinished(() => service.stop())
+
+    const told = warnings(service.logLines())
+    const expected = (await settingsFindings(service.services.config)).filter(({ level }) => level !== 'ok')
+    expect(told).toMatchObject(expected.map(({ check, what, mend }) => ({ level: 40, check, msg: `${what}. ${mend}` })))
+    expect(expected.map(({ check }) => check)).toEqual(
+      expect.arrayContaining(['trusted-proxies', 'rate-limit', 'log-level', 'mail']),
+    )
+  })
+})
