@@ -6,9 +6,10 @@ import { sql } from 'kysely'
 import { expect, onTestFinished, test } from 'vitest'
 import { type DatabaseConfig, openDatabase } from '../../src/db/database.ts'
 import { readMigrations } from '../../src/db/migrate.ts'
-import { badRound, faultsOf } from '../support/config-faults.ts'
+import { badInProcess, badRounds, faultsOf } from '../support/config-faults.ts'
 import { databaseUrl, onServer } from '../support/database-template.ts'
 import { createTestDatabase, directUrl, secret } from '../support/harness.ts'
+import { isNightly } from '../support/nightly.ts'
 import { buildService, startProcess, startProgram } from '../support/service-process.ts'
 import { freePort } from '../support/throwaway-postgres.ts'
 
@@ -66,29 +67,38 @@ const several = {
   JWT_ALGORITHM: 'HS256-hunter2',
 }
 
-test.each<[string, Record<string, string>]>([
-  ['', several],
-  ['production', badRound(0)],
-  ['test', badRound(1)],
-  ['development', badRound(2)],
-])(
-  'R-40, R-41, R-42 with NODE_ENV=%s a bad configuration ends the process before it does anything',
-  async (nodeEnv, env) => {
-    const cwd = folder()
-    const service = startProgram([process.execPath, join(root, 'dist/src/main.js')], { ...env, NODE_ENV: nodeEnv }, cwd)
+const environments = ['', 'production', 'test', 'development']
 
-    expect((await service.exited).code).toBe(1)
-    expect(faultyIn(service.output())).toEqual(
-      [...new Set(faultsOf(env).map((fault) => fault.split(':')[0]))].toSorted(),
-    )
-    // No log, no folder of data, no stack.
-    expect(service.output()).toMatch(/^The configuration is not usable:\n(  \w+: .+\n)+$/)
-    expect(readdirSync(cwd)).toEqual([])
-    for (const shown of Object.values(env).filter((text) => text.length > 4))
-      expect(service.output()).not.toContain(shown)
-    expect(service.output()).not.toMatch(/hunter2|canary/)
-  },
-)
+test.each<[string, string, Record<string, string>]>([
+  ['several faults of each kind', '', several],
+  ...badRounds().map((env, i): [string, string, Record<string, string>] => [
+    `each ${i + 1}. fault`,
+    environments[(i + 1) % 4] ?? '',
+    env,
+  ]),
+  ...badInProcess
+    .filter(() => isNightly)
+    .map(([name, value]): [string, string, Record<string, string>] => [
+      `${name}=${value}`,
+      'production',
+      { [name]: value },
+    ]),
+])('R-40, R-41, R-42 %s, with NODE_ENV=%s: the process ends before it does anything', async (_name, nodeEnv, env) => {
+  const cwd = folder()
+  const begun = performance.now()
+  const service = startProgram([process.execPath, join(root, 'dist/src/main.js')], { ...env, NODE_ENV: nodeEnv }, cwd)
+
+  expect((await service.exited).code).toBe(1)
+  // Where nothing runs beside it the time is its own.
+  expect(isNightly ? performance.now() - begun : 0).toBeLessThan(2_000)
+  expect(faultyIn(service.output())).toEqual([...new Set(faultsOf(env).map((fault) => fault.split(':')[0]))].toSorted())
+  // No log, no folder of data, no stack.
+  expect(service.output()).toMatch(/^The configuration is not usable:\n(  \w+: .+\n)+$/)
+  expect(readdirSync(cwd)).toEqual([])
+  for (const shown of Object.values(env).filter((text) => text.length > 4))
+    expect(service.output()).not.toContain(shown)
+  expect(service.output()).not.toMatch(/hunter2|canary/)
+})
 
 test('an auth.config.ts that cannot be used ends the process, naming the entry', async () => {
   const changed = folder()

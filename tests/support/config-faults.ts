@@ -95,9 +95,16 @@ export const bad: [name: string, value: string][] = [
   ['RATE_LIMIT', '1.5'],
 ]
 
-/** As many of those as a process can have at once: of each variable the one of that turn, if it has so many. */
-export function badRound(turn: number): Record<string, string> {
-  const usable = bad.filter(([, value]) => !value.includes('\0'))
-  const ofTurn = usable.filter(([name, value]) => usable.filter(([each]) => each === name)[turn]?.[1] === value)
-  return Object.fromEntries(ofTurn)
+/** Those that a process can have: no variable holds a zero byte. */
+export const badInProcess = bad.filter(([, value]) => !value.includes('\0'))
+
+/** All of those, as many at once as there are variables: of each the one of that turn, if it has so many. */
+export function badRounds(): Record<string, string>[] {
+  const rounds: Record<string, string>[] = []
+  for (const [name, value] of badInProcess) {
+    const round = rounds.find((each) => !(name in each))
+    if (round) round[name] = value
+    else rounds.push({ [name]: value })
+  }
+  return rounds
 }
