@@ -35,7 +35,9 @@ export async function publicUrlFindings(baseUrl: string, keyIds: ReadonlySet<str
       whose,
       readiness(health),
       caching(health),
-      ...(keys.certificate ? [certificate(keys.certificate), hsts(keys), await unencrypted(baseUrl)].flat() : []),
+      ...(keys.certificate
+        ? [certificate(keys.certificate), hsts(keys), await unencryptedFindings(baseUrl)].flat()
+        : []),
       ...date(baseUrl, health),
     ],
     isOurs: whose.level === 'ok',
@@ -136,8 +138,8 @@ function hsts({ headers }: Answer): Finding {
   return warning('Strict-Transport-Security does not arrive', 'Let the proxy pass it on as it is')
 }
 
-/** Where the port is the usual one, what is answered without TLS. */
-async function unencrypted(baseUrl: string): Promise<Finding[]> {
+/** What is answered without TLS at a public URL with it; nothing where that is at a port of its own. */
+export async function unencryptedFindings(baseUrl: string): Promise<Finding[]> {
   const { ok, warning } = findingsOf('http')
   const { hostname, port } = new URL(baseUrl)
   if (port !== '') return []
