@@ -46,7 +46,7 @@ async function takeRequests(config: Config, authConfig: AuthConfig, log: Log, en
   // Before it is ready there is no request to finish; what it writes then survives being cut short.
   const stop = (signal?: NodeJS.Signals) =>
     void (running?.stop(signal) ?? Promise.resolve()).then(() => process.exit(0), fail)
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     // Whoever signals all processes at once must not end a worker before the others have let go of the port.
     process.on(signal, () => worker ?? stop(signal))
   }

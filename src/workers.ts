@@ -202,7 +202,7 @@ class Crew extends EventEmitter {
     this.#members.delete(worker)
     if (this.#isStopping) {
       // One that is just being loaded ends by a signal to all of them as any program would.
-      const isLoading = last === undefined && (end === 'SIGTERM' || end === 'SIGINT')
+      const isLoading = last === undefined && (end === 'SIGTERM' || end === 'SIGINT' || end === 'SIGHUP')
       if (end !== 0 && !isLoading) this.#badEnd = `A worker ended with ${end}`
       this.#noteLeft()
       return

@@ -107,7 +107,7 @@ test('a port that is taken and was not chosen gives way to the next one', async 
 
 // Several workers need PostgreSQL.
 test.each(onPostgres ? ['1', '2'] : ['1'])(
-  'SIGTERM under load to %s worker(s) loses no request, and all ends well within ten seconds',
+  'R-15 SIGTERM under load to %s worker(s) loses no request, and all ends well within ten seconds',
   async (workers) => {
     const { service, url } = await startOnDatabase({ WEB_CONCURRENCY: workers })
     await service.ready()
@@ -155,8 +155,8 @@ function send(agent: Agent, url: string): Promise<number | string> {
   })
 }
 
-test.each(['SIGINT', 'SIGTERM'] as const)(
-  '%s ends an idle process with success, sent twice as well',
+test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+  'R-16 %s ends an idle process with success, sent twice as well',
   async (signal) => {
     const { service } = await startOnDatabase()
     await service.ready()
@@ -169,13 +169,16 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
   },
 )
 
-test.each(['SIGINT', 'SIGTERM'] as const)('%s ends a process that waits for its database', async (signal) => {
-  const { service } = await startWithoutDatabase()
+test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+  'R-16 %s ends a process that waits for its database',
+  async (signal) => {
+    const { service } = await startWithoutDatabase()
 
-  service.kill(signal)
+    service.kill(signal)
 
-  expect(await service.exited).toEqual({ code: 0, signal: null })
-})
+    expect(await service.exited).toEqual({ code: 0, signal: null })
+  },
+)
 
 test('`migrate` gives up on a database that does not come up', { timeout: 60_000 }, async () => {
   const url = `postgres://postgres@127.0.0.1:${await freePort()}/postgres`
@@ -186,7 +189,7 @@ test('`migrate` gives up on a database that does not come up', { timeout: 60_000
   expect(migration.output().trim().split('\n').at(-1)).toMatch(/^connect ECONNREFUSED /)
 })
 
-test('a mail server that hangs holds the end of the process up for a moment only', async () => {
+test('R-37 a mail server that hangs holds the end of the process up for a moment only', async () => {
   const silent = createServer().listen(0, '127.0.0.1')
   onTestFinished(() => void silent.close())
   await once(silent, 'listening')

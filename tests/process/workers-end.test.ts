@@ -36,16 +36,19 @@ describe.skipIf(!onPostgres)('several workers (need PostgreSQL)', () => {
     expect(workersOf(service)).toEqual([victim, other])
   })
 
-  test.each(['SIGINT', 'SIGTERM'] as const)('%s ends idle workers with success, sent twice as well', async (signal) => {
-    const { service } = await startWorkers(root)
-    await service.ready()
+  test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+    'R-16 %s ends idle workers with success, sent twice as well',
+    async (signal) => {
+      const { service } = await startWorkers(root)
+      await service.ready()
 
-    service.kill(signal)
-    service.kill(signal)
+      service.kill(signal)
+      service.kill(signal)
 
-    expect(await service.exited).toEqual({ code: 0, signal: null })
-    expect(messages(service, 'stopping').filter(({ pid }) => pid === service.pid)).toHaveLength(1)
-  })
+      expect(await service.exited).toEqual({ code: 0, signal: null })
+      expect(messages(service, 'stopping').filter(({ pid }) => pid === service.pid)).toHaveLength(1)
+    },
+  )
 
   test('a worker that is killed while all end makes the end a failure', async () => {
     const { service } = await startWorkers(root)
@@ -89,16 +92,19 @@ describe.skipIf(!onPostgres)('several workers (need PostgreSQL)', () => {
     await expect.poll(() => workers.filter(isAlive), { timeout: 10_000 }).toEqual([])
   })
 
-  test.each(['SIGINT', 'SIGTERM'] as const)('%s ends workers that wait for their database', async (signal) => {
-    const { service, url } = await startWorkers(root, {
-      DATABASE_URL: `postgres://postgres@127.0.0.1:${await freePort()}/postgres`,
-    })
-    await expect.poll(() => statusOf(`${url}/health`), { timeout: 30_000 }).toBe(200)
-    expect(await statusOf(`${url}/health/ready`)).toBe(503)
-    expect(await statusOf(`${url}/api/v1/auth/me`)).toBe(503)
+  test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+    'R-16 %s ends workers that wait for their database',
+    async (signal) => {
+      const { service, url } = await startWorkers(root, {
+        DATABASE_URL: `postgres://postgres@127.0.0.1:${await freePort()}/postgres`,
+      })
+      await expect.poll(() => statusOf(`${url}/health`), { timeout: 30_000 }).toBe(200)
+      expect(await statusOf(`${url}/health/ready`)).toBe(503)
+      expect(await statusOf(`${url}/api/v1/auth/me`)).toBe(503)
 
-    service.kill(signal)
+      service.kill(signal)
 
-    expect(await service.exited).toEqual({ code: 0, signal: null })
-  })
+      expect(await service.exited).toEqual({ code: 0, signal: null })
+    },
+  )
 })
