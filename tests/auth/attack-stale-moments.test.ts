@@ -64,7 +64,7 @@ const ends: [name: string, end: (doors: Doors, user: SignedIn, admin: SignedIn) 
   ],
 ]
 
-test('A-20 what ended stays so when the service starts again right afterwards', async () => {
+test('A-20, R-24 what ended stays so when the service starts again right afterwards', async () => {
   const database = await createTestDatabase()
   onTestFinished(() => database.remove())
   const first = await startService({ database })

@@ -41,7 +41,7 @@ beforeAll(async () => {
   await service.services.userAccounts.create({ email, password, name: 'Ada', role: 'user', emailVerified: true })
 })
 
-test('D-01 of too many sign-ins at once some are refused, whoever they are for, and nothing else is', async () => {
+test('D-01, R-31 of too many sign-ins at once some are refused, whoever they are for, and nothing else is', async () => {
   let answered = 0
   const attempts = Array.from({ length: 200 }, async (_, i) => {
     const address = i % 2 === 0 ? email : `${randomUUID()}@example.com`
@@ -84,7 +84,7 @@ test('requests that never come to their end keep nobody from signing in', async 
   expect((await signIn(service, email, password)).status).toBe(200)
 })
 
-test('who signs in while the thread is killed is signed in', async () => {
+test('R-36 who signs in while the thread is killed is signed in', async () => {
   const busy = await startService()
   onTestFinished(() => busy.stop())
   const threads = watchThreads()

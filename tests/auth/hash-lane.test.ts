@@ -165,7 +165,7 @@ test('a thread that has nothing to do ends', async () => {
   expect(await derive('b')).toBe('b')
 })
 
-test('a thread that dies is replaced, and what it did is done again', async () => {
+test('R-36 a thread that dies is replaced, and what it did is done again', async () => {
   const { derive, put, began } = heldLane()
   put('dies')
   put('go')
@@ -174,14 +174,14 @@ test('a thread that dies is replaced, and what it did is done again', async () =
   expect(began()).toEqual(['a', 'a'])
 })
 
-test('what two threads die of is refused; the next one is none the worse', async () => {
+test('R-36 what two threads die of is refused; the next one is none the worse', async () => {
   const { derive, put, began } = heldLane()
   put('mortal')
   await expect(derive('a')).rejects.toEqual(overloaded)
   expect(began()).toEqual(['a', 'a'])
 })
 
-test('a thread that comes to no end is replaced', async () => {
+test('R-36 a thread that comes to no end is replaced', async () => {
   const lines: string[] = []
   const destination = new Writable({ write: (line: Buffer, _, done) => done(void lines.push(line.toString())) })
   const { derive, put, began } = heldLane({ maxRunMs: 1_500, log: createLog('info', destination) })

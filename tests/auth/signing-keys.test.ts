@@ -63,7 +63,7 @@ test.each(algorithms)('with %s a token verifies by the published keys and opens 
   expect(await whois(service, ada)).toBe(ada.id)
 })
 
-test('a service does not start with another secret than the one its key was made with', async () => {
+test('R-25 a service does not start with another secret than the one its key was made with', async () => {
   const database = await createTestDatabase()
   onTestFinished(database.remove)
   const first = await startService({ database })
@@ -202,7 +202,7 @@ test('where the key that signs is removed, the next one begins early', async () 
   expect(await kids(service)).toEqual([next])
 })
 
-test('many that find the table of keys empty at once make one key', async () => {
+test('R-23 many that find the table of keys empty at once make one key', async () => {
   const { db } = await start()
   await db.deleteFrom('jwks').execute()
   const policy = {

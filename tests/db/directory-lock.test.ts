@@ -40,7 +40,7 @@ async function takeOver(directory: string): Promise<{ owner: unknown; left: stri
   return { owner, left: readdirSync(directory) }
 }
 
-test('the lock of a directory is refused to whoever comes second, naming the first', async () => {
+test('R-28 the lock of a directory is refused to whoever comes second, naming the first', async () => {
   const directory = folder()
   const lock = await lockDirectory(directory)
 
@@ -51,7 +51,7 @@ test('the lock of a directory is refused to whoever comes second, naming the fir
   expect(await takeOver(directory)).toEqual(taken)
 })
 
-test('the lock of a process that is gone is taken over', async () => {
+test('R-28 the lock of a process that is gone is taken over', async () => {
   const directory = folder()
   writeFileSync(join(directory, 'lock'), JSON.stringify({ ...(await ownLock()), pid: await deadPid() }))
   expect(await takeOver(directory)).toEqual(taken)
@@ -117,7 +117,7 @@ test.each([
   },
 )
 
-test('a stale lock goes to one of several processes that find it at once', async () => {
+test('R-28 a stale lock goes to one of several processes that find it at once', async () => {
   const directories = Array.from({ length: 100 }, () => folder())
   for (const directory of directories) writeFileSync(join(directory, 'lock'), 'stale')
   const module = new URL('../../src/db/directory-lock.ts', import.meta.url).href

@@ -62,7 +62,7 @@ describe.skipIf(onPostgres)('a service on the embedded database (not with Postgr
     })
   }
 
-  test('ends a second process on its directory, naming the first, and goes on', async () => {
+  test('R-28 ends a second process on its directory, naming the first, and goes on', async () => {
     const directory = dataDir()
     const first = await start(directory)
     await first.ready()
@@ -97,7 +97,7 @@ describe.skipIf(onPostgres)('a service on the embedded database (not with Postgr
   })
 
   test.each([['serve'], ['migrate'], ['admin', 'list']])(
-    'does not begin again without the secret of its database, asked to %s',
+    'R-25 does not begin again without the secret of its database, asked to %s',
     async (...args) => {
       const directory = dataDir()
       const before = contents(directory)
@@ -133,7 +133,7 @@ describe.skipIf(onPostgres)('a service on the embedded database (not with Postgr
     expect((await signUp(third.url, 'sign-in', `2${email}`)).status).toBe(200)
   })
 
-  test.each([0, 700, 2_000])('that was killed %i ms into its first start starts afterwards', async (ms) => {
+  test.each([0, 700, 2_000])('R-19 that was killed %i ms into its first start starts afterwards', async (ms) => {
     const directory = join(folder(), 'data')
     const first = await start(directory)
     // Counted from when it makes the directory: before that there is nothing to spoil.
@@ -173,7 +173,7 @@ describe.skipIf(onPostgres)('a service on the embedded database (not with Postgr
     ['has a truncated pg_control', 'is corrupt', (d) => truncateSync(join(d, control), 10)],
     ['has no pg_control', 'is corrupt', (d) => rmSync(join(d, control))],
     ['has no log of writes', 'is corrupt', (d) => rmSync(join(d, 'postgres/pg_wal'), { recursive: true })],
-  ])('refuses a database that %s and leaves it as it is', async (_fault, message, spoil) => {
+  ])('R-27 refuses a database that %s and leaves it as it is', async (_fault, message, spoil) => {
     const directory = dataDir()
     spoil(directory)
     const before = contents(join(directory, 'postgres'))

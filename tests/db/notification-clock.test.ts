@@ -59,7 +59,7 @@ test.each([
   expect([clock.isCurrent(), clock.age()]).toEqual([true, 0])
 })
 
-test('a wall clock that is set while something is under way does not make it count for longer', () => {
+test('R-30 a wall clock that is set while something is under way does not make it count for longer', () => {
   const clock = createClock()
   const arrive = clock.stamp()
   vi.advanceTimersByTime(1_500)
@@ -70,7 +70,7 @@ test('a wall clock that is set while something is under way does not make it cou
   expect(clock.isCurrent()).toBe(false)
 })
 
-test('what was sent before a machine slept is not current when it wakes', () => {
+test('R-30 what was sent before a machine slept is not current when it wakes', () => {
   const clock = heard()
   const arrive = clock.stamp()
   // The steady clock stands still meanwhile, which is what only the wall clock tells.

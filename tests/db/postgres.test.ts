@@ -171,7 +171,7 @@ describe.skipIf(!server)('on PostgreSQL (needs TEST_DATABASE_URL)', () => {
     await expect.poll(() => whoami(service, ada), { timeout: 2_500, interval: 20 }).toMatchObject({ status: 401 })
   })
 
-  test('a URL that demands TLS is never served in plain text', async () => {
+  test('R-39 a URL that demands TLS is never served in plain text', async () => {
     const url = `${server}?sslmode=verify-full`
     const { db, close } = await openDatabase({ kind: 'postgres', url, limits: 'request', onError: () => {} })
     onTestFinished(close)

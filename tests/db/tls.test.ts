@@ -12,7 +12,7 @@ import { hasOpenssl } from '../support/standins/certificates.ts'
 import { freePort, startPostgres } from '../support/throwaway-postgres.ts'
 
 describe.skipIf(!onPostgres || !(hasOpenssl() || process.env['REQUIRE_PACKAGES']))(
-  'a PostgreSQL that speaks TLS (needs PostgreSQL and openssl)',
+  'R-39 a PostgreSQL that speaks TLS (needs PostgreSQL and openssl)',
   () => {
     const root = buildService()
     let authority = ''

@@ -213,7 +213,7 @@ test('D-10 ten thousand requests in one go are answered in order, and leave no c
   expect(new Set(statuses)).toEqual(new Set([200]))
 })
 
-test('D-10 clients that reset their connections once they have asked leave nothing behind', async () => {
+test('D-10, R-49 clients that reset their connections once they have asked leave nothing behind', async () => {
   const logged = service.logLines().length
   const sockets = process.getActiveResourcesInfo().length
   const count = 500

@@ -17,7 +17,7 @@ async function listen(options: Pick<ServerOptions, 'fetch'> & Partial<ServerOpti
   return (server.address() as AddressInfo).port
 }
 
-test('an error that no handler caught ends the connection, and is reported with its exchange', async () => {
+test('R-35 an error that no handler caught ends the connection, and is reported with its exchange', async () => {
   const reported: unknown[] = []
   const port = await listen({
     fetch: () => {

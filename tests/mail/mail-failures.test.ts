@@ -45,7 +45,7 @@ test.each<[string, () => Promise<string>]>([
   expect(await ask('/sign-in/email', ada)).toMatchObject([401, { code: 'INVALID_EMAIL_OR_PASSWORD' }])
 })
 
-test('that a mail server is down is logged, without who the mail was for', async () => {
+test('R-37 that a mail server is down is logged, without who the mail was for', async () => {
   const env = { SMTP_URL: `smtp://127.0.0.1:${await freePort()}`, MAIL_FROM: 'auth@example.com' }
   const down = await startService({ env })
   onTestFinished(down.stop)

@@ -54,7 +54,7 @@ test.each<[string, Message, string | undefined]>([
   expect([...html.matchAll(/href="([^"]+)"/g)].map(([, href]) => href)).toEqual(links)
 })
 
-test('a message that the server does not take yet is sent again', async () => {
+test('R-37 a message that the server does not take yet is sent again', async () => {
   const { url, mails } = await startMailServer({ refuse: [451] })
   const { mailer, lines } = start(url)
 
@@ -65,7 +65,7 @@ test('a message that the server does not take yet is sent again', async () => {
   expect(lines.map(({ msg, level }) => [msg, level])).toEqual([['mail could not be sent, trying again', 40]])
 })
 
-test('a message that the server never takes is tried five times, after longer and longer pauses', async () => {
+test('R-37 a message that the server never takes is tried five times, after longer and longer pauses', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   onTestFinished(() => void vi.useRealTimers())
   const refuse = Array.from({ length: 7 }, () => 451)
@@ -86,7 +86,7 @@ test('a message that the server never takes is tried five times, after longer an
   expect([refuse.length, mails.length]).toEqual([2, 0])
 })
 
-test('a message that the server refuses for good is given up', async () => {
+test('R-37 a message that the server refuses for good is given up', async () => {
   const { url, mails } = await startMailServer({ refuse: [550] })
   const { mailer, lines } = start(url)
 
@@ -163,7 +163,7 @@ test('what a server left waiting at the end is told of once', async () => {
   expect(lines).toMatchObject([{ msg: expect.stringContaining('mail was not sent') as string, messages: 1 }])
 })
 
-test('so many messages wait for a server that is down, and no more', async () => {
+test('R-37 so many messages wait for a server that is down, and no more', async () => {
   const { mailer, lines } = start(`smtp://127.0.0.1:${await freePort()}`)
 
   for (let i = 0; i < 1_001; i++) mailer.send(messages.passwordChanged(ada))

@@ -14,7 +14,7 @@ const ways = [
 ] as const
 
 describe.skipIf(!hasOpenssl() && !process.env['REQUIRE_PACKAGES'])(
-  'a mail server that speaks TLS (needs openssl)',
+  'R-37 a mail server that speaks TLS (needs openssl)',
   () => {
     const root = buildService()
 

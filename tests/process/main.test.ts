@@ -186,7 +186,7 @@ test('a database of a newer version is refused in one line, and left as it is', 
 test.each([
   ['is thrown', 'throw new Error("unforeseen")'],
   ['is rejected', 'Promise.reject(new Error("unforeseen"))'],
-])('an error that nobody catches and %s is logged, and ends the process in order', async (_how, statement) => {
+])('R-35 an error that nobody catches and %s is logged, and ends the process in order', async (_how, statement) => {
   const env = await settings()
   // Thrown by code that the service did not load itself, once it is told to.
   const script = `process.on('SIGUSR2', () => { ${statement} })`

@@ -143,7 +143,7 @@ describe.skipIf(!onPostgres)('several workers (need PostgreSQL)', () => {
     )
   })
 
-  test('a secret that does not fit the database ends all, which say so once', async () => {
+  test('R-25 a secret that does not fit the database ends all, which say so once', async () => {
     const first = await startWorkers(root)
     await first.service.ready()
     first.service.kill('SIGINT')

@@ -181,7 +181,7 @@ const broken: [string, RequestListener][] = [
   ],
 ]
 
-describe.each(['/token', '/userinfo'])('X-14 a provider whose %s', (path) => {
+describe.each(['/token', '/userinfo'])('X-14, R-38 a provider whose %s', (path) => {
   test.each(broken)('%s signs nobody in', async (_how, listener) => {
     const outcome = await comeBack({ idToken: { email: undefined }, answers: { [path]: listener } })
 

@@ -31,7 +31,7 @@ const ask = (service: TestService) =>
     headers: { origin: service.baseUrl },
   })
 
-test('a provider that is down when the service starts can be used once it is up', async () => {
+test('R-38 a provider that is down when the service starts can be used once it is up', async () => {
   const port = await freePort()
   const env = {
     OIDC_ISSUER: `http://127.0.0.1:${port}`,
@@ -55,7 +55,7 @@ test('a provider that is down when the service starts can be used once it is up'
   expect(at).toContain(`${signInPage}?`)
 })
 
-test('other ways to sign in and the account page work while a provider is down', async () => {
+test('R-38 other ways to sign in and the account page work while a provider is down', async () => {
   const provider = await startProvider({})
   await provider.close()
   const service = await start(provider.env)
@@ -69,7 +69,7 @@ test('other ways to sign in and the account page work while a provider is down',
   expect((await again.submit('/sign-in', { email, password })).at).toBe('/account')
 })
 
-test('a provider that never answers is given up', async () => {
+test('R-38 a provider that never answers is given up', async () => {
   const provider = await startProvider({ answers: { [configurationPath]: () => {} } })
   const service = await start(provider.env)
 
@@ -83,7 +83,7 @@ const told = (status: number, body: string): RequestListener => {
   return (_incoming, outgoing) => void outgoing.writeHead(status, { 'content-type': 'application/json' }).end(body)
 }
 
-describe('a provider whose configuration', async () => {
+describe('R-38 a provider whose configuration', async () => {
   const provider = await startLyingProvider()
   afterAll(provider.close)
   const service = await startServiceForFile({ env: provider.env })

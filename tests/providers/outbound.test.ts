@@ -60,7 +60,7 @@ test.each<[string, RequestListener, RegExp]>([
     (_incoming, outgoing) => void outgoing.writeHead(302, { location: '/elsewhere' }).end(),
     /fetch failed/,
   ],
-])('an answer that %s is an error', async (_what, listener, message) => {
+])('R-38 an answer that %s is an error', async (_what, listener, message) => {
   const url = await start(listener)
   // A timeout that nothing holds is forgotten with the garbage.
   const collecting = setInterval(collectGarbage, 100)
@@ -70,7 +70,7 @@ test.each<[string, RequestListener, RegExp]>([
   await expect(limitOutbound(() => fetch(url, { signal: AbortSignal.timeout(60_000) }))).rejects.toThrow(message)
 })
 
-test('what asks more than once has no more time for all of it', async () => {
+test('R-38 what asks more than once has no more time for all of it', async () => {
   const url = await start((_incoming, outgoing) => void setTimeout(() => outgoing.end(), 3_000))
 
   await expect(
