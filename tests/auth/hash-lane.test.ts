@@ -192,3 +192,17 @@ test('R-36 a thread that comes to no end is replaced', async () => {
   expect(await derive('b')).toBe('b')
   expect(began().filter((salt) => salt === 'a')).not.toHaveLength(0)
 })
+
+test('R-36 while every thread hangs, who is in turn is refused in five seconds, and so is who waits', async () => {
+  const { derive, put } = heldLane({ maxWaitMs: 5_000 })
+  const askedAt = performance.now()
+  const refusedAfter = ['a', 'b', 'c'].map(async (salt) => {
+    await expect(derive(salt)).rejects.toEqual(overloaded)
+    return performance.now() - askedAt
+  })
+
+  // Two seconds more for a machine that is busy.
+  for (const ms of await Promise.all(refusedAfter)) expect(ms).toBeLessThan(7_000)
+  put('go')
+  expect(await derive('d')).toBe('d')
+})

@@ -67,8 +67,8 @@ export function createQueue({ size, maxWaitMs, assumedMs }: QueueOptions): Queue
 
   function passOn(): void {
     for (const entry of waiting) {
-      // Its timer may be late when there is much to do.
-      if (entry.deadline > performance.now()) return entry.begin()
+      // Its timer may be late when there is much to do; and it is to end in time, too, where work has become slow.
+      if (entry.deadline > performance.now() + Math.min(averageMs, maxWaitMs / 2)) return entry.begin()
       entry.refuse()
     }
     running--
