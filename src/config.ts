@@ -3,7 +3,7 @@ import { parseRange } from './http/client-address.ts'
 import { isLoopback, isPrivate } from './http/loopback.ts'
 import { Password } from './resources/password.ts'
 import { Email } from './resources/profile.ts'
-import { secretWeakness } from './secret.ts'
+import { NumberedSecrets, Secret } from './secret.ts'
 import { strayVariables } from './stray-variables.ts'
 
 /** The settings are not usable; the message lists every fault by variable and shows no value. */
@@ -20,11 +20,6 @@ export class ConfigError extends Error {
 export const maxJwtTtlSeconds = 3_600
 
 export type Config = ReturnType<typeof parseConfig>
-
-const secret = z.string().superRefine((value, context) => {
-  const weakness = secretWeakness(value)
-  if (weakness) context.addIssue({ code: 'custom', message: `${weakness}; generate one with: openssl rand -base64 32` })
-})
 
 const origin = z.string().transform((value, context) => {
   const url = URL.canParse(value) ? new URL(value) : undefined
@@ -79,7 +74,8 @@ const EnvSchema = z.object({
     .regex(/^[\w.:-]+$/, 'is not a host name or address')
     .optional(),
   BETTER_AUTH_URL: publicUrl.optional(),
-  BETTER_AUTH_SECRET: secret.optional(),
+  BETTER_AUTH_SECRET: Secret.optional(),
+  BETTER_AUTH_SECRETS: NumberedSecrets.default([]),
   DATABASE_URL: postgresUrl.optional(),
   DIRECT_URL: postgresUrl.optional(),
   DATA_DIR: z.string().default('.data'),
@@ -109,7 +105,7 @@ const EnvSchema = z.object({
     .transform((text) => Number.parseInt(text, 10) * (text.endsWith('m') ? 60 : 1))
     .refine((seconds) => seconds >= 30 && seconds <= maxJwtTtlSeconds, 'must be between 30s and 60m')
     .default(900),
-  JWT_SHARED_SECRET: secret.optional(),
+  JWT_SHARED_SECRET: Secret.optional(),
   JWT_SHARED_ISSUER: z.string().max(200, 'must have at most 200 characters').optional(),
   GOOGLE_CLIENT_ID: z.string().optional(),
   GOOGLE_CLIENT_SECRET: z.string().optional(),
@@ -153,7 +149,6 @@ type Settings = z.infer<typeof EnvSchema>
 
 // What only makes sense together. Given the first, the other is needed.
 const companions: [Variable, Variable][] = [
-  ['DATABASE_URL', 'BETTER_AUTH_SECRET'],
   ['DATABASE_URL', 'BETTER_AUTH_URL'],
   ['DIRECT_URL', 'DATABASE_URL'],
   ...allOf('JWT_SHARED_SECRET', 'JWT_SHARED_ISSUER'),
@@ -180,8 +175,10 @@ export function parseConfig(env: Record<string, string | undefined>) {
   for (const [name, needed] of companions) {
     if (given[name] && !given[needed]) faults.push(`${needed}: is missing, but ${name} is set`)
   }
+  if (given['DATABASE_URL'] && !given['BETTER_AUTH_SECRET'] && !given['BETTER_AUTH_SECRETS'])
+    faults.push('BETTER_AUTH_SECRET: is missing, but DATABASE_URL is set')
   const { JWT_SHARED_SECRET: shared } = given
-  if (shared && shared === given['BETTER_AUTH_SECRET'])
+  if (shared && `${given['BETTER_AUTH_SECRET']},${given['BETTER_AUTH_SECRETS']}`.includes(shared))
     faults.push('JWT_SHARED_SECRET: must be another than BETTER_AUTH_SECRET, which nobody else may know')
   const workers = EnvSchema.shape.WEB_CONCURRENCY.safeParse(given['WEB_CONCURRENCY']).data ?? 1
   if (workers > 1 && !given['DATABASE_URL'])
@@ -212,6 +209,8 @@ function toConfig(s: Settings) {
     isLoopback: isLoopback(new URL(baseUrl).hostname),
     /** Undefined only with the embedded database, which keeps one of its own in `dataDir`. */
     secret: s.BETTER_AUTH_SECRET,
+    /** The current one first; empty where there is only the one above. */
+    secrets: s.BETTER_AUTH_SECRETS,
     dataDir: s.DATA_DIR,
     database: s.DATABASE_URL ? { url: s.DATABASE_URL, directUrl: s.DIRECT_URL } : undefined,
     trustedOrigins: [...new Set([baseUrl, ...s.TRUSTED_ORIGINS, ...(s.FRONTEND_URL ? [s.FRONTEND_URL] : [])])],

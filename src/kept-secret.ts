@@ -31,6 +31,11 @@ export async function keptSecret(directory: string): Promise<string> {
   }
 }
 
+/** Whether a secret is kept in `directory`. */
+export function hasKeptSecret(directory: string): boolean {
+  return existsSync(join(directory, 'secret'))
+}
+
 /** Linked into place whole, and only by the first of several processes; on disk before anything is encrypted with it. */
 async function make(path: string): Promise<void> {
   const draft = `${path}.${randomUUID()}`

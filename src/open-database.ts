@@ -1,16 +1,17 @@
 import { constants } from 'node:fs'
 import { access, mkdir } from 'node:fs/promises'
 import type { Roles } from './auth/roles.ts'
+import { createSecrets, type Secrets } from './auth/secrets.ts'
 import { type Config, ConfigError } from './config.ts'
 import { type Database, type DatabaseConfig, type Db, openDatabase } from './db/database.ts'
 import { databaseFailure } from './db/failure.ts'
 import { MigrationError, migrate } from './db/migrate.ts'
-import { keptSecret } from './kept-secret.ts'
+import { hasKeptSecret, keptSecret } from './kept-secret.ts'
 import type { Log } from './log.ts'
 
-/** An open database, and the secret that it is used with. */
+/** An open database, and the secrets that it is used with. */
 interface Opened extends Database {
-  secret: string
+  secrets: Secrets
 }
 
 /**
@@ -19,7 +20,7 @@ interface Opened extends Database {
  * @throws what `openDatabase` and `migrate` throw; nothing stays open then
  */
 export async function openMigrated(config: Config, roles: Roles, log: Log, { migrates = true } = {}): Promise<Opened> {
-  const secret = await secretOf(config)
+  const secrets = await secretsOf(config)
   if (config.database && migrates) await migrateDirectly(config, roles, log)
   const database = await openDatabase(databaseConfig(config, log))
   try {
@@ -28,7 +29,7 @@ export async function openMigrated(config: Config, roles: Roles, log: Log, { mig
     await database.close()
     throw error
   }
-  return { ...database, secret }
+  return { ...database, secrets }
 }
 
 /**
@@ -36,7 +37,7 @@ export async function openMigrated(config: Config, roles: Roles, log: Log, { mig
  * @throws what `openDatabase` throws, and MigrationError when waiting does not help, as with a password that is refused
  */
 export async function migrateDirectly(config: Config, roles: Roles, log: Log): Promise<void> {
-  await secretOf(config)
+  await secretsOf(config)
   const { db, close } = await openDatabase(databaseConfig(config, log, { migrates: true }))
   try {
     await migrateAndTell(db, roles, log)
@@ -74,8 +75,10 @@ async function assertUsable(dataDir: string): Promise<void> {
   }
 }
 
-/** The configured secret, or the one kept beside the embedded database; asked for before that is opened or made. */
-async function secretOf({ database, dataDir, secret }: Config): Promise<string> {
+/** The configured secrets, or the one kept beside the embedded database; asked for before that is opened or made. */
+async function secretsOf({ database, dataDir, secret, secrets }: Config): Promise<Secrets> {
   if (!database) await assertUsable(dataDir)
-  return secret ?? keptSecret(dataDir)
+  // Where others are configured, the kept one is for what was there before them.
+  const isKept = !database && (secrets.length === 0 || hasKeptSecret(dataDir))
+  return createSecrets(secret ?? (isKept ? await keptSecret(dataDir) : undefined), secrets)
 }

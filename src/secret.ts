@@ -1,4 +1,5 @@
 import { hkdfSync } from 'node:crypto'
+import { z } from 'zod'
 
 const minBytes = 32
 const minBits = 96
@@ -30,3 +31,26 @@ function isRepetitive(text: string): boolean {
 export function derivedKey(secret: string, use: string): Uint8Array {
   return new Uint8Array(hkdfSync('sha256', secret, '', `latchkey ${use}`, 32))
 }
+
+/** A secret of `BETTER_AUTH_SECRETS`, under the number that what it encrypts is marked with. */
+export interface NumberedSecret {
+  version: number
+  value: string
+}
+
+/** A secret that may be used. */
+export const Secret = z.string().superRefine((value, context) => {
+  const weakness = secretWeakness(value)
+  if (weakness) context.addIssue({ code: 'custom', message: `${weakness}; generate one with: openssl rand -base64 32` })
+})
+
+/** Secrets as Better-Auth has them, the current one first: `2:<new>,1:<old>`. */
+export const NumberedSecrets = z.string().transform((text, context): NumberedSecret[] => {
+  const entries = text.split(',').map((entry) => /^(\d{1,9}):(.+)$/.exec(entry.trim()))
+  const secrets = entries.flatMap((entry) => (entry ? [{ version: Number(entry[1]), value: entry[2] ?? '' }] : []))
+  const isList = new Set(secrets.map(({ version }) => version)).size === entries.length
+  const weakness = secrets.map(({ value }) => secretWeakness(value)).find(Boolean)
+  if (!isList) context.addIssue({ code: 'custom', message: 'is not a list such as 2:<new>,1:<old>' })
+  else if (weakness) context.addIssue({ code: 'custom', message: `holds a secret that ${weakness}` })
+  return secrets
+})

@@ -19,6 +19,7 @@ import { createPasswords } from './auth/password.ts'
 import { type Authenticate, createAuthenticator } from './auth/principal.ts'
 import { type Provider, providersOf } from './auth/providers/providers.ts'
 import { createRoles, type Roles } from './auth/roles.ts'
+import type { Secrets } from './auth/secrets.ts'
 import { createSessionCookies, type SessionCookies } from './auth/session-cookie.ts'
 import { createUserAccounts, type UserAccounts } from './auth/user-accounts.ts'
 import { type Config, ConfigError } from './config.ts'
@@ -87,7 +88,7 @@ export async function createServices(
   const roles = createRoles(authConfig)
   const database = await openMigrated(config, roles, log, options)
   try {
-    return await build({ config, authConfig, log, roles, database, secret: database.secret })
+    return await build({ config, authConfig, log, roles, database, secrets: database.secrets })
   } catch (error) {
     await database.close()
     throw error
@@ -100,11 +101,11 @@ interface Foundation {
   log: Log
   roles: Roles
   database: Database
-  secret: string
+  secrets: Secrets
 }
 
 async function build(foundation: Foundation): Promise<Services> {
-  const { config, authConfig, log, roles, database, secret } = foundation
+  const { config, authConfig, log, roles, database, secrets } = foundation
   const { db } = database
   const { maintainKeys, signer, ...credentials } = await createCredentials(foundation)
   const { authenticate, sessionCookies } = credentials
@@ -112,12 +113,12 @@ async function build(foundation: Foundation): Promise<Services> {
   const count: CountMessage = (message) => countLetter(db, message)
   const mailer = createMailer({ smtp: config.smtp, logLinks: config.isLoopback, count, log })
   const messages = createMessages(authConfig.brand, config.baseUrl)
-  const banNotices = createBanNotices(derivedKey(secret, 'ban'), config.baseUrl.startsWith('https:'))
+  const banNotices = createBanNotices(derivedKey(secrets.current, 'ban'), config.baseUrl.startsWith('https:'))
   const size = hashThreads(config)
   const hashLane = createHashLane({ size, log })
   const signInTurns = createSignInTurns({ size, lane: hashLane })
   const common = { config, db, roles, signer, sessionCookies, mailer, messages, banNotices, log, authenticate }
-  const auth = createAuth({ ...common, authConfig, secret, passwords: createPasswords(hashLane), signInTurns })
+  const auth = createAuth({ ...common, authConfig, secrets, passwords: createPasswords(hashLane), signInTurns })
   const userAccounts = createUserAccounts({ db, auth, mailer, messages, baseUrl: config.baseUrl })
   const requestLimits = createRequestLimits({ config, db, log })
   const upkeep = createUpkeep({ db, log, batchSize: config.database ? 1_000 : 100, maintainKeys })
@@ -139,8 +140,8 @@ async function build(foundation: Foundation): Promise<Services> {
     brand: authConfig.brand,
     banNotices,
     providers: providersOf(config),
-    cursors: createCursors(derivedKey(secret, 'cursor')),
-    arrivalProofs: createArrivalProofs(derivedKey(secret, 'arrival')),
+    cursors: createCursors(derivedKey(secrets.current, 'cursor')),
+    arrivalProofs: createArrivalProofs(derivedKey(secrets.current, 'arrival')),
     requestLimits,
     mailer,
     messages,
@@ -163,15 +164,16 @@ async function build(foundation: Foundation): Promise<Services> {
 }
 
 /** What tokens and cookies are made and checked with, and who has which authority. */
-async function createCredentials({ config, authConfig, log, roles, database, secret }: Foundation) {
+async function createCredentials({ config, authConfig, log, roles, database, secrets }: Foundation) {
   const policy = keyPolicy(config, authConfig)
   const keyRows = createKeyRows(database.db, database.isHeard)
   const keys = createSigningKeys(database.db, keyRows, policy)
-  const maintainKeys = () => keys.maintain(keyMint(policy.algorithm, secret))
+  const maintainKeys = () => keys.maintain(keyMint(policy.algorithm, secrets.current))
+  // Before a key is made: with a wrong secret there would be one more, and no word of it.
+  await assertSecretsFit(keyRows, secrets)
   await maintainKeys()
-  await assertSecretFits(keys, secret)
   const sessionCookies = createSessionCookies({
-    secret,
+    secrets,
     secure: config.baseUrl.startsWith('https:'),
     idleMs: authConfig.session.idleDays * 24 * hourMs,
   })
@@ -183,7 +185,7 @@ async function createCredentials({ config, authConfig, log, roles, database, sec
   })
   const authority = await watchAuthority({ database, maxBytes: authorityBytes, onKeysChanged: keyRows.forget, log })
   const authenticate = createAuthenticator({ authority, roles, verifyAccessToken, sessionCookies })
-  const signer = createTokenSigner({ keys, algorithm: policy.algorithm, secret })
+  const signer = createTokenSigner({ keys, algorithm: policy.algorithm, secrets })
   return { keyRows, keys, maintainKeys, signer, sessionCookies, authority, authenticate }
 }
 
@@ -202,12 +204,14 @@ function hashThreads({ workers }: Config): number {
 }
 
 /** With another secret every request for a token would fail, and only that. */
-async function assertSecretFits(keys: SigningKeys, secret: string): Promise<void> {
-  const key = await keys.current()
-  if (!key) return
-  await openKey(secret, key.row).catch(() => {
-    throw new ConfigError([
-      'BETTER_AUTH_SECRET: is not the one that this database was used with. Set that one, or, to give it up, delete the rows of the table "jwks"',
-    ])
-  })
+async function assertSecretsFit(keyRows: KeyRows, secrets: Secrets): Promise<void> {
+  const keys = [...(await keyRows.read()).values()]
+  const live = keys.filter(({ endsAt }) => endsAt > Date.now())
+  for (const { row } of live.length > 0 ? live : keys) {
+    await openKey(secrets.all, row).catch(() => {
+      throw new ConfigError([
+        'BETTER_AUTH_SECRET: is not the one that this database was used with. Set that one, or list it in BETTER_AUTH_SECRETS after the new one, or, to give it up, delete the rows of the table "jwks"',
+      ])
+    })
+  }
 }

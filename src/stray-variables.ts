@@ -1,5 +1,5 @@
 // Better-Auth reads these by itself, past every check of ours.
-const readPastUs = new Set(['BETTER_AUTH_SECRETS', 'AUTH_SECRET', 'BETTER_AUTH_TRUSTED_ORIGINS', 'BASE_URL'])
+const readPastUs = new Set(['AUTH_SECRET', 'BETTER_AUTH_TRUSTED_ORIGINS', 'BASE_URL'])
 
 // Nobody else's variables begin like this, but for those of Better-Auth's telemetry, which is off here anyway.
 const ourOwn = /^(BETTER_AUTH_(?!TELEMETRY)|JWT_SHARED_|TRUSTED_ORIGIN|TRUSTED_PROX)/

@@ -19,12 +19,14 @@ import { limitClientFailures } from './oauth/client-failures.ts'
 import { assertOAuthForm, formPaths } from './oauth/forms.ts'
 import { providerMetadata } from './oauth/metadata.ts'
 import { limitOutbound } from './providers/outbound.ts'
+import type { SessionCookies } from './session-cookie.ts'
 
 interface Dependencies {
   config: Config
   auth: Auth
   authFetch: AuthFetch
   keys: SigningKeys
+  sessionCookies: SessionCookies
   requestLimits: RequestLimits
   clientAddress: (incoming: Env['Bindings']['incoming']) => string
 }
@@ -54,7 +56,8 @@ export const signInPath = '/api/auth/sign-in/email'
 const navigationPaths = ['/api/auth/oauth2/authorize', '/api/auth/oauth2/end-session']
 
 /** `/api/auth/*`: Better-Auth, told the true address of the client, and the JWKS. */
-export function authHandler({ config, auth, authFetch, keys, requestLimits, clientAddress }: Dependencies) {
+export function authHandler(dependencies: Dependencies) {
+  const { config, auth, authFetch, keys, sessionCookies, requestLimits, clientAddress } = dependencies
   const endpoints = new Set(Object.values(auth.api).map(({ path }) => `/api/auth${path}`))
   // The provider asks for our keys by HTTP, at an address that may lead nowhere from here.
   const own = { [`${config.baseUrl}/api/auth/jwks`]: () => keys.published() }
@@ -78,7 +81,7 @@ export function authHandler({ config, auth, authFetch, keys, requestLimits, clie
         // Only a path without parameters is its own pattern; the others may hold a token.
         const exchange = exchangeOf(c)
         if (endpoints.has(c.req.path) && exchange.route === routePath(c)) exchange.route = c.req.path
-        const request = await requestOf(c, clientAddress(c.env.incoming))
+        const request = await requestOf(c, clientAddress(c.env.incoming), sessionCookies)
         onCaller(request, (userId) => {
           exchange.principal = userId
         })
@@ -107,11 +110,12 @@ export function signInsInTurn({ begin }: SignInTurns) {
 }
 
 /** The request as Better-Auth is given it. */
-async function requestOf(c: Context, address: string): Promise<Request> {
+async function requestOf(c: Context, address: string, { resign }: SessionCookies): Promise<Request> {
   const method = c.req.method === 'HEAD' ? 'GET' : c.req.method
   const headers = new Headers(c.req.raw.headers)
   for (const name of dropped) headers.delete(name)
   headers.set(clientAddressHeader, address)
+  resign(headers)
   // Whoever comes back from a provider is led on, to the application for which they signed in if there is one.
   if (c.req.path.startsWith('/api/auth/callback/')) asNavigation(headers)
   // What comes with a GET means nothing: RFC 9110 section 9.3.1.

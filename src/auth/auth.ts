@@ -18,11 +18,12 @@ import type { Passwords } from './password.ts'
 import { authPlugins, type PluginDependencies } from './plugins.ts'
 import { socialProviders } from './providers/profiles.ts'
 import { providersOf } from './providers/providers.ts'
+import type { Secrets } from './secrets.ts'
 import { cookiePrefix, freshSeconds } from './session-cookie.ts'
 
 interface AuthDependencies extends Omit<PluginDependencies, 'send' | 'passwordBudget'> {
   authConfig: AuthConfig
-  secret: string
+  secrets: Secrets
   passwords: Passwords
 }
 
@@ -33,15 +34,23 @@ export type AuthFetch = (request: Request) => Promise<Response>
 
 /** The one Better-Auth instance. The schema must be current: it checks it at once. */
 export function createAuth(dependencies: AuthDependencies) {
-  const { config, authConfig, secret, db, mailer, messages, log } = dependencies
+  const { config, authConfig, secrets, db, mailer, messages, log } = dependencies
   const send = createSendAfterCommit(mailer)
   const passwordBudget = createPasswordBudget(db, config.rateLimit > 0)
-  const mail = mailCallbacks({ mailer, send, messages, baseUrl: config.baseUrl, secret, passwordBudget })
+  const mail = mailCallbacks({
+    mailer,
+    send,
+    messages,
+    baseUrl: config.baseUrl,
+    secret: secrets.current,
+    passwordBudget,
+  })
   return betterAuth({
     appName: authConfig.brand.name,
     baseURL: config.baseUrl,
     basePath: '/api/auth',
-    secret,
+    secret: secrets.plain ?? secrets.current,
+    ...(secrets.numbered.length > 0 && { secrets: [...secrets.numbered] }),
     trustedOrigins: config.trustedOrigins,
     database: { db, type: 'postgres', transaction: true },
     telemetry: { enabled: false },

@@ -1,8 +1,7 @@
-import { createHmac } from 'node:crypto'
-import { isSameText } from '../http/constant-time.ts'
+import { createResigner, type Secrets, signatureOf, signedText } from './secrets.ts'
 
 interface SessionCookieOptions {
-  secret: string
+  secrets: Secrets
   secure: boolean
   idleMs: number
 }
@@ -22,8 +21,10 @@ export interface SessionCookies {
   }) => boolean
   /** When a session that is used now ends, unless its absolute end comes first. */
   slideTo: () => Date
-  /** The same cookie with its life in the browser begun anew. */
+  /** The same session in a cookie of the current secret, with its life in the browser begun anew. */
   renew: (value: string) => string
+  /** Has Better-Auth take what a former secret has signed, in the headers that it is given. */
+  resign: (headers: Headers) => void
 }
 
 /** How long after a sign-in a session counts as that of its owner where no password is asked for, in seconds. */
@@ -40,19 +41,15 @@ export function cookiePrefix(secure: boolean): string {
   return `${secure ? '__Host-' : ''}better-auth`
 }
 
-/** Cookies `token.signature`, HMAC-SHA256 with the service's secret: the format of better-call's signed cookies. */
-export function createSessionCookies({ secret, secure, idleMs }: SessionCookieOptions): SessionCookies {
+/** Cookies `token.signature`, HMAC-SHA256 with a secret of the service: the format of better-call's signed cookies. */
+export function createSessionCookies({ secrets, secure, idleMs }: SessionCookieOptions): SessionCookies {
   const name = `${cookiePrefix(secure)}.session_token`
   const isOld = (expiresAt: Date) => expiresAt.getTime() - Date.now() <= idleMs - slideEveryMs
   return {
     name,
     isOld,
-    open(value) {
-      const at = value.lastIndexOf('.')
-      const token = value.slice(0, at)
-      const signature = createHmac('sha256', secret).update(token).digest('base64')
-      return at > 0 && isSameText(value.slice(at + 1), signature) ? token : undefined
-    },
+    open: (value) => signedText(secrets.all, value),
+    resign: createResigner(secrets),
     isDue({ session_expires_at: expires, session_not_after: end, session_created_at: created }) {
       // Impersonated and unremembered sessions end within a day or an hour and do not slide.
       if (!expires || !end || !created || end.getTime() - created.getTime() < shortestSlidingMs) return false
@@ -61,7 +58,8 @@ export function createSessionCookies({ secret, secure, idleMs }: SessionCookieOp
     slideTo: () => new Date(Date.now() + idleMs),
     renew(value) {
       const attributes = `Max-Age=${idleMs / 1_000}; Path=/; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`
-      return `${name}=${encodeURIComponent(value)}; ${attributes}`
+      const token = value.slice(0, value.lastIndexOf('.'))
+      return `${name}=${encodeURIComponent(`${token}.${signatureOf(secrets.current, token)}`)}; ${attributes}`
     },
   }
 }

@@ -6,6 +6,7 @@ import { createKeyRows } from '../../src/auth/keys/key-rows.ts'
 import { keyMint } from '../../src/auth/keys/mint-key.ts'
 import { createSigningKeys } from '../../src/auth/keys/signing-keys.ts'
 import { createTokenSigner } from '../../src/auth/keys/token-signer.ts'
+import { createSecrets } from '../../src/auth/secrets.ts'
 import { createBareClient } from '../support/bare-client.ts'
 import { createTestDatabase, secret, startService, startServiceForFile } from '../support/harness.ts'
 import { registerClient } from '../support/relying-party.ts'
@@ -31,7 +32,7 @@ function createSigner(isHeard = true) {
   } as const
   const rows = createKeyRows(db, () => isHeard)
   const keys = createSigningKeys(db, rows, policy)
-  return { rows, signer: createTokenSigner({ keys, algorithm: policy.algorithm, secret }) }
+  return { rows, signer: createTokenSigner({ keys, algorithm: policy.algorithm, secrets: createSecrets(secret) }) }
 }
 
 /** How many statements that name a table the database was asked for since now. */

@@ -3,6 +3,8 @@ import { parseConfig } from '../../src/config.ts'
 import { bad, faultsOf, postgres } from '../support/config-faults.ts'
 import { secret } from '../support/harness.ts'
 
+const newSecret = 'u8QmY2kPz7Vb4Lx0Rw9Ts3Nc6Hf1Jd5G'
+
 test('without any variable it runs embedded, on this machine only', () => {
   expect(parseConfig({})).toMatchObject({
     port: 3000,
@@ -79,6 +81,7 @@ test.each(['http://127.0.0.1:9000', 'https://login.example.com/realms/main'])('t
 test('each setting has its effect', () => {
   const config = parseConfig({
     ...postgres,
+    BETTER_AUTH_SECRETS: `2:${newSecret}, 1:${secret}`,
     PORT: '8080',
     DIRECT_URL: 'postgresql://direct/latchkey',
     TRUSTED_PROXIES: '10.0.0.0/8, ::1',
@@ -102,6 +105,10 @@ test('each setting has its effect', () => {
     port: 8080,
     isLoopback: false,
     secret,
+    secrets: [
+      { version: 2, value: newSecret },
+      { version: 1, value: secret },
+    ],
     database: { url: postgres.DATABASE_URL, directUrl: 'postgresql://direct/latchkey' },
     jwt: { algorithm: 'EdDSA', ttlSeconds: 3_600 },
     smtp: { url: 'smtps://user:pass@mail.example.com', from: 'Latchkey <auth@example.com>' },
@@ -160,7 +167,7 @@ describe('R-42 what only makes sense together', () => {
   })
 })
 
-test.each(['BETTER_AUTH_SECRETS', 'AUTH_SECRET', 'BETTER_AUTH_TRUSTED_ORIGINS', 'BASE_URL'])(
+test.each(['AUTH_SECRET', 'BETTER_AUTH_TRUSTED_ORIGINS', 'BASE_URL'])(
   'R-41 %s, which Better-Auth would read by itself, is refused',
   (name) => {
     expect(faultsOf({ [name]: 'https://canary.example.com' })).toEqual([expect.stringContaining(`${name}: `)])

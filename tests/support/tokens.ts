@@ -27,7 +27,7 @@ export const frontEnd = {
 export async function signingKeyOf({ services }: TestService): Promise<SigningKey> {
   const key = await services.keys.current()
   if (!key?.verification) throw new Error('the service has no signing key')
-  const privateKey = await openKey(secret, key.row)
+  const privateKey = await openKey([secret], key.row)
   return { kid: key.row.id, alg: key.verification.algorithm, privateKey, publicKey: createPublicKey(privateKey) }
 }
 

@@ -5,7 +5,7 @@ import type { JwtAlgorithm } from './signature.ts'
 import type { KeyRow } from './signing-keys.queries.ts'
 import type { MintKey } from './signing-keys.ts'
 
-/** Makes key pairs as Better-Auth's jwt plugin does: the private half encrypted with the service's secret. */
+/** Makes key pairs as Better-Auth's jwt plugin does: the private half encrypted with the current secret of the service. */
 export function keyMint(algorithm: JwtAlgorithm, secret: string): MintKey {
   return async () => {
     const pair = await generateExportedKeyPair({ jwks: { keyPairConfig: keyPairConfig(algorithm) } })
@@ -20,11 +20,15 @@ export function keyMint(algorithm: JwtAlgorithm, secret: string): MintKey {
 }
 
 /**
- * The private half of a key, decrypted with the service's secret.
- * @throws Error when the key was encrypted with another secret
+ * The private half of a key, decrypted with that of the secrets with which it was encrypted.
+ * @throws Error when it was another
  */
-export async function openKey(secret: string, { private_key }: Pick<KeyRow, 'private_key'>): Promise<KeyObject> {
-  const jwk = await symmetricDecrypt({ key: secret, data: JSON.parse(private_key) as string }).catch(() => {
+export async function openKey(
+  secrets: readonly string[],
+  { private_key }: Pick<KeyRow, 'private_key'>,
+): Promise<KeyObject> {
+  const data = JSON.parse(private_key) as string
+  const jwk = await Promise.any(secrets.map((key) => symmetricDecrypt({ key, data }))).catch(() => {
     throw new Error('The signing key cannot be decrypted with this BETTER_AUTH_SECRET')
   })
   return createPrivateKey({ key: JSON.parse(jwk) as JsonWebKey, format: 'jwk' })

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import type { KeyObject } from 'node:crypto'
 import { ProblemError } from '../../http/problem.ts'
 import { isInTransaction } from '../auth-transaction.ts'
+import type { Secrets } from '../secrets.ts'
 import type { Key } from './key-rows.ts'
 import { keyMint, openKey } from './mint-key.ts'
 import { type JwtAlgorithm, signText } from './signature.ts'
@@ -29,21 +30,21 @@ export interface TokenSigner {
 interface SignerOptions {
   keys: SigningKeys
   algorithm: JwtAlgorithm
-  /** What the private halves are encrypted with. */
-  secret: string
+  /** What the private halves are encrypted with; a new one with the first. */
+  secrets: Secrets
 }
 
 /** Signs in memory: a private key is decrypted once, and used for as long as it is the current one in the database. */
-export function createTokenSigner({ keys, algorithm, secret }: SignerOptions): TokenSigner {
+export function createTokenSigner({ keys, algorithm, secrets }: SignerOptions): TokenSigner {
   const opened = new WeakMap<Key, Promise<KeyObject>>()
   const chosen = new AsyncLocalStorage<JwtAlgorithm>()
-  const mint = keyMint(algorithm, secret)
+  const mint = keyMint(algorithm, secrets.current)
   let minting: Promise<void> | undefined
 
   function open(key: Key): Promise<KeyObject> {
     const known = opened.get(key)
     if (known) return known
-    const opening = openKey(secret, key.row)
+    const opening = openKey(secrets.all, key.row)
     opened.set(key, opening)
     opening.catch(() => opened.delete(key))
     return opening
