@@ -1,7 +1,8 @@
-import { pino, stdSerializers } from 'pino'
+import { type Logger, pino, stdSerializers } from 'pino'
 import pretty from 'pino-pretty'
+import { type LogOutput, openLogOutput } from './log-output.ts'
 
-export type Log = ReturnType<typeof createLog>
+export type Log = Logger
 
 // What must not reach a log even inside a message. Each pattern begins where a word does, or it would take the square of
 // the length of a text to find nothing: JWTs, signed cookies, mailed tokens, password hashes, addresses.
@@ -25,17 +26,16 @@ export function scrub(text: string, maxChars = maxMessageChars): string {
   return secrets.reduce((scrubbed, [pattern, replacement]) => scrubbed.replaceAll(pattern, replacement), short)
 }
 
-// Lines are gathered for so long, or until there are so many bytes: each write of a file costs more than its lines.
-const gathered = { minLength: 8_192, periodicFlush: 50 }
 // What a pipe takes from one of several writers without tearing it, PIPE_BUF of Linux.
 const maxSharedBytes = 4_096
 
 /** The service's logger: JSON lines on standard output, or readable ones on a terminal. */
-export function createLog(level: string, destination?: NodeJS.WritableStream) {
+export function createLog(level: string, destination?: NodeJS.WritableStream): Log {
   const options = optionsOf(level)
   if (destination) return pino(options, destination)
   if (process.stdout.isTTY) return pino(options, pretty({ colorize: true, singleLine: true, sync: true }))
-  return pino(options, pino.destination({ dest: 1, sync: false, ...gathered }))
+  const output = openLogOutput()
+  return tellingLosses(pino(options, output), output)
 }
 
 /**
@@ -45,14 +45,13 @@ export function createLog(level: string, destination?: NodeJS.WritableStream) {
 export function createSharedLog(level: string): Log {
   const options = { ...optionsOf(level), base: { pid: process.pid } }
   if (process.stdout.isTTY) return pino(options, pretty({ colorize: true, singleLine: true, sync: true }))
-  const destination = pino.destination({
-    dest: 1,
-    sync: false,
-    maxWrite: maxSharedBytes,
-    ...gathered,
-    minLength: maxSharedBytes / 2,
-  })
-  return pino(options, { write: (line) => void destination.write(fitting(line)) })
+  const output = openLogOutput(maxSharedBytes)
+  return tellingLosses(pino(options, { write: (line) => output.write(fitting(line)) }), output)
+}
+
+function tellingLosses(log: Log, { onLoss }: LogOutput): Log {
+  onLoss((lines) => log.warn({ lines }, 'lines of the log were lost: they were not read, or there was no room'))
+  return log
 }
 
 function optionsOf(level: string) {
