@@ -5,7 +5,7 @@ export default defineConfig({
   oxc: { jsx: { runtime: 'automatic', importSource: 'hono/jsx' } },
   test: {
     include: ['tests/faults/**/*.test.ts'],
-    globalSetup: 'tests/support/database-template.ts',
+    globalSetup: ['tests/support/database-template.ts', 'tests/support/built-service.ts'],
     pool: 'forks',
     maxWorkers: 1,
     testTimeout: 120_000,
