@@ -23,6 +23,7 @@ import type { Secrets } from './auth/secrets.ts'
 import { createSessionCookies, type SessionCookies } from './auth/session-cookie.ts'
 import { createUserAccounts, type UserAccounts } from './auth/user-accounts.ts'
 import { type Config, ConfigError } from './config.ts'
+import type { Clock } from './db/clock.ts'
 import type { Database, Db } from './db/database.ts'
 import { type ArrivalProofs, createArrivalProofs } from './doctor/arrival.ts'
 import { type Cursors, createCursors } from './http/cursor.ts'
@@ -107,7 +108,8 @@ interface Foundation {
 async function build(foundation: Foundation): Promise<Services> {
   const { config, authConfig, log, roles, database, secrets } = foundation
   const { db } = database
-  const { maintainKeys, signer, ...credentials } = await createCredentials(foundation)
+  const clock = await database.clock()
+  const { maintainKeys, signer, ...credentials } = await createCredentials(foundation, clock)
   const { authenticate, sessionCookies } = credentials
   await syncOAuth(db, `${config.baseUrl}/api/v1`, firstPartyClients(authConfig, config.baseUrl))
   const count: CountMessage = (message) => countLetter(db, message)
@@ -153,6 +155,7 @@ async function build(foundation: Foundation): Promise<Services> {
         'hashing threads': hashLane,
         'request counts': requestLimits,
         mail: mailer,
+        clock,
         database,
       }
       for (const [name, part] of Object.entries(parts)) {
@@ -164,7 +167,8 @@ async function build(foundation: Foundation): Promise<Services> {
 }
 
 /** What tokens and cookies are made and checked with, and who has which authority. */
-async function createCredentials({ config, authConfig, log, roles, database, secrets }: Foundation) {
+async function createCredentials(foundation: Foundation, { now }: Clock) {
+  const { config, authConfig, log, roles, database, secrets } = foundation
   const policy = keyPolicy(config, authConfig)
   const keyRows = createKeyRows(database.db, database.isHeard)
   const keys = createSigningKeys(database.db, keyRows, policy)
@@ -182,10 +186,11 @@ async function createCredentials({ config, authConfig, log, roles, database, sec
     audience: `${config.baseUrl}/api/v1`,
     graceMs: policy.graceMs,
     shared: config.jwt.shared,
+    now,
   })
   const authority = await watchAuthority({ database, maxBytes: authorityBytes, onKeysChanged: keyRows.forget, log })
   const authenticate = createAuthenticator({ authority, roles, verifyAccessToken, sessionCookies })
-  const signer = createTokenSigner({ keys, algorithm: policy.algorithm, secrets })
+  const signer = createTokenSigner({ keys, algorithm: policy.algorithm, secrets, now })
   return { keyRows, keys, maintainKeys, signer, sessionCookies, authority, authenticate }
 }
 

@@ -15,6 +15,8 @@ interface VerifierOptions {
   graceMs: number
   /** Tokens of a trusted front end, signed with a secret we share. */
   shared: { secret: string; issuer: string } | undefined
+  /** The clock by which tokens are judged, in milliseconds since the epoch; that of this machine when left out. */
+  now?: () => number
 }
 
 /**
@@ -59,7 +61,7 @@ const entryBytes = 512
  * @see RFC 7519 section 7.2, RFC 8725
  */
 export function createAccessTokenVerifier(keyRows: KeyRows, options: VerifierOptions): VerifyAccessToken {
-  const { issuer, audience, graceMs, shared } = options
+  const { issuer, audience, graceMs, shared, now = () => Date.now() } = options
   const audiences: [string, string] = [audience, `${issuer}/oauth2/userinfo`]
   const sharedKey = shared && createSecretKey(shared.secret, 'utf8')
   const verified = new LRUCache<string, Verified>({
@@ -79,17 +81,17 @@ export function createAccessTokenVerifier(keyRows: KeyRows, options: VerifierOpt
   }
 
   function isAccepted({ endsAt }: Key): boolean {
-    return endsAt + graceMs > Date.now()
+    return endsAt + graceMs > now()
   }
 
   /** Judges the claims of a token whose signature is good. */
   function admit(text: string, { header, claims }: DecodedJwt, by: { issuer: string; key: Key | undefined }) {
     if (!isBetween(claims, { issuer: by.issuer, audience })) throw new ProblemError('invalid-token')
-    const fault = timeFault(claims)
+    const fault = timeFault(claims, now())
     if (fault) throw new ProblemError(fault)
     const kind = kindOf(header, claims)
     const isForUs = kind === 'oauth' ? isAudience(claims.aud, audiences) : claims.aud === audience
-    if (!kind || !isForUs || !isIssued(claims)) throw new ProblemError('invalid-token')
+    if (!kind || !isForUs || !isIssued(claims, now())) throw new ProblemError('invalid-token')
     if (isLongLived(claims, maxLifeSeconds[kind])) throw new ProblemError('invalid-token')
     const token = frozen({ kind, claims } as AccessToken)
     verified.set(endOf(text), { text, token, key: by.key })
@@ -107,7 +109,7 @@ export function createAccessTokenVerifier(keyRows: KeyRows, options: VerifierOpt
   /** What was found good before, if its time and its key still let it; else it is judged anew. */
   function recall(text: string, { token, key }: Verified, keys: KeySet | undefined) {
     const hasKey = !key || (keys?.get(key.row.id) === key && isAccepted(key))
-    if (hasKey && !timeFault(token.claims) && isIssued(token.claims)) return token
+    if (hasKey && !timeFault(token.claims, now()) && isIssued(token.claims, now())) return token
     verified.delete(endOf(text))
     return verifyNew(text)
   }

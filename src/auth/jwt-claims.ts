@@ -9,15 +9,15 @@ export function isBetween({ iss, aud }: Claims, { issuer, audience }: { issuer: 
 }
 
 /** What is wrong with the time of a token, if it has ended or not begun. @see RFC 7519 sections 4.1.4 and 4.1.5 */
-export function timeFault({ exp, nbf }: Claims): 'invalid-token' | 'token-expired' | undefined {
-  const now = nowSeconds()
+export function timeFault({ exp, nbf }: Claims, nowMs: number): 'invalid-token' | 'token-expired' | undefined {
+  const now = seconds(nowMs)
   if (nbf !== undefined && nbf > now + clockToleranceSeconds) return 'invalid-token'
   return exp <= now - clockToleranceSeconds ? 'token-expired' : undefined
 }
 
 /** Whether a token was made by now: one from the future was made by a clock that is not ours. @see RFC 7519 section 4.1.6 */
-export function isIssued({ iat }: Claims): boolean {
-  return iat <= nowSeconds() + clockToleranceSeconds
+export function isIssued({ iat }: Claims, nowMs: number): boolean {
+  return iat <= seconds(nowMs) + clockToleranceSeconds
 }
 
 /** Whether a token was made to live for longer than that. */
@@ -25,6 +25,6 @@ export function isLongLived({ iat, exp }: Claims, maxLifeSeconds: number): boole
   return exp - iat > maxLifeSeconds
 }
 
-function nowSeconds(): number {
-  return Math.floor(Date.now() / 1_000)
+function seconds(ms: number): number {
+  return Math.floor(ms / 1_000)
 }

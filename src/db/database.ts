@@ -1,5 +1,6 @@
 import { Kysely, PostgresDialect, type Selectable, type Transaction } from 'kysely'
 import pg from 'pg'
+import { type Clock, followDatabaseClock } from './clock.ts'
 import { type Embedded, openEmbedded } from './embedded.ts'
 import { type Listening, listen, type Notifications } from './notifications.ts'
 import type { DB } from './schema.ts'
@@ -20,6 +21,8 @@ export interface Database {
   listen: (listening: Listening) => Promise<Notifications>
   /** Whether somebody listens, and all that was committed until two seconds ago has been heard. */
   isHeard: () => boolean
+  /** A clock that all who use the database share. @throws what the database answers */
+  clock: () => Promise<Clock>
   /** Ends every connection, and the embedded server with its lock. */
   close: () => Promise<void>
 }
@@ -76,6 +79,8 @@ export async function openDatabase(config: DatabaseConfig): Promise<Database> {
       return notifications
     },
     isHeard: () => isHeard,
+    // It is in this process.
+    clock: () => Promise.resolve({ now: Date.now, close: () => {} }),
     async close() {
       await db.destroy()
       await embedded.close()
@@ -108,6 +113,7 @@ function openPostgres({ url, directUrl = url, limits, onError }: DatabaseConfig 
       return notifications
     },
     isHeard: () => notifications?.isCurrent() ?? false,
+    clock: () => followDatabaseClock(db),
     async close() {
       await notifications?.close()
       await db.destroy()

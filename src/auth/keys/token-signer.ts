@@ -32,10 +32,12 @@ interface SignerOptions {
   algorithm: JwtAlgorithm
   /** What the private halves are encrypted with; a new one with the first. */
   secrets: Secrets
+  /** The clock by which tokens begin and end, in milliseconds since the epoch; that of this machine when left out. */
+  now?: () => number
 }
 
 /** Signs in memory: a private key is decrypted once, and used for as long as it is the current one in the database. */
-export function createTokenSigner({ keys, algorithm, secrets }: SignerOptions): TokenSigner {
+export function createTokenSigner({ keys, algorithm, secrets, now = () => Date.now() }: SignerOptions): TokenSigner {
   const opened = new WeakMap<Key, Promise<KeyObject>>()
   const chosen = new AsyncLocalStorage<JwtAlgorithm>()
   const mint = keyMint(algorithm, secrets.current)
@@ -68,12 +70,23 @@ export function createTokenSigner({ keys, algorithm, secrets }: SignerOptions): 
   return {
     async sign(claims, header) {
       const { key, algorithm: alg } = await current()
-      const text = `${segment({ ...header, alg, kid: key.row.id })}.${segment(claims)}`
+      const text = `${segment({ ...header, alg, kid: key.row.id })}.${segment(shifted(claims, now() - Date.now()))}`
       return `${text}.${signText(alg, await open(key), text).toString('base64url')}`
     },
     algorithm: () => chosen.getStore() ?? algorithm,
     inOneAlgorithm: async (work) => chosen.run((await current()).algorithm, work),
   }
+}
+
+// Better-Auth reads them from the clock of this machine.
+const times = ['iat', 'nbf', 'exp']
+
+/** The same times on a clock that is ahead by so much, in milliseconds. */
+function shifted(claims: Members, aheadMs: number): Members {
+  const seconds = Math.round(aheadMs / 1_000)
+  if (seconds === 0) return claims
+  const moved = times.flatMap((name) => (typeof claims[name] === 'number' ? [[name, claims[name] + seconds]] : []))
+  return { ...claims, ...(Object.fromEntries(moved) as Members) }
 }
 
 function segment(members: Members): string {
