@@ -161,6 +161,9 @@ export async function prepareDatabase(config: Config, authConfig: AuthConfig, lo
   }
 }
 
+const embeddedLimits =
+  'the loss of power may take the last writes, and in the worst case all of it. For more set DATABASE_URL to a PostgreSQL'
+
 /** Makes the first admin, or a link for one. @returns what tells the operator that, what is to be mended, where it listens, and callback URLs */
 async function prepare(services: Services): Promise<() => void> {
   const { log, providers, config } = services
@@ -171,6 +174,7 @@ async function prepare(services: Services): Promise<() => void> {
     for (const { check, what, mend } of findings) if (mend !== undefined) log.warn({ check }, `${what}. ${mend}`)
     for (const { id, name } of providers)
       log.info(`${name}: the callback URL to give there is ${config.baseUrl}/api/auth/callback/${id}`)
+    if (!config.database) log.info(`the database is embedded in ${config.dataDir}: ${embeddedLimits}`)
     log.info({ url: config.baseUrl, reference: `${config.baseUrl}/api/v1/docs` }, 'ready')
     if (link) log.info(`there is no admin yet: to become one, open ${config.baseUrl}${link} within an hour`)
   }

@@ -1,5 +1,6 @@
 import { Kysely, PostgresDialect, type Selectable, type Transaction } from 'kysely'
 import pg from 'pg'
+import { keepLogShort } from './checkpoints.ts'
 import { type Clock, followDatabaseClock } from './clock.ts'
 import { type Embedded, openEmbedded } from './embedded.ts'
 import { type Listening, listen, type Notifications } from './notifications.ts'
@@ -70,6 +71,7 @@ export async function openDatabase(config: DatabaseConfig): Promise<Database> {
   // What a change tells is heard before it returns: both are in this process.
   const watched = watchPool(pool, { dropsBroken: false, notifications: () => undefined })
   const db = new Kysely<DB>({ dialect: new PostgresDialect({ pool: watched }) })
+  const endCheckpoints = keepLogShort(db, config.onError)
   let isHeard = false
   return {
     db,
@@ -82,6 +84,7 @@ export async function openDatabase(config: DatabaseConfig): Promise<Database> {
     // It is in this process.
     clock: () => Promise.resolve({ now: Date.now, close: () => {} }),
     async close() {
+      endCheckpoints()
       await db.destroy()
       await embedded.close()
     },

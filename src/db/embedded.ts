@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { chmod, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rename, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm'
@@ -7,6 +7,8 @@ import { createPgConfig } from '@electric-sql/pglite/node-postgres'
 import { type DirectoryLock, lockDirectory } from './directory-lock.ts'
 
 const majorVersion = '18'
+// One file of the log of writes.
+const neededBytes = 16 * 1_024 * 1_024
 
 /** What `migrations/` creates, which PGlite must be given when it is opened. */
 export const extensions = { pg_trgm }
@@ -43,10 +45,11 @@ export async function openEmbedded(directory: string): Promise<Embedded> {
   const lock = await lockDirectory(directory)
   try {
     const pglite = await openCluster(clusterOf(directory))
+    const isOver = endOnPanic(pglite, directory)
     return {
       clientConfig: createPgConfig(pglite),
       hear: (channel, onNotification) => pglite.listen(channel, onNotification),
-      close: () => closeCluster(pglite, lock),
+      close: () => closeCluster(pglite, lock, isOver),
     }
   } catch (error) {
     await lock.release()
@@ -54,9 +57,33 @@ export async function openEmbedded(directory: string): Promise<Embedded> {
   }
 }
 
-async function closeCluster(pglite: PGlite, lock: DirectoryLock): Promise<void> {
+/**
+ * Ends the process when the database ends by itself, as where its log of writes has no room: it answers nothing more, and
+ * is as it was before with the next start.
+ * @returns whether it has
+ */
+function endOnPanic(pglite: PGlite, directory: string): () => boolean {
+  let failure: EmbeddedDatabaseError | undefined
+  const { execProtocolStream } = pglite
+  pglite.execProtocolStream = async (...args) => {
+    // Asked again it would keep the thread for ever.
+    if (failure) throw failure
+    const messages = await execProtocolStream.apply(pglite, args)
+    const panic = messages.find((message) => 'severity' in message && message.severity === 'PANIC')
+    if (panic && 'message' in panic) {
+      failure = new EmbeddedDatabaseError(`The database in ${directory} cannot go on: ${String(panic.message)}.`)
+      queueMicrotask(() => {
+        throw failure
+      })
+    }
+    return messages
+  }
+  return () => failure !== undefined
+}
+
+async function closeCluster(pglite: PGlite, lock: DirectoryLock, isOver: () => boolean): Promise<void> {
   try {
-    await pglite.close()
+    if (!isOver()) await pglite.close()
   } finally {
     await lock.release()
   }
@@ -70,7 +97,10 @@ async function openCluster(cluster: string): Promise<PGlite> {
   try {
     return await PGlite.create(cluster, { extensions })
   } catch (cause) {
-    throw new EmbeddedDatabaseError(`${cluster} cannot be opened: it is corrupt. Restore it from a backup.`, { cause })
+    const { bavail, bsize } = await statfs(cluster)
+    const isFull = bavail * bsize < neededBytes
+    const reason = isFull ? 'its disk is full. Make room.' : 'it is corrupt. Restore it from a backup.'
+    throw new EmbeddedDatabaseError(`${cluster} cannot be opened: ${reason}`, { cause })
   }
 }
 

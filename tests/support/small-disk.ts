@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
+import { fillDisk } from './standins/fill-disk.js'
 
 /** Whether this user may mount a file system of their own. */
 export const canMount = tryMount()
@@ -21,19 +22,12 @@ export function mountMemory(size: string): SmallDisk {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-disk-'))
   execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', folder])
   onTestFinished(() => unmount(folder))
-  const filler = join(folder, 'filler')
-  const free = () => rmSync(filler, { force: true })
+  const free = () => rmSync(join(folder, 'filler'), { force: true })
   return {
     folder,
     fill(leave = 0) {
       free()
-      const { bavail, bsize } = statfsSync(folder)
-      try {
-        writeFileSync(filler, Buffer.alloc(Math.max(0, bavail * bsize - leave)))
-      } catch (error) {
-        // Somebody else has written meanwhile: it is full all the same.
-        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
-      }
+      fillDisk(folder, leave)
     },
     free,
   }
