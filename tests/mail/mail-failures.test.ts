@@ -29,7 +29,7 @@ test.each<[string, () => Promise<string>]>([
   ['says nothing', startSilent],
   ['takes no mail yet', () => refusing(451)],
   ['refuses mail for good', () => refusing(550)],
-])('with a mail server that %s every request is answered as ever', async (_what, start) => {
+])('R-37 with a mail server that %s every request is answered as ever', async (_what, start) => {
   const service = await startService({ env: { SMTP_URL: await start(), MAIL_FROM: 'auth@example.com' } })
   onTestFinished(service.stop)
   const ask = async (path: string, json: object) => {

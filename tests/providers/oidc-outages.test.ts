@@ -128,3 +128,26 @@ test.each<[string, RequestListener]>([
   expect(provider.asked).toContain('/jwks')
   expect(await service.db.selectFrom('user').selectAll().execute()).toEqual([])
 })
+
+test('R-38 passwords are checked, and the database answers, while many come back from a provider that hangs', async () => {
+  const held: (() => void)[] = []
+  const hang: RequestListener = (_incoming, outgoing) => void held.push(() => outgoing.writeHead(500).end())
+  const provider = await startProvider({ answers: { '/token': hang } })
+  const service = await start(provider.env)
+  const { email } = await signUp(service)
+  const visits = Array.from({ length: 20 }, async () => {
+    const visitor = createVisitor(service)
+    const { at } = await visitor.submit('/sign-in/social', { provider: 'oidc' })
+    const state = new URL(at).searchParams.get('state')
+    return (await visitor.open(`/api/auth/callback/oidc?code=any&state=${state}`)).at
+  })
+  await expect.poll(() => held.length, { timeout: 20_000 }).toBe(20)
+
+  // Embedded there is one connection: if anybody held it, nobody would be answered before they are.
+  const admin = await service.createSignedIn('admin')
+  expect((await service.request('/api/v1/users', { token: admin.token })).status).toBe(200)
+  expect((await createVisitor(service).submit('/sign-in', { email, password })).at).toBe('/account')
+  for (const answer of held) answer()
+
+  expect(new Set(await Promise.all(visits))).toEqual(new Set([expect.stringMatching(/^\/error\?error=/)]))
+})

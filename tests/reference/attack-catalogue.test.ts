@@ -12,12 +12,19 @@ const files = readdirSync('tests')
 /** The ids in a file of tests, or of what they try. */
 function idsIn(file: string): string[] {
   const code = read(file).replaceAll(/^\s*(\/\/|\/?\*).*$/gm, '')
-  return code.match(/\b[JAEOISXPNBHD]-\d\d\b/g) ?? []
+  return code.match(/\b[JAEOISXPNBHDR]-\d\d\b/g) ?? []
 }
 
-test('every attack of the list is tried, and none that is not on it', () => {
-  const listed = [...read('docs/attacks.md').matchAll(/^- ([A-Z]-\d\d) /gm)].map(([, id = '']) => id)
+const isFault = (id: string) => id.startsWith('R-')
+const tried = [...new Set(files.flatMap(idsIn))].toSorted()
+const listedIn = (path: string) => [...read(path).matchAll(/^- ([A-Z]-\d\d) /gm)].map(([, id = '']) => id)
+
+test.each([
+  ['attack', 'docs/attacks.md', (id: string) => !isFault(id)],
+  ['fault', 'docs/faults.md', isFault],
+] as const)('every %s of the list is tried, and none that is not on it', (_what, list, belongs) => {
+  const listed = listedIn(list)
 
   expect(new Set(listed).size).toBe(listed.length)
-  expect([...new Set(files.flatMap(idsIn))].toSorted()).toEqual(listed.toSorted())
+  expect(tried.filter(belongs)).toEqual(listed.filter(belongs).toSorted())
 })

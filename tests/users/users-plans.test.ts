@@ -82,7 +82,7 @@ const selective: [string, UserFilter][] = [
   ['two letters of a role of few', { q: 'zz', role: 'admin' }],
 ]
 
-describe(`D-04 the plans of GET /users, of ${count} users`, () => {
+describe(`D-04, R-45 the plans of GET /users, of ${count} users`, () => {
   test.each(sorts)('read a page, and a deep one, without reading another row, sorted by %s', async (sort) => {
     const middle = generated(count / 2)
     const { db } = service

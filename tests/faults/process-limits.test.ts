@@ -1,0 +1,177 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
+import { afterAll, expect, onTestFinished, test } from 'vitest'
+import { bearing, keepAsking, post, signUp, statusAt } from '../support/callers.ts'
+import { password, secret } from '../support/harness.ts'
+import { canLimitMemory, memoryGroup, peakBytes, throttle } from '../support/limits.ts'
+import { isNightly } from '../support/nightly.ts'
+import { buildService, startProgram } from '../support/service-process.ts'
+import { freePort, startPostgres } from '../support/throwaway-postgres.ts'
+
+const root = buildService()
+const database = await startPostgres()
+afterAll(() => database.stop())
+
+const stormMs = isNightly ? 60_000 : 4_000
+// What the service promises for what it does not refuse at once, and what a busy machine takes on top of it.
+const promisedMs = 5_000 + 3_000
+
+/** A service as `npm start` runs it, with what stands before it. */
+async function start(...before: string[]) {
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  const env = { PORT: String(port), HOST: '127.0.0.1', BETTER_AUTH_URL: url, BETTER_AUTH_SECRET: secret }
+  const command = [...before, process.execPath, '--max-semi-space-size=16', `${root}/dist/src/main.js`]
+  const service = startProgram(command, { ...env, DATABASE_URL: database.url, RATE_LIMIT: '0' }, root)
+  await service.ready()
+  return { service, url }
+}
+
+/** Two hundred who try to sign in, each again as soon as it is answered. */
+function storm(url: string) {
+  const slowest = { ms: 0 }
+  const attempt = async () => {
+    const startedAt = performance.now()
+    const email = `${randomUUID()}@example.com`
+    const response = await post(`${url}/api/auth/sign-in/email`, { email, password }, { origin: url })
+    await response.arrayBuffer()
+    slowest.ms = Math.max(slowest.ms, performance.now() - startedAt)
+    return response.status
+  }
+  return { ...keepAsking(200, [attempt]), slowest }
+}
+
+/** One who asks who they are, again and again. */
+function watch(ask: () => Promise<number>) {
+  const times: number[] = []
+  const timed = async () => {
+    const startedAt = performance.now()
+    const status = await ask()
+    times.push(performance.now() - startedAt)
+    return status
+  }
+  return {
+    ...keepAsking(1, [timed]),
+    p99: () => times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)] ?? Number.NaN,
+  }
+}
+
+test('R-31 while two hundred sign in at once, who is signed in is answered as ever', async () => {
+  const { url } = await start()
+  const ada = await signUp(url)
+  const attempts = storm(url)
+  const [me, health] = [
+    watch(() => statusAt(`${url}/api/v1/auth/me`, bearing(ada))),
+    watch(() => statusAt(`${url}/health`)),
+  ]
+  await pause(stormMs)
+  const outcomes = Object.fromEntries(await attempts.stop())
+  expect([...(await me.stop()).keys(), ...(await health.stop()).keys()]).toEqual(['200', '200'])
+
+  const [meMs, healthMs] = [me.p99(), health.p99()]
+  console.log('R-31', outcomes, 'p99 of /me', meMs, 'of /health', healthMs, 'slowest sign-in', attempts.slowest.ms)
+  expect(Object.keys(outcomes).toSorted()).toEqual(['401', '503'])
+  // Behind two hundred passwords it would be twenty seconds.
+  expect(Math.max(meMs, healthMs)).toBeLessThan(2_000)
+  expect(attempts.slowest.ms).toBeLessThan(promisedMs)
+})
+
+test('R-32 with a fifth of a processor it refuses what it cannot do in time, and answers all in time', async () => {
+  const { service, url } = await start()
+  const ada = await signUp(url)
+  const restore = throttle(service.pid, 0.2)
+  const me = watch(() => statusAt(`${url}/api/v1/auth/me`, bearing(ada)))
+  const attempts = keepAsking(40, [
+    async () => {
+      const email = `${randomUUID()}@example.com`
+      const response = await post(`${url}/api/auth/sign-in/email`, { email, password }, { origin: url })
+      await response.arrayBuffer()
+      return response.status
+    },
+  ])
+  await pause(stormMs)
+  const outcomes = Object.fromEntries(await attempts.stop())
+  expect([...(await me.stop()).keys()]).toEqual(['200'])
+  restore()
+
+  console.log('R-32', outcomes, 'p99 of /me', me.p99())
+  expect(Object.keys(outcomes).filter((status) => !['401', '503'].includes(status))).toEqual([])
+  expect(me.p99()).toBeLessThan(promisedMs)
+  await expect.poll(() => statusAt(`${url}/health/ready`), { timeout: 10_000 }).toBe(200)
+})
+
+test.skipIf(!canLimitMemory)(
+  'R-33 256 MB are enough for a storm and a thousand connections (needs cgroups)',
+  async () => {
+    const { service, url } = await start()
+    memoryGroup(256 * 1_024 * 1_024).add(service.pid)
+    const sockets = await openMany(url, 1_000)
+    const attempts = storm(url)
+    await pause(stormMs)
+    const outcomes = Object.fromEntries(await attempts.stop())
+
+    console.log('R-33', outcomes, 'most memory', Math.round(peakBytes(service.pid) / 1e6), 'MB')
+    expect(Object.keys(outcomes).toSorted()).toEqual(['401', '503'])
+    for (const socket of sockets) socket.destroy()
+    expect(await statusAt(`${url}/health/db`)).toBe(200)
+  },
+)
+
+/** Connections that have asked once, and stay. */
+async function openMany(url: string, count: number): Promise<Socket[]> {
+  const { hostname, port } = new URL(url)
+  const sockets = Array.from({ length: count }, () => connect(Number(port), hostname).on('error', () => {}))
+  onTestFinished(() => sockets.forEach((socket) => void socket.destroy()))
+  await Promise.all(sockets.map((socket) => once(socket, 'connect').catch(() => {})))
+  for (const socket of sockets) socket.write('GET /health HTTP/1.1\r\nHost: x\r\n\r\n')
+  return sockets
+}
+
+test('R-51 without file descriptors it ends no request wrongly, and takes connections again', async () => {
+  const { service, url } = await start('prlimit', '--nofile=64:64')
+  const ada = await signUp(url)
+  const sockets = await openMany(url, 300)
+  await pause(1_000)
+  const statuses = await Promise.all(
+    Array.from({ length: 20 }, () =>
+      statusAt(`${url}/api/v1/auth/me`, { ...bearing(ada), signal: AbortSignal.timeout(2_000) }).catch(() => 0),
+    ),
+  )
+  expect(statuses.filter((status) => ![0, 200, 503].includes(status))).toEqual([])
+
+  for (const socket of sockets) socket.destroy()
+  await expect.poll(() => statusAt(`${url}/api/v1/auth/me`, bearing(ada)).catch(() => 0), { timeout: 20_000 }).toBe(200)
+  expect((await signUp(url)).token).toBeTruthy()
+  service.kill('SIGINT')
+  expect(await service.exited).toEqual({ code: 0, signal: null })
+})
+
+const aborts = isNightly ? 10_000 : 1_000
+
+test(`R-49 ${aborts} clients that reset in the midst of a write leave no connection and no transaction behind`, async () => {
+  const { service, url } = await start()
+  const ada = await signUp(url)
+  const { hostname, port } = new URL(url)
+  const body = JSON.stringify({ name: 'Ada Lovelace' })
+  const head = `PATCH /api/v1/users/me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${ada.token}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`
+  const abort = async () => {
+    const socket = connect(Number(port), hostname).on('error', () => {})
+    await once(socket, 'connect')
+    // Before all of it was sent, or just after.
+    const sent = Math.random() < 0.5 ? body.slice(0, 5) : body
+    socket.write(head + sent)
+    if (Math.random() < 0.5) await pause(5)
+    socket.resetAndDestroy()
+    return 'reset'
+  }
+  const load = keepAsking(10, [abort])
+  await expect.poll(() => load.outcomes.get('reset') ?? 0, { timeout: 100_000 }).toBeGreaterThan(aborts)
+  await load.stop()
+
+  expect(await statusAt(`${url}/api/v1/auth/me`, bearing(ada))).toBe(200)
+  expect(service.log().filter(({ level }) => Number(level) >= 40)).toEqual([])
+  service.kill('SIGINT')
+  expect(await service.exited).toEqual({ code: 0, signal: null })
+})
