@@ -75,6 +75,13 @@ describe.skipIf(onPostgres)('a service on the embedded database (not with Postgr
     expect((await fetch(`${first.url}/health/db`)).status).toBe(200)
   })
 
+  test('R-29 says at each start what the loss of power may take', async () => {
+    const service = await start(dataDir())
+    await service.ready()
+
+    expect(service.output()).toContain('the loss of power may take the last writes')
+  })
+
   test.each([0o755, 0o777])('keeps its files to itself in a folder of mode %o', async (mode) => {
     const directory = dataDir()
     chmodSync(directory, mode)

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
-import { onPostgres } from '../support/database-template.ts'
 import { type RequestOptions, type SignedIn, secret, startServiceForFile } from '../support/harness.ts'
 
 const service = await startServiceForFile()
@@ -52,12 +51,6 @@ async function lineOf(response: Response): Promise<Line> {
   if (!line) throw new Error('there is no line')
   return line
 }
-
-test.skipIf(onPostgres)('R-29 the start says what the loss of power may take (embedded only)', () => {
-  expect(lines().map(({ msg }) => msg)).toContainEqual(
-    expect.stringContaining('the loss of power may take the last writes'),
-  )
-})
 
 /** A path, how it is asked for, and the route and the principal that its line names. */
 type Case = [string, RequestOptions, string | null, string | null]
