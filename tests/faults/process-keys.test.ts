@@ -4,6 +4,7 @@ import pg from 'pg'
 import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { keyMint } from '../../src/auth/keys/mint-key.ts'
 import { bearing, type Caller, keepAsking, signUp, statusAt, tokenOf } from '../support/callers.ts'
+import { tellFigures } from '../support/figures.ts'
 import { startFleet } from '../support/fleet.ts'
 import { secret } from '../support/harness.ts'
 import { isNightly } from '../support/nightly.ts'
@@ -78,7 +79,7 @@ test(`R-22 keys change every 5 s, ${rotations} times, under load on three instan
   await watching.stop()
 
   const keys = new Set(tokens.map(({ token }) => decodeProtectedHeader(token).kid))
-  console.log('R-22', outcomes, 'keys', keys.size, 'tokens', tokens.length)
+  tellFigures('R-22', { outcomes, keys: keys.size, tokens: tokens.length })
   expect(Object.keys(outcomes).toSorted()).toEqual(['200', 'token'])
   expect(surprises).toEqual([])
   // The load has seen each of them sign.

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { bearing, keepAsking, post, signIn, signUp, statusAt } from '../support/callers.ts'
+import { tellFigures } from '../support/figures.ts'
 import { password } from '../support/harness.ts'
 import { isNightly } from '../support/nightly.ts'
 import { buildService, startProcess } from '../support/service-process.ts'
@@ -65,5 +66,5 @@ test(`R-19 killed under writes ${cycles} times, the embedded database opens and 
     expect(await statusAt(`${url}/api/v1/auth/me`, bearing(ada))).toBe(200)
   }
   const slowest = Math.round(Math.max(...readyMs))
-  console.log('R-19', cycles, 'cycles,', acknowledged.length, 'acknowledged, slowest start', slowest, 'ms')
+  tellFigures('R-19', { cycles, acknowledged: acknowledged.length, slowestStartMs: slowest })
 })

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { keepAsking, statusAt } from '../support/callers.ts'
+import { tellFigures } from '../support/figures.ts'
 import { buildService, processEnv } from '../support/service-process.ts'
 import { canMount, mountMemory } from '../support/small-disk.ts'
 import { freePort } from '../support/throwaway-postgres.ts'
@@ -58,7 +59,7 @@ test('R-50 while nobody reads the log the service goes on, in bounded memory, te
   const outcomes = Object.fromEntries(await load.stop())
   expect(Object.keys(outcomes)).toEqual(['200'])
   expect(requests * lineBytes).toBeGreaterThan(8 * 1_024 * 1_024)
-  console.log('R-50', outcomes, 'more memory', Math.round((rss() - before) / 1e6), 'MB')
+  tellFigures('R-50', { outcomes, moreMb: (rss() - before) / 1e6 })
   expect(rss() - before).toBeLessThan(150e6)
 
   let log = ''

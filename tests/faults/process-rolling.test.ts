@@ -1,5 +1,6 @@
 import { afterAll, expect, test } from 'vitest'
 import { bearing, keepAsking, post, signUp, statusAt } from '../support/callers.ts'
+import { tellFigures } from '../support/figures.ts'
 import { startFleet } from '../support/fleet.ts'
 import { isNightly } from '../support/nightly.ts'
 import { buildService } from '../support/service-process.ts'
@@ -42,7 +43,7 @@ test(`R-15 three instances restart in turn, ${rounds} time(s), and no request fa
   }
 
   const outcomes = await load.stop()
-  console.log('R-15', rounds, Object.fromEntries(outcomes))
+  tellFigures('R-15', { rounds, outcomes: Object.fromEntries(outcomes) })
   expect([...outcomes.keys()]).toEqual(['200'])
   expect(outcomes.get('200')).toBeGreaterThan(100)
 })

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { bearing, keepAsking, post, signIn, signUp, statusAt } from '../support/callers.ts'
+import { tellFigures } from '../support/figures.ts'
 import { secret } from '../support/harness.ts'
 import { isNightly } from '../support/nightly.ts'
 import { buildService, startProgram } from '../support/service-process.ts'
@@ -107,7 +108,7 @@ test(`R-34 ${soakMs / 1_000} s of everything leave the memory as it was`, {
     taken.map(({ heapMb }) => heapMb),
     soakMs / samples,
   )
-  console.log('R-34', outcomes, 'heap', slope.toFixed(3), 'MB a minute', first, last)
+  tellFigures('R-34', { outcomes, heapMbAMinute: slope, first, last })
   expect(outcomes.map((one) => Object.keys(one).toSorted())).toEqual([['200', '401'], ['200']])
   expect(slope).toBeLessThan(mostMegabytesAMinute)
   expect(last.rssMb).toBeLessThan(first.rssMb * 1.15 + 10)

@@ -13,6 +13,7 @@ import { startProxy } from '../support/tcp-proxy.ts'
 import { freePort } from '../support/throwaway-postgres.ts'
 
 const root = buildService()
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /** A folder that is removed after the test. */
 function temporaryFolder(): string {
@@ -155,30 +156,24 @@ function send(agent: Agent, url: string): Promise<number | string> {
   })
 }
 
-test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
-  'R-16 %s ends an idle process with success, sent twice as well',
-  async (signal) => {
-    const { service } = await startOnDatabase()
-    await service.ready()
+test.each(signals)('R-16 %s ends an idle process with success, sent twice as well', async (signal) => {
+  const { service } = await startOnDatabase()
+  await service.ready()
 
-    service.kill(signal)
-    service.kill(signal)
+  service.kill(signal)
+  service.kill(signal)
 
-    expect(await service.exited).toEqual({ code: 0, signal: null })
-    expect(service.log().filter(({ msg }) => msg === 'stopping')).toHaveLength(1)
-  },
-)
+  expect(await service.exited).toEqual({ code: 0, signal: null })
+  expect(service.log().filter(({ msg }) => msg === 'stopping')).toHaveLength(1)
+})
 
-test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
-  'R-16 %s ends a process that waits for its database',
-  async (signal) => {
-    const { service } = await startWithoutDatabase()
+test.each(signals)('R-16 %s ends a process that waits for its database', async (signal) => {
+  const { service } = await startWithoutDatabase()
 
-    service.kill(signal)
+  service.kill(signal)
 
-    expect(await service.exited).toEqual({ code: 0, signal: null })
-  },
-)
+  expect(await service.exited).toEqual({ code: 0, signal: null })
+})
 
 test('`migrate` gives up on a database that does not come up', { timeout: 60_000 }, async () => {
   const url = `postgres://postgres@127.0.0.1:${await freePort()}/postgres`
