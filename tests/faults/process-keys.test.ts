@@ -16,7 +16,7 @@ const database = await startPostgres()
 afterAll(() => database.stop())
 
 const everyMs = 5_000
-const rotations = isNightly ? 60 : 4
+const rotations = isNightly ? 60 : 3
 const aheadMs = 2_000
 
 /** Adds a key that signs in two seconds, when the one that signs now ends: what an operator does who replaces a key. */

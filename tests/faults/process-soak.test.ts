@@ -14,7 +14,7 @@ const root = buildService()
 const database = await startPostgres()
 afterAll(() => database.stop())
 
-const [warmUpMs, soakMs] = isNightly ? [120_000, 600_000] : [8_000, 16_000]
+const [warmUpMs, soakMs] = isNightly ? [120_000, 600_000] : [6_000, 12_000]
 const samples = isNightly ? 20 : 4
 // In so short a time caches still fill; in ten minutes the slope is that of a leak.
 const mostMegabytesAMinute = isNightly ? 0.2 : 20
