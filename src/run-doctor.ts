@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { askRunning } from './admin/socket.ts'
 import type { AuthConfig } from './auth/auth-config.ts'
+import { createSecrets } from './auth/secrets.ts'
 import type { Config } from './config.ts'
 import { openDatabase } from './db/database.ts'
 import { createArrivalProofs } from './doctor/arrival.ts'
@@ -11,7 +12,7 @@ import type { Services } from './services.ts'
 
 /** What a running service finds of itself. */
 export function examineService(services: Services, authConfig: AuthConfig): Promise<Finding[]> {
-  return examine({ ...services, authConfig, secret: undefined })
+  return examine({ ...services, authConfig, secrets: undefined })
 }
 
 /**
@@ -32,7 +33,8 @@ export async function runDoctor(args: string[], config: Config, authConfig: Auth
 }
 
 async function examineDatabaseOf(config: Config, authConfig: AuthConfig): Promise<Finding[]> {
-  const { database, secret = '' } = config
+  const { database } = config
+  const secrets = createSecrets(config.secret, config.secrets)
   const { url = '', directUrl } = database ?? {}
   const limits = directUrl === undefined ? 'request' : 'pooled'
   const { db, close } = await openDatabase({ kind: 'postgres', url, directUrl, limits, onError: () => {} })
@@ -41,8 +43,8 @@ async function examineDatabaseOf(config: Config, authConfig: AuthConfig): Promis
       config,
       authConfig,
       db,
-      secret,
-      arrivalProofs: createArrivalProofs(derivedKey(secret, 'arrival')),
+      secrets: secrets.all,
+      arrivalProofs: createArrivalProofs(derivedKey(secrets.current, 'arrival')),
     })
   } finally {
     await close()
@@ -55,7 +57,7 @@ async function examineEmbedded(config: Config, authConfig: AuthConfig): Promise<
   const { problem } = findingsOf('service')
   if (answer)
     return [problem('the running service does not know what to do', 'Start it anew: it is of another version')]
-  const rest = await examine({ config, authConfig, db: undefined, secret: undefined, arrivalProofs: undefined })
+  const rest = await examine({ config, authConfig, db: undefined, secrets: undefined, arrivalProofs: undefined })
   const where = existsSync(config.dataDir) ? 'no service runs on DATA_DIR' : 'there is no folder DATA_DIR'
   return [
     problem(`${where}: its database was not looked at`, 'npm start, or name the folder of the service in DATA_DIR'),

@@ -19,8 +19,8 @@ export interface Patient {
   authConfig: AuthConfig
   /** Undefined where the embedded database is, and no service that holds it. */
   db: Db | undefined
-  /** To look whether it fits the keys; undefined where it is known to. */
-  secret: string | undefined
+  /** To look whether they fit the keys; undefined where they are known to. */
+  secrets: readonly string[] | undefined
   /** Undefined where the secret is not known. */
   arrivalProofs: ArrivalProofs | undefined
 }
@@ -38,7 +38,7 @@ export async function examine(patient: Patient): Promise<Finding[]> {
   return [...settings, ...ofDatabase, ...ofUrl, ...ofProviders, ...ofMail]
 }
 
-async function lookAtDatabase({ db, config, authConfig, secret }: Patient) {
+async function lookAtDatabase({ db, config, authConfig, secrets }: Patient) {
   if (!db) return { findings: [], keyIds: undefined }
   const state = await examined('database', () => databaseFindings(db, config))
   if (state.some(({ check, level }) => level === 'problem' && /^(database|migrations)$/.test(check)))
@@ -47,7 +47,7 @@ async function lookAtDatabase({ db, config, authConfig, secret }: Patient) {
   const rest = await Promise.all([
     examined('signing-key', async () => {
       keys = await findKeys(db)
-      return [await keyFinding(keys, config, authConfig, secret)]
+      return [await keyFinding(keys, config, authConfig, secrets)]
     }),
     examined('admin', async () => [await adminFinding(db, config)]),
     examined('notifications', async () => [await notificationFinding(config)]),

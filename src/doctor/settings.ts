@@ -73,9 +73,9 @@ function durability({ isLoopback: isLocal }: Config): Finding {
   )
 }
 
-function keptSecret({ secret, isLoopback: isLocal }: Config): Finding {
+function keptSecret({ secret, secrets, isLoopback: isLocal }: Config): Finding {
   const { ok, warning } = findingsOf('secret')
-  if (secret !== undefined) return ok('BETTER_AUTH_SECRET is set')
+  if (secret !== undefined || secrets) return ok('the secret is set')
   if (isLocal) return ok('the secret is kept in DATA_DIR')
   return warning(
     'the secret is kept beside the database that it protects',

@@ -10,13 +10,13 @@ const dayMs = 24 * hourMs
 /**
  * Whether there is a key to sign with, of the configured algorithm, and the next one is made in time.
  * @param keys all of the database
- * @param secret what they are encrypted with; undefined where that is known to fit
+ * @param secrets what they may be encrypted with; undefined where that is known to fit
  */
 export async function keyFinding(
   keys: readonly KeyRow[],
   { jwt }: Config,
   { signingKey }: AuthConfig,
-  secret: string | undefined,
+  secrets: readonly string[] | undefined,
 ): Promise<Finding> {
   const { ok, warning, problem } = findingsOf('signing-key')
   const now = Date.now()
@@ -25,7 +25,7 @@ export async function keyFinding(
   const current = live.filter(({ active_at }) => active_at.getTime() <= now).at(-1)
   if (!current)
     return problem(keys.length === 0 ? 'there is no signing key' : 'no signing key is of use any more', start)
-  if (secret !== undefined && !(await fits(secret, current)))
+  if (secrets && !(await fits(secrets, current)))
     return problem('BETTER_AUTH_SECRET is not the one that this database was used with', 'Set that one')
   const { alg, active_at } = current
   if (alg !== jwt.algorithm)
@@ -46,8 +46,8 @@ function endOf(expiresAt: Date | null): number {
   return expiresAt?.getTime() ?? Number.POSITIVE_INFINITY
 }
 
-async function fits(secret: string, key: KeyRow): Promise<boolean> {
-  return openKey(secret, key).then(
+async function fits(secrets: readonly string[], key: KeyRow): Promise<boolean> {
+  return openKey(secrets, key).then(
     () => true,
     () => false,
   )
