@@ -149,7 +149,7 @@ describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one conne
     expect([...outcomes].filter((outcome) => !possible.includes(outcome))).toEqual([])
   })
 
-  test('fifty sign-ups for one address make one user', async () => {
+  test('R-48 fifty sign-ups for one address make one user', async () => {
     const email = `${randomUUID()}@example.com`
     const json = { email, password, name: 'Ada' }
     const headers = { origin: service.baseUrl }

@@ -52,7 +52,7 @@ describe.skipIf(!onPostgres)('on PostgreSQL (needs TEST_DATABASE_URL)', () => {
     expect(safe).toEqual(safe.map(() => true))
   })
 
-  test('a backend that is killed is replaced, and what was missed is a gap', async () => {
+  test('R-20 a backend that is killed is replaced, and what was missed is a gap', async () => {
     const { db, url, events, notifications, becomesCurrent, isSafe } = await listenTo()
     await becomesCurrent()
     const user = await createUser(db)
@@ -68,7 +68,7 @@ describe.skipIf(!onPostgres)('on PostgreSQL (needs TEST_DATABASE_URL)', () => {
     await expect.poll(() => events, patient).toContain(user.told)
   })
 
-  test('a write while the way is cut returns, and is covered by a gap before anything is current again', async () => {
+  test('R-20 a write while the way is cut returns, and is covered by a gap before anything is current again', async () => {
     const proxy = await startWay()
     const listening = await listenTo({ direct: proxy.url })
     const { db, events, becomesCurrent, isCurrent } = listening
@@ -83,7 +83,7 @@ describe.skipIf(!onPostgres)('on PostgreSQL (needs TEST_DATABASE_URL)', () => {
     expect(await isKnownOnceCurrent(listening, told, from)).toBe(true)
   })
 
-  test('a backend that is stopped makes nothing current, and no write wait for it', async () => {
+  test('R-20 a backend that is stopped makes nothing current, and no write wait for it', async () => {
     const listening = await listenTo()
     const { db, url, events, becomesCurrent, isCurrent } = listening
     await becomesCurrent()
@@ -101,7 +101,7 @@ describe.skipIf(!onPostgres)('on PostgreSQL (needs TEST_DATABASE_URL)', () => {
     expect(await isKnownOnceCurrent(listening, told, from)).toBe(true)
   })
 
-  test('a way that lost its way makes nothing current without anybody writing', async () => {
+  test('R-20 a way that lost its way makes nothing current without anybody writing', async () => {
     const proxy = await startWay()
     const { db, events, becomesCurrent, isSafe } = await listenTo({ direct: proxy.url })
     await becomesCurrent()
@@ -116,7 +116,7 @@ describe.skipIf(!onPostgres)('on PostgreSQL (needs TEST_DATABASE_URL)', () => {
     await expect.poll(() => events, patient).toContain(user.told)
   })
 
-  test('a way that takes longer than a write waits is never ahead of what was written', async () => {
+  test('R-20 a way that takes longer than a write waits is never ahead of what was written', async () => {
     const proxy = await startWay()
     const listening = await listenTo({ direct: proxy.url })
     const { db, events, becomesCurrent, isCurrent } = listening
@@ -198,7 +198,7 @@ describe.skipIf(!onPostgres)('on PostgreSQL (needs TEST_DATABASE_URL)', () => {
   })
 
   test.skipIf(lacksPgbouncer)(
-    'behind PgBouncer in transaction mode nothing is current, and the reason is told once',
+    'R-09 behind PgBouncer in transaction mode nothing is current, and the reason is told once',
     async () => {
       const pooled = await startPooler(server)
       const { db, events, isCurrent } = await listenTo({ pooled })
@@ -215,7 +215,7 @@ describe.skipIf(!onPostgres)('on PostgreSQL (needs TEST_DATABASE_URL)', () => {
   )
 
   test.skipIf(lacksPgbouncer)(
-    'past PgBouncer what is written through it is heard before the write returns',
+    'R-09 past PgBouncer what is written through it is heard before the write returns',
     async () => {
       const pooled = await startPooler(server)
       const { db, events, becomesCurrent } = await listenTo({ pooled, direct: (url) => url })

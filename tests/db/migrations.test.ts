@@ -92,7 +92,7 @@ test.each([
   expect(() => readMigrations(folder)).toThrow(message)
 })
 
-test('an applied migration that was edited is refused', async () => {
+test('R-14 an applied migration that was edited is refused', async () => {
   const db = await openMigrated()
   const edited = known.map((migration, i) => (i === 0 ? { ...migration, checksum: 'another' } : migration))
 
@@ -101,7 +101,7 @@ test('an applied migration that was edited is refused', async () => {
   expect(await isSchemaCurrent(db, edited)).toBe(false)
 })
 
-test('a database that is newer than this version is refused', async () => {
+test('R-14 a database that is newer than this version is refused', async () => {
   const db = await openMigrated()
   const next = nextMigration('create table next (id integer)')
   await migrate(db, roles, [...known, next])
@@ -113,7 +113,7 @@ test('a database that is newer than this version is refused', async () => {
   expect(await isSchemaCurrent(db)).toBe(false)
 })
 
-test('a migration that fails leaves nothing half done, and is applied once it is mended', async () => {
+test('R-11 a migration that fails leaves nothing half done, and is applied once it is mended', async () => {
   const db = await openMigrated()
   const failing = nextMigration('create table half (id integer); insert into half values (1); select 1 / 0')
 
@@ -147,7 +147,7 @@ test('removing a role that users have is refused by name, and changes nothing', 
 })
 
 test.skipIf(!server)(
-  'ten instances that migrate an empty database at once all succeed (needs PostgreSQL)',
+  'R-10 ten instances that migrate an empty database at once all succeed (needs PostgreSQL)',
   async () => {
     const name = `latchkey_empty_${process.pid}`
     await onServer(server ?? '', `create database ${name}`)

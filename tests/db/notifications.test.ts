@@ -183,7 +183,7 @@ test('a new password is told', async () => {
   ])
 })
 
-test('up to a hundred users are told one by one, more than that as everybody', async () => {
+test('R-21 up to a hundred users are told one by one, more than that as everybody', async () => {
   for (let i = 0; i < 101; i++) await createUser(`u${i}`)
   const touch = (n: number) =>
     told(() => database.query(`update "user" set valid_after = clock_timestamp() where substr(id, 2)::int < $1`, [n]))
@@ -191,7 +191,7 @@ test('up to a hundred users are told one by one, more than that as everybody', a
   expect(await touch(101)).toEqual(['*'])
 })
 
-test('more than a hundred sessions that end at once are told as everybody', async () => {
+test('R-21 more than a hundred sessions that end at once are told as everybody', async () => {
   for (let i = 0; i < 101; i++) await createSession(await createUser(`u${i}`))
   expect(await told(() => database.query('delete from session'))).toEqual(['*'])
 })

@@ -13,7 +13,7 @@ async function pooledOnly(variables: string[], ignored?: string[]): Promise<Test
   return { env: Object.fromEntries(variables.map((name) => [name, pooled])), remove }
 }
 
-describe.skipIf(!server || lacksPgbouncer)('behind PgBouncer (needs TEST_DATABASE_URL and pgbouncer)', () => {
+describe.skipIf(!server || lacksPgbouncer)('R-09 behind PgBouncer (needs TEST_DATABASE_URL and pgbouncer)', () => {
   test.each([[['DATABASE_URL']], [['DATABASE_URL', 'DIRECT_URL']]])(
     'a service with %s does not start, and says what to set',
     async (variables) => {

@@ -56,7 +56,7 @@ const unavailable = {
 }
 
 describe.skipIf(!server)('on PostgreSQL (needs TEST_DATABASE_URL)', () => {
-  test('connections killed while idle fail at most one request, with 503', async () => {
+  test('R-04 connections killed while idle fail at most one request, with 503', async () => {
     const { service, database } = await start()
     const ada = await service.createSignedIn()
     await Promise.all(Array.from({ length: 20 }, () => whoami(service, ada)))
@@ -72,7 +72,7 @@ describe.skipIf(!server)('on PostgreSQL (needs TEST_DATABASE_URL)', () => {
     }
   })
 
-  test('connections killed under load fail at most one request each, with 503', async () => {
+  test('R-04 connections killed under load fail at most one request each, with 503', async () => {
     const { service, database } = await start()
     const ada = await service.createSignedIn()
     const answers: Answer[] = []
@@ -96,7 +96,7 @@ describe.skipIf(!server)('on PostgreSQL (needs TEST_DATABASE_URL)', () => {
     expect(await whoami(service, ada)).toMatchObject({ status: 200 })
   })
 
-  test('a database that hangs is answered with 503 once nothing was heard of it, and used again when it is back', async () => {
+  test('R-05 a database that hangs is answered with 503 once nothing was heard of it, and used again when it is back', async () => {
     const proxy = await startProxy(server)
     onTestFinished(proxy.close)
     const { service } = await start(proxy.url)
@@ -118,7 +118,7 @@ describe.skipIf(!server)('on PostgreSQL (needs TEST_DATABASE_URL)', () => {
     await expect.poll(async () => (await whoami(service, ada)).status, { timeout: 5_000 }).toBe(200)
   }, 40_000)
 
-  test('a database that is gone is answered with 503 at once, and used again when it is back', async () => {
+  test('R-02 a database that is gone is answered with 503 at once, and used again when it is back', async () => {
     const port = await freePort()
     const first = await startProxy(server, port)
     const { service } = await start(first.url)
@@ -135,7 +135,7 @@ describe.skipIf(!server)('on PostgreSQL (needs TEST_DATABASE_URL)', () => {
     await expect.poll(async () => (await whoami(service, ada)).status, { timeout: 5_000 }).toBe(200)
   })
 
-  test('ten services that start at once on an empty database are all ready, with one schema, key and admin', async () => {
+  test('R-10 ten services that start at once on an empty database are all ready, with one schema, key and admin', async () => {
     const name = `latchkey_ten_${process.pid}`
     await onServer(server, `create database ${name}`)
     const env = {
@@ -179,7 +179,7 @@ describe.skipIf(!server)('on PostgreSQL (needs TEST_DATABASE_URL)', () => {
     await expect(sql`select 1`.execute(db)).rejects.toThrow('The server does not support SSL connections')
   })
 
-  test.skipIf(lacksPgbouncer)('it works through PgBouncer in transaction mode (needs pgbouncer)', async () => {
+  test.skipIf(lacksPgbouncer)('R-09 it works through PgBouncer in transaction mode (needs pgbouncer)', async () => {
     const pooler = await startPooler(server)
     const { service } = await start(pooler)
     const { request } = service

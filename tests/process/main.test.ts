@@ -168,7 +168,7 @@ test('a .env file is read, and gives way to the environment', async () => {
   expect(service.output()).toBe('')
 })
 
-test('a database of a newer version is refused in one line, and left as it is', async () => {
+test('R-14 a database of a newer version is refused in one line, and left as it is', async () => {
   const env = await settings()
   const { db, close } = await openDatabase(connection(env))
   await sql`insert into schema_migration (version, name, checksum) values (9999, '9999_later.sql', 'x')`.execute(db)

@@ -175,7 +175,7 @@ test.each(signals)('R-16 %s ends a process that waits for its database', async (
   expect(await service.exited).toEqual({ code: 0, signal: null })
 })
 
-test('`migrate` gives up on a database that does not come up', { timeout: 60_000 }, async () => {
+test('R-01 `migrate` gives up on a database that does not come up', { timeout: 60_000 }, async () => {
   const url = `postgres://postgres@127.0.0.1:${await freePort()}/postgres`
   const env = { BETTER_AUTH_URL: 'http://localhost:3000', BETTER_AUTH_SECRET: secret, DATABASE_URL: url }
   const migration = startProcess(root, env, ['migrate'])
@@ -207,7 +207,7 @@ test('R-37 a mail server that hangs holds the end of the process up for a moment
   expect(service.log().at(-1)).toMatchObject({ msg: expect.stringContaining('mail was not sent'), messages: 1 })
 })
 
-test('while the database is down the process is alive, not ready, and says so to every request', async () => {
+test('R-01 while the database is down the process is alive, not ready, and says so to every request', async () => {
   const { url } = await startWithoutDatabase()
 
   expect(await statusOf(`${url}/health/ready`)).toBe(503)
@@ -230,7 +230,7 @@ test('while the database is down the process is alive, not ready, and says so to
   expect(await statusOf(`${url}/assets/pages.css`)).toBe(200)
 })
 
-test.skipIf(!onPostgres)('a process whose database comes up later becomes ready (needs PostgreSQL)', async () => {
+test.skipIf(!onPostgres)('R-01 a process whose database comes up later becomes ready (needs PostgreSQL)', async () => {
   const { env, remove } = await createTestDatabase()
   onTestFinished(remove)
   const database = directUrl(env)

@@ -61,7 +61,7 @@ test.each(allSwept)('%s: what is over goes, in as many batches as it takes, and 
   expect(lines).toEqual([])
 })
 
-test('a batch is as large as it may be, and the oldest rows are in the first', async () => {
+test('R-46 a batch is as large as it may be, and the oldest rows are in the first', async () => {
   const [newer, older] = [await make('verification', 100, 5), await make('verification', 200, 20)]
 
   expect(await sweepBatch(db, 'verification', 20)).toBe(20)
@@ -104,7 +104,7 @@ test('grants, consents and the users themselves stay', async () => {
   expect(rows).toEqual([{ client_id: clientId }])
 })
 
-test('several that come at once do it all, and nothing fails', async () => {
+test('R-46 several that come at once do it all, and nothing fails', async () => {
   const over = await make('session', 700, 45)
 
   await Promise.all([upkeepOf().run(), upkeepOf().run(), upkeepOf().run()])
@@ -114,7 +114,7 @@ test('several that come at once do it all, and nothing fails', async () => {
   expect(lines).toEqual([])
 })
 
-test.runIf(onPostgres)('while one instance sweeps another does not, nor waits', async () => {
+test.runIf(onPostgres)('R-46 while one instance sweeps another does not, nor waits', async () => {
   const over = await make('verification', 100)
 
   await db.transaction().execute(async (trx) => {
@@ -128,7 +128,7 @@ test.runIf(onPostgres)('while one instance sweeps another does not, nor waits', 
   expect(await left(db, 'verification', over)).toEqual([])
 })
 
-test.runIf(onPostgres)('a row that somebody holds is left for later', async () => {
+test.runIf(onPostgres)('R-46 a row that somebody holds is left for later', async () => {
   const over = await make('session', 700, 3)
 
   await db.transaction().execute(async (trx) => {
@@ -180,7 +180,7 @@ test('what fails is told in one line, keeps nothing else from being done, and is
   expect(lines).toHaveLength(1)
 })
 
-test('it goes by turns, so that much of one kind keeps no other waiting', async () => {
+test('R-46 it goes by turns, so that much of one kind keeps no other waiting', async () => {
   await make('verification', 100, 25)
   await make('revokedToken', 100, 15)
   const deletes = (await queriesOf(() => upkeepOf().run())).filter((text) => text.includes('delete from'))
