@@ -6,6 +6,7 @@ import type { AuthConfig, Brand } from './auth/auth-config.ts'
 import { createRoles } from './auth/roles.ts'
 import type { Config } from './config.ts'
 import { databaseFailure } from './db/failure.ts'
+import { withPatience } from './db/patience.ts'
 import { settingsFindings } from './doctor/settings.ts'
 import { errorHandler } from './failures.ts'
 import { healthRoutes } from './health/health.routes.ts'
@@ -118,7 +119,7 @@ export async function serve(
     const app = await createApp(services, isReady)
     const tellReady = lead ? () => log.info('worker ready') : await prepare(services)
     if (!config.database) closing.splice(1, 0, await serveAdmin(services, () => examineService(services, authConfig)))
-    fetch = (request, env) => app.fetch(request, env)
+    fetch = (request, env) => withPatience(() => app.fetch(request, env))
     await lead?.allBuilt()
     state = 'ready'
     if (listensLate) await listen(server, config)

@@ -46,7 +46,8 @@ export type DatabaseConfig =
   | { kind: 'embedded'; directory: string; onError: (error: Error) => void }
 
 const connectTimeoutMs = 2_000
-const statementTimeoutMs = 5_000
+// Before a request gives up, so that the connection can be used again.
+const statementTimeoutMs = 4_000
 const lockTimeoutMs = 3_000
 // A server that was stopped never sends its own timeout, so the client keeps one too.
 const queryTimeoutMs = statementTimeoutMs + 500

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { ImpatientError } from './patience.ts'
 
 /**
  * What the database's refusal means to a caller. `constraint` names a rule of `migrations/` that was broken;
@@ -36,7 +37,7 @@ export function databaseFailure(error: unknown): DatabaseFailure | undefined {
       error.code === '08P01' ? poolerMessages.test(error.message) : unavailableCodes.test(error.code ?? '')
     return isUnavailable ? { kind: 'unavailable' } : undefined
   }
-  if (isOfNetwork(error)) return { kind: 'unavailable' }
+  if (error instanceof ImpatientError || isOfNetwork(error)) return { kind: 'unavailable' }
   if (driverMessages.test(error.message)) return { kind: 'unavailable' }
   return error instanceof AggregateError ? databaseFailure(error.errors[0]) : undefined
 }

@@ -3,6 +3,7 @@ import pg from 'pg'
 import { databaseFailure, isConflict } from './failure.ts'
 import type { Notifications, Notify } from './notifications.ts'
 import { reportOutage } from './outage.ts'
+import { counted, waited } from './patience.ts'
 
 interface Watching {
   /** Whether a client that failed, or whose query timed out and goes on, must not return to the pool; that of the embedded database is all there is. */
@@ -16,7 +17,12 @@ export function watchPool(pool: pg.Pool, watching: Watching): PostgresPool {
   return {
     end: () => pool.end(),
     async connect() {
-      const client = await orReport(pool.connect())
+      const client = await orReport(
+        waited(
+          () => pool.connect(),
+          (late) => late.release(),
+        ),
+      )
       return watchClient(client, watching)
     },
   }
@@ -27,6 +33,7 @@ function watchClient(client: pg.PoolClient, { dropsBroken, notifications }: Watc
   const run = (...args: unknown[]) => Reflect.apply(query, client, args) as Promise<unknown>
   const isTold = createChangeWatch()
   let broken: Error | undefined
+  let lost: Error | undefined
   // The change is made already, whatever becomes of this.
   const notify: Notify = async (channel, payload) => {
     broken = new Error('What was told of a change is not answered yet')
@@ -34,14 +41,17 @@ function watchClient(client: pg.PoolClient, { dropsBroken, notifications }: Watc
     broken = undefined
   }
   const watched = async (...args: unknown[]): Promise<unknown> => {
+    // What timed out goes on, and would keep a rollback waiting; that comes with the end of the connection, too.
+    if (lost && dropsBroken) throw lost
     const told = isTold(args[0])
     try {
-      const result = await orReport(run(...args))
-      if (told) await notifications()?.catchUp(notify)
+      // The only connection that there is cannot be left to what takes long.
+      const result = await orReport(dropsBroken ? waited(() => run(...args)) : run(...args))
+      if (told) await counted(async () => notifications()?.catchUp(notify))
       return result
     } catch (error) {
       if (error instanceof Error && !(error instanceof pg.DatabaseError)) {
-        broken = error
+        lost = error
         // It may have been done all the same.
         if (told) notifications()?.distrust()
       }
@@ -52,7 +62,7 @@ function watchClient(client: pg.PoolClient, { dropsBroken, notifications }: Watc
   client.release = () => {
     client.query = query
     client.release = release
-    release.call(client, dropsBroken ? broken : undefined)
+    release.call(client, dropsBroken ? (lost ?? broken) : undefined)
   }
   return client
 }

@@ -28,8 +28,7 @@ describe.skipIf(!onPostgres || !(hasOpenssl() || process.env['REQUIRE_PACKAGES']
         stdio: 'pipe',
       })
       const server = await startPostgres({
-        certificate: readFileSync(authority, 'utf8'),
-        key: readFileSync(key, 'utf8'),
+        tls: { certificate: readFileSync(authority, 'utf8'), key: readFileSync(key, 'utf8') },
       })
       url = new URL(server.url)
       url.hostname = 'localhost'

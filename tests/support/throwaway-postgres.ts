@@ -5,13 +5,30 @@ import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import pg from 'pg'
+import { childrenOf } from './running.ts'
 
 /** A PostgreSQL server of one's own. */
 export interface ThrowawayPostgres {
   /** The URL of its database `postgres`, as a superuser. */
   url: string
-  /** Ends the server and removes its files. */
+  /** Its processes: the first has started all others. */
+  pids: () => number[]
+  /** Ends it: `SIGINT` its connections first, `SIGQUIT` at once, `SIGKILL` like a crash of all its processes. Its files stay. */
+  end: (signal: 'SIGINT' | 'SIGQUIT' | 'SIGKILL') => Promise<void>
+  /** Starts it again where it was, and waits until it answers. */
+  start: () => Promise<void>
+  /** Ends it and removes its files. */
   stop: () => Promise<void>
+}
+
+/** What differs from a fresh server without TLS. */
+export interface PostgresOptions {
+  /** Makes it speak TLS too. */
+  tls?: ServerCertificate
+  /** Settings as in `postgresql.conf`. */
+  settings?: string[]
+  /** The URL of a server that it follows, until it is promoted. */
+  standbyOf?: string
 }
 
 type Run = (program: string, args: string[]) => ChildProcess
@@ -27,11 +44,12 @@ export interface ServerCertificate {
   key: string
 }
 
-/**
- * Starts a PostgreSQL of this machine on a fresh cluster in a temporary folder, for callers on this machine only.
- * @param tls makes it speak TLS too
- */
-export async function startPostgres(tls?: ServerCertificate): Promise<ThrowawayPostgres> {
+/** Starts a PostgreSQL of this machine on a fresh cluster in a temporary folder, for callers on this machine only. */
+export async function startPostgres({
+  tls,
+  settings = [],
+  standbyOf,
+}: PostgresOptions = {}): Promise<ThrowawayPostgres> {
   const programs = findPrograms()
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-postgres-'))
   const user = ordinaryUser()
@@ -42,9 +60,7 @@ export async function startPostgres(tls?: ServerCertificate): Promise<ThrowawayP
   const data = join(folder, 'data')
   const remove = () => rmSync(folder, { recursive: true, force: true })
   try {
-    await finished(
-      run('initdb', ['-D', data, '-U', 'postgres', '-E', 'UTF8', '--locale=C.UTF-8', '--auth=trust', '--no-sync']),
-    )
+    await finished(standbyOf === undefined ? initialize(run, data) : copyOf(standbyOf, run, data))
     if (tls) {
       for (const [name, pem] of [
         ['server.crt', tls.certificate],
@@ -54,33 +70,67 @@ export async function startPostgres(tls?: ServerCertificate): Promise<ThrowawayP
         if (user) chownSync(join(data, name), user.uid, user.gid)
       }
     }
-    const { url, server } = await startServer(run, data, [...commonSettings, ...(tls ? ['ssl=on'] : [])])
-    return {
-      url,
-      async stop() {
-        await stopServer(server)
-        remove()
-      },
-    }
+    const common = [...commonSettings, ...(tls ? ['ssl=on'] : []), ...settings]
+    return await startServer((port) => runServer(run, data, [...common, `port=${port}`]), remove)
   } catch (error) {
     remove()
     throw error
   }
 }
 
-async function startServer(run: Run, data: string, settings: string[]): Promise<{ url: string; server: ChildProcess }> {
+function initialize(run: Run, data: string): ChildProcess {
+  return run('initdb', ['-D', data, '-U', 'postgres', '-E', 'UTF8', '--locale=C.UTF-8', '--auth=trust', '--no-sync'])
+}
+
+function copyOf(primary: string, run: Run, data: string): ChildProcess {
+  return run('pg_basebackup', ['-d', primary, '-D', data, '--write-recovery-conf', '--checkpoint=fast', '--no-sync'])
+}
+
+function runServer(run: Run, data: string, settings: string[]): ChildProcess {
+  const options = [...settings, 'listen_addresses=127.0.0.1'].flatMap((setting) => ['-c', setting])
+  return run('postgres', ['-D', data, ...options])
+}
+
+async function startServer(run: (port: number) => ChildProcess, remove: () => void): Promise<ThrowawayPostgres> {
   for (let attempt = 1; ; attempt++) {
     const port = await freePort()
-    const options = [...settings, 'listen_addresses=127.0.0.1', `port=${port}`].flatMap((setting) => ['-c', setting])
-    const server = run('postgres', ['-D', data, ...options])
     const url = `postgres://postgres@127.0.0.1:${port}/postgres`
+    let server = run(port)
     try {
       await Promise.race([listens(url), finished(server)])
-      return { url, server }
     } catch (error) {
       await stopServer(server)
       if (attempt === portsToTry) throw error
+      continue
     }
+    const pids = () => [server.pid ?? 0, ...childrenOf(server.pid ?? 0)]
+    return {
+      url,
+      pids,
+      async end(signal) {
+        const exited = once(server, 'exit')
+        if (signal === 'SIGKILL') for (const pid of pids()) killIfThere(pid)
+        else server.kill(signal)
+        await exited
+      },
+      async start() {
+        server = run(port)
+        await Promise.race([listens(url), finished(server)])
+      },
+      async stop() {
+        await stopServer(server)
+        remove()
+      },
+    }
+  }
+}
+
+/** A backend may have ended by itself meanwhile. */
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
 }
 
