@@ -14,6 +14,7 @@ const usage = `usage: npm run admin -- create <email>            make a new admi
        npm run admin -- grant <email> <role>      give a user a role
        npm run admin -- reset-password <email>    set a password, end the user's sessions
        npm run admin -- list                      show the admins
+       npm run admin -- end-sessions              end all sessions and tokens of everybody
        npm run admin -- doctor [--json]           look at the running service, and tell what to mend
 A password is asked for, or read from standard input.`
 
@@ -52,6 +53,7 @@ const operands = new Map([
   ['reset-password', ['email']],
   ['grant', ['email', 'role']],
   ['list', []],
+  ['end-sessions', []],
 ])
 
 /** The command that the arguments mean, or what is wrong with them. */

@@ -5,6 +5,7 @@ import { Password } from '../resources/password.ts'
 import { Email } from '../resources/profile.ts'
 import type { Services } from '../services.ts'
 import { findByEmail, grantRole, listAdmins } from './admin.queries.ts'
+import { endAllSessions } from './end-sessions.ts'
 
 const fields = { email: Email, password: Password }
 
@@ -14,6 +15,7 @@ export const AdminCommand = z.discriminatedUnion('command', [
   z.strictObject({ command: z.literal('reset-password'), ...fields }),
   z.strictObject({ command: z.literal('grant'), email: Email, role: z.string() }),
   z.strictObject({ command: z.literal('list') }),
+  z.strictObject({ command: z.literal('end-sessions') }),
 ])
 export type AdminCommand = z.infer<typeof AdminCommand>
 
@@ -57,6 +59,8 @@ export async function runAdminCommand(services: AdminServices, command: AdminCom
       })
       return `${command.email} has the role ${role} now.`
     }
+    case 'end-sessions':
+      return `The sessions and tokens of all ${await endAllSessions(db)} users have ended.`
     case 'list': {
       const admins = await listAdmins(db)
       if (admins.length === 0) return 'There is no admin yet.'

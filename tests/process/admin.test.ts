@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { sql } from 'kysely'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { AdminCommand, AdminCommandError, runAdminCommand } from '../../src/admin/commands.ts'
 import { askRunning } from '../../src/admin/socket.ts'
@@ -9,6 +10,7 @@ import { onPostgres } from '../support/database-template.ts'
 import {
   createTestDatabase,
   password,
+  type SignedIn,
   startService,
   startServiceForFile,
   type TestService,
@@ -118,6 +120,32 @@ describe('the command', () => {
     const told = 'Your password was changed'
     expect(mailsTo(service, ada.email).map(({ subject }) => subject)).toEqual([told, told])
     await expect(run({ command: 'reset-password', email: newEmail(), password })).rejects.toThrow(/There is no user/)
+  })
+
+  test('end-sessions ends every session and token, and mailed links, and nothing else', async () => {
+    const own = await startService()
+    onTestFinished(() => own.stop())
+    const people = [await own.createSignedIn('admin'), await own.createSignedIn(), await own.createSignedIn()]
+    // More than go at once.
+    await sql`insert into "user" (id, name, email) select n, n, n || '@example.com' from generate_series(1, 1200) n`.execute(
+      own.db,
+    )
+    const whoami = (credential: object) => own.request('/api/v1/auth/me', credential).then(({ status }) => status)
+    for (const { token, cookie } of people)
+      expect([await whoami({ token }), await whoami({ cookie })]).toEqual([200, 200])
+    await own.db
+      .insertInto('verification')
+      .values({ id: 'a', identifier: 'a', value: 'a', expires_at: new Date(Date.now() + 60_000) })
+      .execute()
+
+    const answer = await runAdminCommand(own.services, { command: 'end-sessions' })
+
+    expect(answer).toBe('The sessions and tokens of all 1203 users have ended.')
+    for (const { token, cookie } of people)
+      expect([await whoami({ token }), await whoami({ cookie })]).toEqual([401, 401])
+    expect(await own.db.selectFrom('verification').select('id').execute()).toEqual([])
+    expect(await own.db.selectFrom('user').select('id').where('role', '=', 'admin').execute()).toHaveLength(1)
+    expect(await whoami({ token: (await own.signIn(people[0] as SignedIn)).token })).toBe(200)
   })
 
   test('list shows the admins, and who of them is banned', async () => {
