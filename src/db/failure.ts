@@ -49,7 +49,7 @@ function isOfNetwork(error: Error & { code?: unknown; syscall?: unknown }): bool
 }
 
 /** Whether the database resolved a conflict of two transactions against this one, so that it may be tried again. */
-export function isConflict(error: unknown): boolean {
+export function isConflict(error: unknown): error is Error {
   return error instanceof Error && isDatabaseError(error) && conflictCodes.has(error.code ?? '')
 }
 

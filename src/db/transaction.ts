@@ -1,7 +1,9 @@
+import { throwConflict } from './conflicts.ts'
 import type { Db, Tx } from './database.ts'
 import { isConflict } from './failure.ts'
 
-const attempts = 3
+/** How often what the database refuses because of a conflict is tried in all. */
+export const attempts = 3
 
 /**
  * Runs `work` in one transaction at READ COMMITTED, again when the database resolved a conflict against it.
@@ -10,7 +12,8 @@ const attempts = 3
 export async function inTransaction<T>(db: Db, work: (trx: Tx) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await db.transaction().setIsolationLevel('read committed').execute(work)
+      const transaction = db.transaction().setIsolationLevel('read committed')
+      return await transaction.execute((trx) => throwConflict(() => work(trx)))
     } catch (error) {
       if (attempt === attempts || !isConflict(error)) throw error
     }

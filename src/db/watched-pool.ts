@@ -1,9 +1,11 @@
 import type { PostgresPool } from 'kysely'
 import pg from 'pg'
+import { noteConflict } from './conflicts.ts'
 import { databaseFailure, isConflict } from './failure.ts'
 import type { Notifications, Notify } from './notifications.ts'
 import { reportOutage } from './outage.ts'
 import { counted, waited } from './patience.ts'
+import { attempts } from './transaction.ts'
 
 interface Watching {
   /** Whether a client that failed, or whose query timed out and goes on, must not return to the pool; that of the embedded database is all there is. */
@@ -31,7 +33,9 @@ export function watchPool(pool: pg.Pool, watching: Watching): PostgresPool {
 function watchClient(client: pg.PoolClient, { dropsBroken, notifications }: Watching): pg.PoolClient {
   const { query, release } = client
   const run = (...args: unknown[]) => Reflect.apply(query, client, args) as Promise<unknown>
-  const isTold = createChangeWatch()
+  // The only connection that there is cannot be left to what takes long.
+  const ask = (args: unknown[]) => (dropsBroken ? waited(() => run(...args)) : run(...args))
+  const read = createReader()
   let broken: Error | undefined
   let lost: Error | undefined
   // The change is made already, whatever becomes of this.
@@ -43,17 +47,16 @@ function watchClient(client: pg.PoolClient, { dropsBroken, notifications }: Watc
   const watched = async (...args: unknown[]): Promise<unknown> => {
     // What timed out goes on, and would keep a rollback waiting; that comes with the end of the connection, too.
     if (lost && dropsBroken) throw lost
-    const told = isTold(args[0])
+    const { isTold, isAlone } = read(args[0])
     try {
-      // The only connection that there is cannot be left to what takes long.
-      const result = await orReport(dropsBroken ? waited(() => run(...args)) : run(...args))
-      if (told) await counted(async () => notifications()?.catchUp(notify))
+      const result = await orReport(isAlone ? persistently(() => ask(args)) : orNote(ask(args)))
+      if (isTold) await counted(async () => notifications()?.catchUp(notify))
       return result
     } catch (error) {
       if (error instanceof Error && !(error instanceof pg.DatabaseError)) {
         lost = error
         // It may have been done all the same.
-        if (told) notifications()?.distrust()
+        if (isTold) notifications()?.distrust()
       }
       throw error
     }
@@ -75,25 +78,56 @@ function isReading(verb: string | undefined, statement: string): boolean {
   return verb === 'select' || (verb === 'explain' && !/\banalyze\b/i.test(statement))
 }
 
-/** Says of each statement whether, when it succeeds, a change of which the database tells may be there for good. */
-function createChangeWatch(): (text: unknown) => boolean {
+interface Reading {
+  /** Whether, when it succeeds, a change of which the database tells may be there for good. */
+  isTold: boolean
+  /** Whether it is a transaction by itself. */
+  isAlone: boolean
+}
+
+/** Reads the statements of a connection, one after the other. */
+function createReader(): (text: unknown) => Reading {
   let isInTransaction = false
-  let isTold = false
+  let hasChanged = false
   return (text) => {
     const statement = typeof text === 'string' ? text : ''
     const verb = /^\s*(\w+)/.exec(statement)?.[1]?.toLowerCase()
     if (verb === 'begin' || verb === 'start') {
       isInTransaction = true
-      isTold = false
-      return false
+      hasChanged = false
+      return { isTold: false, isAlone: false }
     }
     if (verb === 'commit' || /^\s*rollback(?!\s+to\b)/i.test(statement)) {
       isInTransaction = false
-      return verb === 'commit' && isTold
+      return { isTold: verb === 'commit' && hasChanged, isAlone: false }
     }
     const changes = !isReading(verb, statement) && toldTables.test(statement) && !newRow.test(statement)
-    isTold ||= changes
-    return changes && !isInTransaction
+    hasChanged ||= changes
+    return { isTold: changes && !isInTransaction, isAlone: !isInTransaction }
+  }
+}
+
+/** Runs a transaction of one statement, again when the database resolved a conflict against it; the last conflict counts as an outage. */
+async function persistently(ask: () => Promise<unknown>): Promise<unknown> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await ask()
+    } catch (error) {
+      if (!isConflict(error)) throw error
+      if (attempt < attempts) continue
+      reportOutage(error)
+      throw error
+    }
+  }
+}
+
+/** A conflict is for whose transaction it is, to try all of it again; for one of the library nobody does. */
+async function orNote<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    if (isConflict(error) && !noteConflict(error)) reportOutage(error)
+    throw error
   }
 }
 

@@ -1,4 +1,4 @@
-import { expect } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 
 /** How one request of a load was answered. */
 export interface LoadAnswer {
@@ -39,6 +39,7 @@ export function startLoad(perSecond: number, calls: Record<string, () => Promise
       underWay.add(work)
     }
   }, 5)
+  onTestFinished(() => clearInterval(timer))
   return {
     answers,
     async stop() {
