@@ -1,0 +1,79 @@
+import { randomUUID } from 'node:crypto'
+import { type Db } from '../../src/db/database.ts'
+import { password } from './harness.ts'
+
+/** What a service has said that it did. */
+export interface AckLog {
+  /** Users who were made, with and without a password. */
+  created: string[]
+  signedUp: string[]
+  banned: string[]
+}
+
+interface Writer {
+  url: string
+  /** What it calls itself. */
+  baseUrl: string
+  /** An admin's token. */
+  token: string
+}
+
+/** Writes to a service, and keeps what it acknowledged: a success is noted before anything else is asked. */
+export function ackLog({ url, baseUrl, token }: Writer): {
+  log: AckLog
+  calls: Record<string, () => Promise<Response>>
+} {
+  const log: AckLog = { created: [], signedUp: [], banned: [] }
+  const send = (path: string, json: object) =>
+    fetch(`${url}${path}`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        origin: baseUrl,
+        ...(path.startsWith('/api/v1') && { authorization: `Bearer ${token}` }),
+      },
+      body: JSON.stringify(json),
+    })
+  const email = () => `${randomUUID()}@example.com`
+  const noted = async (answer: Promise<Response>, note: (body: { id: string; user: { id: string } }) => void) => {
+    const response = await answer
+    if (response.ok) note((await response.clone().json()) as { id: string; user: { id: string } })
+    return response
+  }
+  return {
+    log,
+    calls: {
+      create: () => noted(send('/api/v1/users', { email: email(), name: 'New' }), ({ id }) => log.created.push(id)),
+      ban() {
+        // Who was made before is banned once.
+        const id = log.created[log.banned.length]
+        if (id === undefined) return send('/api/v1/users', { email: email(), name: 'New' })
+        return noted(send(`/api/v1/users/${id}/ban`, {}), () => log.banned.push(id))
+      },
+      signUp: () =>
+        noted(send('/api/auth/sign-up/email', { email: email(), password, name: 'Ada' }), ({ user }) =>
+          log.signedUp.push(user.id),
+        ),
+    },
+  }
+}
+
+/** What a database lacks of what was acknowledged, and what it holds half. */
+export async function lostFrom(db: Db, log: AckLog): Promise<Record<string, string[]>> {
+  const users = new Map(
+    (await db.selectFrom('user').select(['id', 'banned', 'email']).execute()).map((user) => [user.id, user]),
+  )
+  const sessions = await db.selectFrom('session').select('user_id').execute()
+  const accounts = new Set((await db.selectFrom('account').select('user_id').execute()).map(({ user_id }) => user_id))
+  const names = await db.selectFrom('user').select('id').where('name', '=', 'Ada').execute()
+  return {
+    users: [...log.created, ...log.signedUp].filter((id) => !users.has(id)),
+    bans: log.banned.filter((id) => !users.get(id)?.banned),
+    // Whether it was acknowledged or not.
+    withoutAccount: names.flatMap(({ id }) => (accounts.has(id) ? [] : [id])),
+    sessionsOfBanned: sessions.flatMap(({ user_id }) => (users.get(user_id)?.banned ? [user_id] : [])),
+  }
+}
+
+/** That nothing is lost, and nothing half. */
+export const nothingLost = { users: [], bans: [], withoutAccount: [], sessionsOfBanned: [] }
