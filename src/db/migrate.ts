@@ -19,6 +19,8 @@ interface Migration {
 }
 
 const lock = sql`select pg_advisory_xact_lock(4207849485)`
+// Whoever comes to a table after a change of it that waits, waits behind it: it makes room, and is tried again.
+const giveWay = sql`set local lock_timeout = '500ms'`
 
 /**
  * Brings the schema up to date: each pending file of `migrations/` in a transaction of its own, under a lock, so that
@@ -107,6 +109,7 @@ function applyOnce(db: Db, migration: Migration, known: Migration[]): Promise<bo
       select version, name, checksum from schema_migration order by version`.execute(trx)
     for (const row of rows) assertKnown(row, known)
     if (rows.some(({ version }) => version === migration.version)) return false
+    await giveWay.execute(trx)
     await sql.raw(migration.text).execute(trx)
     await sql`insert into schema_migration (version, name, checksum)
       values (${migration.version}, ${migration.name}, ${migration.checksum})`.execute(trx)

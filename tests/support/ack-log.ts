@@ -34,6 +34,7 @@ export function ackLog({ url, baseUrl, token }: Writer): {
       },
       body: JSON.stringify(json),
     })
+  let signUps = 0
   const email = () => `${randomUUID()}@example.com`
   const noted = async (answer: Promise<Response>, note: (body: { id: string; user: { id: string } }) => void) => {
     const response = await answer
@@ -50,10 +51,13 @@ export function ackLog({ url, baseUrl, token }: Writer): {
         if (id === undefined) return send('/api/v1/users', { email: email(), name: 'New' })
         return noted(send(`/api/v1/users/${id}/ban`, {}), () => log.banned.push(id))
       },
-      signUp: () =>
-        noted(send('/api/auth/sign-up/email', { email: email(), password, name: 'Ada' }), ({ user }) =>
+      signUp() {
+        // A password takes a tenth of a second of a processor.
+        if (signUps++ % 5 > 0) return fetch(`${url}/health`)
+        return noted(send('/api/auth/sign-up/email', { email: email(), password, name: 'Ada' }), ({ user }) =>
           log.signedUp.push(user.id),
-        ),
+        )
+      },
     },
   }
 }

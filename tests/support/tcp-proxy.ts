@@ -14,32 +14,37 @@ export interface TcpProxy {
   thaw: () => void
   /** Everything takes so many milliseconds longer from now on, each way. */
   delay: (ms: number) => void
+  /** Leads new connections to the server of another URL, and ends those that there are. */
+  lead: (target: string) => void
+  /** Calls `hook` each time that a client has sent something, once that is passed on. */
+  onSent: (hook: () => void) => void
   close: () => Promise<void>
 }
 
 /** Listens on `port` of this machine for the server of a URL. */
 export async function startProxy(target: string, port = 0): Promise<TcpProxy> {
-  const { hostname, port: targetPort } = new URL(target)
+  let to = new URL(target)
+  let sentHook = () => {}
   const sockets = new Set<Socket>()
   let [frozen, isCut, delayMs] = [false, false, 0]
-  const forward = (from: Socket, to: Socket) => {
+  const forward = (from: Socket, onto: Socket) => {
     sockets.add(from)
     if (frozen) from.pause()
     let sent: Promise<unknown> | undefined
     from.on('data', (chunk) => {
-      if (delayMs === 0 && !sent) return to.write(chunk)
+      if (delayMs === 0 && !sent) return onto.write(chunk)
       // Also what is delayed less than what came before it stays behind that.
       const own = Promise.all([sent, pause(delayMs)]).then(() => {
-        to.write(chunk)
+        onto.write(chunk)
         if (sent === own) sent = undefined
       })
       sent = own
       return true
     })
-    from.on('error', () => to.destroy())
+    from.on('error', () => onto.destroy())
     from.on('close', () => {
       sockets.delete(from)
-      to.destroy()
+      onto.destroy()
     })
   }
   const server = createServer((client) => {
@@ -47,8 +52,9 @@ export async function startProxy(target: string, port = 0): Promise<TcpProxy> {
       client.destroy()
       return
     }
-    const upstream = connect(Number(targetPort || 5432), hostname)
+    const upstream = connect(Number(to.port || 5432), to.hostname)
     forward(client, upstream)
+    client.on('data', () => sentHook())
     forward(upstream, client)
   }).listen(port, '127.0.0.1')
   await once(server, 'listening')
@@ -66,6 +72,13 @@ export async function startProxy(target: string, port = 0): Promise<TcpProxy> {
     cut() {
       isCut = true
       for (const socket of sockets) socket.destroy()
+    },
+    lead(other) {
+      to = new URL(other)
+      for (const socket of sockets) socket.destroy()
+    },
+    onSent(hook) {
+      sentHook = hook
     },
     delay(ms) {
       delayMs = ms

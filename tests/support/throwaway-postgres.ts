@@ -197,6 +197,13 @@ export function ordinaryUser(): { uid: number; gid: number } | undefined {
   throw new Error('there is no ordinary user to run PostgreSQL as')
 }
 
+/** What a database is made of, without what is in it. */
+export function schemaOf(url: string): string {
+  const dump = execFileSync(join(findPrograms(), 'pg_dump'), ['--schema-only', '-d', url], { encoding: 'utf8' })
+  // Newer versions of pg_dump guard what follows with a word of chance.
+  return dump.replaceAll(/^\\(un)?restrict .*$/gm, '')
+}
+
 /** A TCP port of this machine that nobody listens on. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
