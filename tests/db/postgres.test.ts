@@ -5,6 +5,7 @@ import { openDatabase } from '../../src/db/database.ts'
 import { databaseUrl, onServer } from '../support/database-template.ts'
 import { createTestDatabase, directUrl, type SignedIn, startService, type TestService } from '../support/harness.ts'
 import { onDatabase, startPooler } from '../support/listening.ts'
+import { isNightly } from '../support/nightly.ts'
 import { lacksPgbouncer } from '../support/pgbouncer.ts'
 import { statusOf } from '../support/service-process.ts'
 import { startProxy } from '../support/tcp-proxy.ts'
@@ -135,32 +136,36 @@ describe.skipIf(!server)('on PostgreSQL (needs TEST_DATABASE_URL)', () => {
     await expect.poll(async () => (await whoami(service, ada)).status, { timeout: 5_000 }).toBe(200)
   })
 
-  test('R-10 ten services that start at once on an empty database are all ready, with one schema, key and admin', async () => {
-    const name = `latchkey_ten_${process.pid}`
-    await onServer(server, `create database ${name}`)
-    const env = {
-      BETTER_AUTH_URL: 'http://localhost:3998',
-      ADMIN_EMAIL: 'root@example.com',
-      ADMIN_PASSWORD: 'correct horse battery',
-    }
-    const database = { env: { DATABASE_URL: databaseUrl(server, name) }, remove: async () => {} }
-    const started = await Promise.allSettled(Array.from({ length: 10 }, () => startService({ database, env })))
-    const services = started.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
-    onTestFinished(async () => {
-      await Promise.all(services.map(({ stop }) => stop()))
-      await onServer(server, `drop database ${name} with (force)`)
-    })
+  // The long form does it fifty times over.
+  test.each(Array.from({ length: isNightly ? 50 : 1 }, (_, i) => i + 1))(
+    'R-10 ten services that start at once on an empty database are all ready, with one schema, key and admin (%i)',
+    async (round) => {
+      const name = `latchkey_ten_${process.pid}_${round}`
+      await onServer(server, `create database ${name}`)
+      const env = {
+        BETTER_AUTH_URL: 'http://localhost:3998',
+        ADMIN_EMAIL: 'root@example.com',
+        ADMIN_PASSWORD: 'correct horse battery',
+      }
+      const database = { env: { DATABASE_URL: databaseUrl(server, name) }, remove: async () => {} }
+      const started = await Promise.allSettled(Array.from({ length: 10 }, () => startService({ database, env })))
+      const services = started.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
+      onTestFinished(async () => {
+        await Promise.all(services.map(({ stop }) => stop()))
+        await onServer(server, `drop database ${name} with (force)`)
+      })
 
-    expect(services).toHaveLength(10)
-    const [{ db, createSignedIn }] = services as [TestService]
-    expect(await db.selectFrom('jwks').select('id').execute()).toHaveLength(1)
-    expect(await db.selectFrom('user').select('email').execute()).toEqual([{ email: 'root@example.com' }])
-    const ada = await createSignedIn()
-    for (const { request } of services) {
-      expect((await request('/health/db')).status).toBe(200)
-      expect((await request('/api/v1/auth/me', { token: ada.token })).status).toBe(200)
-    }
-  })
+      expect(services).toHaveLength(10)
+      const [{ db, createSignedIn }] = services as [TestService]
+      expect(await db.selectFrom('jwks').select('id').execute()).toHaveLength(1)
+      expect(await db.selectFrom('user').select('email').execute()).toEqual([{ email: 'root@example.com' }])
+      const ada = await createSignedIn()
+      for (const { request } of services) {
+        expect((await request('/health/db')).status).toBe(200)
+        expect((await request('/api/v1/auth/me', { token: ada.token })).status).toBe(200)
+      }
+    },
+  )
 
   test('a key that somebody else deletes stops verifying as soon as that is told', async () => {
     const { service, database } = await start()

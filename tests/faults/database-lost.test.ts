@@ -19,15 +19,9 @@ async function loaded() {
   const service = await startOn(database)
   const { admin, ada, calls } = await mixedCalls(service)
   const { log, calls: writes } = ackLog({ url: service.url, baseUrl: service.baseUrl, token: admin.token })
-  const load = startLoad(perSecond, { ...calls, ...writes, signUp: rarely(writes['signUp'], calls.me) })
+  const load = startLoad(perSecond, { ...calls, ...writes })
   await pause(1_000)
   return { database, service, ada, load, log }
-}
-
-/** One in ten: a password takes a tenth of a second of a processor. */
-function rarely(call: (() => Promise<Response>) | undefined, else_: () => Promise<Response>) {
-  let times = 0
-  return () => (call && times++ % 10 === 0 ? call() : else_())
 }
 
 async function becomesReady(service: TestService, token: { token: string }): Promise<number> {
