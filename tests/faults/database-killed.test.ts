@@ -71,7 +71,9 @@ async function killFirstStart(killAt: (directory: string) => Promise<unknown>): 
   await killed.exited
   await migrated({ DATA_DIR: directory })
   const { db, close } = await openDatabase({ kind: 'embedded', directory, onError: () => {} })
-  return isSchemaCurrent(db).finally(close)
+  const isWhole = await isSchemaCurrent(db)
+  await close()
+  return isWhole
 }
 
 test.each(['postgres.new', 'postgres'])(
