@@ -30,12 +30,9 @@ import { tokensRoutes } from './tokens/tokens.routes.ts'
 import { bansRoutes } from './users/bans.routes.ts'
 import { usersRoutes } from './users/users.routes.ts'
 
-/** The whole service as a Hono app: the URL map, in mount order. */
-export async function createApp(services: Services, isReady: () => boolean) {
-  const { config, guards, log, requestLimits } = services
-  const { requires } = guards
-  const clientAddress = clientAddressFinder(config.trustedProxies, untrustedProxyWarning(log))
-
+/** The routes of `/api/v1`. */
+export function apiRoutes(services: Services) {
+  const { requires } = services.guards
   const api = createRouter()
   api.route('/', usersRoutes({ ...services, requires }))
   api.route('/', bansRoutes({ ...services, requires }))
@@ -44,7 +41,15 @@ export async function createApp(services: Services, isReady: () => boolean) {
   api.route('/', tokensRoutes({ ...services, requires }))
   api.route('/', clientsRoutes({ ...services, requires }))
   api.route('/', grantsRoutes({ ...services, requires }))
+  return api
+}
 
+/** The whole service as a Hono app: the URL map, in mount order. */
+export async function createApp(services: Services, isReady: () => boolean) {
+  const { config, log, requestLimits } = services
+  const clientAddress = clientAddressFinder(config.trustedProxies, untrustedProxyWarning(log))
+
+  const api = apiRoutes(services)
   const { name: cookieName } = services.sessionCookies
   const document = buildDocument(api, config.baseUrl, cookieName)
   const authDocument = await buildAuthDocument(services.auth, config.baseUrl, cookieName)

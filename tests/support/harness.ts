@@ -10,6 +10,7 @@ import { createLog } from '../../src/log.ts'
 import { type Running, serve } from '../../src/process.ts'
 import type { Services } from '../../src/services.ts'
 import { copyFolder, databaseUrl, onServer } from './database-template.ts'
+import { assertDocumented } from './documented.ts'
 import { assertTellsNoSecret, createLogWatch, type LogWatch } from './leaks.ts'
 import { through } from './pgbouncer.ts'
 
@@ -154,8 +155,9 @@ function arrange({ running, env, lines, watch }: Started, stop: () => Promise<vo
     path: string,
     { method, token, cookie, json, headers, body }: RequestOptions = {},
   ): Promise<Response> {
+    const verb = method ?? (json === undefined && body === undefined ? 'GET' : 'POST')
     const response = await fetch(`${url}${path}`, {
-      method: method ?? (json === undefined && body === undefined ? 'GET' : 'POST'),
+      method: verb,
       redirect: 'manual',
       headers: {
         ...(token !== undefined && { authorization: `Bearer ${token}` }),
@@ -166,6 +168,7 @@ function arrange({ running, env, lines, watch }: Started, stop: () => Promise<vo
       body: json === undefined ? (body ?? null) : JSON.stringify(json),
     })
     await assertTellsNoSecret(path, response)
+    await assertDocumented(services, path, verb, response)
     return response
   }
 
