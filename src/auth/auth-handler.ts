@@ -12,6 +12,7 @@ import type { RequestLimits } from '../request-limits.ts'
 import type { Auth, AuthFetch } from './auth.ts'
 import { authLimits } from './auth-limits.ts'
 import { onCaller } from './caller.ts'
+import { keepExactSessions } from './exact-session.ts'
 import type { SignInTurns } from './hashing/sign-in-turns.ts'
 import type { SigningKeys } from './keys/signing-keys.ts'
 import { asNavigation } from './navigation.ts'
@@ -37,6 +38,8 @@ const dropped = ['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-
 // The longest has a provider or a token in it.
 const maxPathLength = 512
 
+const userInfoPath = '/api/auth/oauth2/userinfo'
+
 const metadataPaths = [
   '/api/auth/.well-known/openid-configuration',
   '/api/auth/.well-known/oauth-authorization-server',
@@ -48,7 +51,7 @@ export const openPaths: ReadonlySet<string> = new Set([
   '/api/auth/jwks',
   '/api/auth/oauth2/token',
   '/api/auth/oauth2/revoke',
-  '/api/auth/oauth2/userinfo',
+  userInfoPath,
 ])
 /** Each request that comes here hashes a password, whoever it is for. */
 export const signInPath = '/api/auth/sign-in/email'
@@ -110,12 +113,14 @@ export function signInsInTurn({ begin }: SignInTurns) {
 }
 
 /** The request as Better-Auth is given it. */
-async function requestOf(c: Context, address: string, { resign }: SessionCookies): Promise<Request> {
+async function requestOf(c: Context, address: string, sessionCookies: SessionCookies): Promise<Request> {
   const method = c.req.method === 'HEAD' ? 'GET' : c.req.method
   const headers = new Headers(c.req.raw.headers)
   for (const name of dropped) headers.delete(name)
   headers.set(clientAddressHeader, address)
-  resign(headers)
+  // Of that endpoint the bearer token is an access token.
+  if (c.req.path !== userInfoPath) keepExactSessions(headers, sessionCookies)
+  sessionCookies.resign(headers)
   // Whoever comes back from a provider is led on, to the application for which they signed in if there is one.
   if (c.req.path.startsWith('/api/auth/callback/')) asNavigation(headers)
   // What comes with a GET means nothing: RFC 9110 section 9.3.1.

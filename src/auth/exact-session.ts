@@ -1,0 +1,30 @@
+import type { SessionCookies } from './session-cookie.ts'
+
+/**
+ * Blanks each session cookie, and takes away the bearer token, that is not a session token as we signed it: Better-Auth
+ * takes every spelling that decodes to the same signature.
+ */
+export function keepExactSessions(headers: Headers, sessionCookies: Pick<SessionCookies, 'name' | 'open'>): void {
+  const cookies = headers.get('cookie')
+  if (cookies?.includes(sessionCookies.name)) headers.set('cookie', exactCookies(cookies, sessionCookies))
+  const [, bearer] = /^bearer +(.*)$/i.exec(headers.get('authorization') ?? '') ?? []
+  if (bearer !== undefined && sessionCookies.open(bearer) === undefined) headers.delete('authorization')
+}
+
+// Which of two cookies with one name counts must not change.
+function exactCookies(cookies: string, { name, open }: Pick<SessionCookies, 'name' | 'open'>): string {
+  const pairs = cookies.split(';').map((pair) => {
+    const at = pair.indexOf('=')
+    const isSession = at > 0 && pair.slice(0, at).trim() === name
+    return isSession && open(decoded(pair.slice(at + 1).trim())) === undefined ? `${name}=` : pair
+  })
+  return pairs.join(';')
+}
+
+function decoded(value: string): string {
+  try {
+    return decodeURIComponent(value)
+  } catch {
+    return value
+  }
+}
