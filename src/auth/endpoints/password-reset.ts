@@ -46,7 +46,7 @@ function asked({ body, query, context }: EndpointContext) {
 
 // What is no text the endpoint itself refuses.
 const text = z.string().catch('')
-const Asked = z.object({ token: text, newPassword: text })
+const Asked = z.object({ token: text, newPassword: text }).catch({ token: '', newPassword: '' })
 
 /** Whose password a link resets; undefined of one that is no good. */
 async function findOwner({ internalAdapter }: AuthContext, token: string): Promise<string | undefined> {

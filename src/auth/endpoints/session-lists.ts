@@ -1,4 +1,4 @@
-import { APIError, createAuthMiddleware } from 'better-auth/api'
+import { createAuthMiddleware } from 'better-auth/api'
 import { endSessions } from '../authority/authority.queries.ts'
 import type { Rule } from './guard.ts'
 import { findNamedSession } from './session.queries.ts'
@@ -20,11 +20,11 @@ interface ListedSession {
  * token must not be.
  */
 export const hideTokens = createAuthMiddleware(async (ctx) => {
-  const returned = ctx.context.returned as ListedSession[] | { sessions: ListedSession[] } | APIError | undefined
-  if (!returned || returned instanceof APIError) return
+  const returned = ctx.context.returned as ListedSession[] | { sessions?: ListedSession[] } | undefined
   const hidden = (sessions: ListedSession[]) => sessions.map((session) => ({ ...session, token: session.id }))
-  const answer = Array.isArray(returned) ? hidden(returned) : { ...returned, sessions: hidden(returned.sessions) }
-  return await ctx.json<object>(answer)
+  if (Array.isArray(returned)) return await ctx.json<object>(hidden(returned))
+  // Of what is refused there is no list, and its errors are of several classes.
+  return returned?.sessions && (await ctx.json<object>({ ...returned, sessions: hidden(returned.sessions) }))
 })
 
 /** Lets a session of one's own be revoked by its id, too, and finds none of anybody else. */
