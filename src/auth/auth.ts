@@ -58,7 +58,7 @@ export function createAuth(dependencies: AuthDependencies) {
     logger: {
       level: 'warn',
       log: (level, message, ...args) =>
-        log[levels.get(message) ?? level]({ source: 'better-auth', ...errorIn(args) }, scrub(message)),
+        log[levelOf(message) ?? level]({ source: 'better-auth', ...errorIn(args) }, scrub(message.slice(0, maxWords))),
     },
     advanced: advanced(config, log),
     // Its table is that of our limits of attempts.
@@ -170,7 +170,16 @@ const levels = new Map<string, 'warn' | 'debug'>([
   ['User not found', 'debug'],
   ['Password not found', 'debug'],
   ['Invalid password', 'debug'],
+  ['INVALID_CALLBACK_REQUEST', 'warn'],
+  ['Blocked cross-site navigation login attempt (CSRF protection)', 'warn'],
 ])
+// After the colon comes what was sent.
+const refusedUrl = /^Invalid (origin|\w*(callback|redirect)URL): /i
+const maxWords = 300
+
+function levelOf(message: string): 'warn' | 'debug' | undefined {
+  return refusedUrl.test(message) ? 'warn' : levels.get(message)
+}
 
 function errorIn(args: unknown[]): { err?: Error } {
   const err = args.find((arg) => arg instanceof Error)
