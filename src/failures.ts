@@ -51,8 +51,11 @@ export function errorHandler(log: Log, page?: (c: Context, problem: ProblemError
     if (isFailure) log.error({ requestId: id, route, err: problem.cause ?? error }, problem.slug)
     if (page && isForPeople(c)) return page(c, problem)
     // Where a provider leads people back to, with a page that says what to do.
-    if (c.req.path.startsWith('/api/auth/callback/') && problem.slug !== 'not-found')
+    if (c.req.path.startsWith('/api/auth/callback/') && problem.slug !== 'not-found') {
+      const { connection } = problem.headers
+      if (connection !== undefined) c.header('connection', connection)
       return c.redirect(`/error?error=${problem.slug}`, 303)
+    }
     return c.req.path.startsWith('/api/auth/') ? authResponse(c, error, problem) : problemResponse(c, problem)
   }
 }
