@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Context, Hono } from 'hono'
 import { createMiddleware } from 'hono/factory'
@@ -88,7 +89,10 @@ export function authHandler(dependencies: Dependencies) {
         onCaller(request, (userId) => {
           exchange.principal = userId
         })
-        const response = explained(await throwOutage(() => limitOutbound(() => authFetch(request), own)))
+        const response = await explained(
+          c.req.path,
+          await throwOutage(() => limitOutbound(() => authFetch(request), own)),
+        )
         // RFC 6749 section 5.1 wants it beside Cache-Control.
         if (c.req.path.startsWith('/api/auth/oauth2/')) response.headers.set('pragma', 'no-cache')
         return response
@@ -144,11 +148,27 @@ async function formOf(c: Context): Promise<string> {
   return new URLSearchParams(await c.req.text()).toString()
 }
 
-/** Better-Auth says nothing of a path or a type that it does not know. */
-function explained(response: Response): Response {
-  if (response.status === 404 && !response.headers.get('content-type')?.startsWith('application/json')) {
+/** Better-Auth says nothing of a path or a type that it does not know, and of some refusals not what they are. */
+async function explained(path: string, response: Response): Promise<Response> {
+  const { status, headers } = response
+  if (status === 404 && !headers.get('content-type')?.startsWith('application/json')) {
     throw new ProblemError('not-found')
   }
-  if (response.status === 415) response.headers.set('accept', 'application/json')
+  if (status === 415) headers.set('accept', 'application/json')
+  if (status >= 400 && !path.startsWith('/api/auth/oauth2/')) return named(response)
+  // It calls nothing JSON, too: RFC 9110 section 8.3.
+  if (status >= 300 && status < 400) headers.delete('content-type')
   return response
+}
+
+/** A refusal as `{code, message}`, of which either may be missing: then it is that of its status. */
+async function named(response: Response): Promise<Response> {
+  const { status, headers } = response
+  if (response.body !== null && !headers.get('content-type')?.startsWith('application/json')) return response
+  const text = await response.text()
+  const message = STATUS_CODES[status] ?? 'Refused'
+  const code = message.replaceAll(/\W+/g, '_').toUpperCase()
+  const body = { code, message, ...(text === '' ? {} : (JSON.parse(text) as object)) }
+  headers.set('content-type', 'application/json')
+  return new Response(JSON.stringify(body), { status, headers })
 }

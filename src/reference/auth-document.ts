@@ -1,8 +1,6 @@
 import type { Auth } from '../auth/auth.ts'
+import { type Json, type JsonObject, json, successes } from './auth-successes.ts'
 import { oauthPaths, oauthSchemes } from './oauth-paths.ts'
-
-type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
-type JsonObject = { [key: string]: Json }
 
 // Schemas of rows that hold secrets, and of tables that no caller ever sees.
 const internalSchemas = /^(Jwks|Verification|Account|RateLimit|Oauth.*)$/
@@ -38,27 +36,6 @@ const requestBodies: Record<string, JsonObject> = {
   }),
 }
 
-// Better-Auth does not document these, or not as they are here.
-const successes: Record<string, JsonObject> = {
-  '/callback/{id}': { 302: { description: 'Signed in; on to the callback URL, or to the error page' } },
-  '/reset-password/{token}': { 302: { description: 'On to the callback URL, with the token or an error' } },
-  '/admin/has-permission': {
-    200: {
-      description: 'Whether one has these permissions',
-      ...json({ success: { type: 'boolean' }, error: { type: ['string', 'null'] } }, ['success']),
-    },
-  },
-  '/admin/stop-impersonating': { 200: { description: 'One’s own session, with its cookie' } },
-  '/delete-user': {
-    200: {
-      description: 'The account is deleted',
-      ...json({ success: { type: 'boolean' }, message: { type: 'string', enum: ['User deleted'] } }, [
-        'success',
-        'message',
-      ]),
-    },
-  },
-}
 const conflict = { 409: { description: 'There must always be an active admin.' } }
 // These hash or check a password.
 const hashing = new Set([
@@ -149,6 +126,7 @@ const errorSchema = {
     code: { type: 'string', example: 'INVALID_EMAIL_OR_PASSWORD' },
     message: { type: 'string', example: 'Invalid email or password' },
   },
+  required: ['code', 'message'],
 }
 
 function publicSchemas(schemas: JsonObject): JsonObject {
@@ -204,10 +182,6 @@ function completed(method: string, path: string, { description, ...operation }: 
       ]),
     ),
   }
-}
-
-function json(properties: JsonObject, required: string[] = []): JsonObject {
-  return { content: { 'application/json': { schema: { type: 'object', properties, required } } } }
 }
 
 function withErrorSchema({ description, headers }: JsonObject): JsonObject {

@@ -94,7 +94,10 @@ const revoke = {
     description: 'Of a token that is unknown the answer is the same (RFC 7009).',
     security: ofClient,
     requestBody: form({ token: text, token_type_hint: text }, ['token']),
-    responses: { 200: { description: 'It is good no more' }, ...failures },
+    responses: {
+      200: { description: 'It is good no more', content: { 'application/json': { schema: { type: 'null' } } } },
+      ...failures,
+    },
   }),
 }
 
