@@ -65,7 +65,7 @@ export function slotsOf(document: Document, good: Record<string, string>): Slot[
   })
 }
 
-const formType = 'application/x-www-form-urlencoded'
+export const formType = 'application/x-www-form-urlencoded'
 
 function sent(body: unknown, isForm: boolean): RequestOptions {
   if (body === undefined || !isForm) return body === undefined ? {} : { json: body }
@@ -73,12 +73,18 @@ function sent(body: unknown, isForm: boolean): RequestOptions {
   return { body: form, headers: { 'content-type': formType } }
 }
 
-function resolve(document: Document, schema: Schema): TypedSchema {
+/** A schema, or the one that it refers to. */
+export function resolve(document: Document, schema: Schema): TypedSchema {
   const name = schema.$ref?.split('/').at(-1)
   return name === undefined ? schema : resolve(document, document.components.schemas[name] ?? {})
 }
 
-function exampleOf(document: Document, { example, properties = {} }: Schema, good: Record<string, string>): unknown {
+/** The example of a schema, or one put together of those of its members, or of good values by their names. */
+export function exampleOf(
+  document: Document,
+  { example, properties = {} }: Schema,
+  good: Record<string, string>,
+): unknown {
   if (example !== undefined) return example
   const values = Object.entries(properties).map(([name, property]) => [
     name,
