@@ -1,4 +1,7 @@
+import { vi } from 'vitest'
 import { isNightly } from './nightly.ts'
+
+if (isNightly) vi.setConfig({ testTimeout: 3_600_000 })
 
 /**
  * How often a property is tried, and from which seed: always the same unless `FUZZ_SEED` names another; fast-check prints
