@@ -8,6 +8,7 @@ const types: Record<string, string> = {
   boolean: 'boolean',
   integer: 'number',
   bigint: 'number',
+  bytea: 'Buffer',
   'timestamp with time zone': 'Timestamp',
   jsonb: 'Json',
 }

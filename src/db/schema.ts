@@ -22,6 +22,47 @@ export interface AccountTable {
   updated_at: Timestamp
 }
 
+export interface AuditEventTable {
+  seq: number
+  created_at: Timestamp
+  action: string
+  actor_type: string
+  actor_id: string | null
+  client_id: string | null
+  target_type: string | null
+  target_id: string | null
+  changes: Json
+  reason: string | null
+  request_id: string | null
+  ip_address: string | null
+  user_agent: string | null
+  hash: Buffer
+}
+
+export interface AuditHeadTable {
+  id: Generated<boolean>
+  first_seq: number
+  first_hash: Buffer
+  last_seq: number
+  last_hash: Buffer
+  last_at: Timestamp
+}
+
+export interface AuditPendingTable {
+  place: number
+  action: string
+  actor_type: string
+  actor_id: string | null
+  client_id: string | null
+  target_type: string | null
+  target_id: string | null
+  changes: Json
+  reason: string | null
+  request_id: string | null
+  ip_address: string | null
+  user_agent: string | null
+}
+
 export interface JwksTable {
   id: string
   public_key: string
@@ -252,6 +293,9 @@ export interface VerificationTable {
 
 export interface DB {
   account: AccountTable
+  audit_event: AuditEventTable
+  audit_head: AuditHeadTable
+  audit_pending: AuditPendingTable
   jwks: JwksTable
   known_address: KnownAddressTable
   oauth_access_token: OauthAccessTokenTable

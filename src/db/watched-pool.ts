@@ -1,5 +1,6 @@
 import type { PostgresPool } from 'kysely'
 import pg from 'pg'
+import { auditStatement, writesAudit } from './audit-context.ts'
 import { noteConflict } from './conflicts.ts'
 import { databaseFailure, isConflict } from './failure.ts'
 import type { Notifications, Notify } from './notifications.ts'
@@ -14,7 +15,10 @@ interface Watching {
   notifications: () => Notifications | undefined
 }
 
-/** A pool whose failures are reported to whoever watches, and whose changes of authority return once they were heard of. */
+/**
+ * A pool whose failures are reported to whoever watches, whose changes of authority return once they were heard of, and
+ * whose transactions know for the audit log who makes them.
+ */
 export function watchPool(pool: pg.Pool, watching: Watching): PostgresPool {
   return {
     end: () => pool.end(),
@@ -47,9 +51,10 @@ function watchClient(client: pg.PoolClient, { dropsBroken, notifications }: Watc
   const watched = async (...args: unknown[]): Promise<unknown> => {
     // What timed out goes on, and would keep a rollback waiting; that comes with the end of the connection, too.
     if (lost && dropsBroken) throw lost
-    const { isTold, isAlone } = read(args[0])
+    const { isTold, isAlone, begins } = read(args[0])
+    const work = () => inContext(ask, args, { begins, isAlone, dropsBroken })
     try {
-      const result = await orReport(isAlone ? persistently(() => ask(args)) : orNote(ask(args)))
+      const result = await orReport(isAlone ? persistently(work) : orNote(work()))
       if (isTold) await counted(async () => notifications()?.catchUp(notify))
       return result
     } catch (error) {
@@ -78,9 +83,35 @@ function isReading(verb: string | undefined, statement: string): boolean {
   return verb === 'select' || (verb === 'explain' && !/\banalyze\b/i.test(statement))
 }
 
+type Ask = (args: unknown[]) => Promise<unknown>
+
+/** Runs a statement so that its transaction, or that of it alone, knows who makes it: in a round trip with its beginning. */
+async function inContext(
+  ask: Ask,
+  args: unknown[],
+  { begins, isAlone, dropsBroken }: Omit<Reading, 'isTold'> & Pick<Watching, 'dropsBroken'>,
+): Promise<unknown> {
+  const text = String(args[0])
+  const context = begins || (isAlone && writesAudit(text)) ? auditStatement() : undefined
+  if (context === undefined) return ask(args)
+  if (begins) return ask([`${text}; ${context}`])
+  await ask([`begin; ${context}`])
+  try {
+    const result = await ask(args)
+    await ask(['commit'])
+    return result
+  } catch (error) {
+    // What timed out goes on, and would keep a rollback waiting; that comes with the end of the connection, too.
+    if (error instanceof pg.DatabaseError || !dropsBroken) await ask(['rollback']).catch(() => {})
+    throw error
+  }
+}
+
 interface Reading {
   /** Whether, when it succeeds, a change of which the database tells may be there for good. */
   isTold: boolean
+  /** Whether it begins a transaction. */
+  begins: boolean
   /** Whether it is a transaction by itself. */
   isAlone: boolean
 }
@@ -95,15 +126,15 @@ function createReader(): (text: unknown) => Reading {
     if (verb === 'begin' || verb === 'start') {
       isInTransaction = true
       hasChanged = false
-      return { isTold: false, isAlone: false }
+      return { isTold: false, begins: true, isAlone: false }
     }
     if (verb === 'commit' || /^\s*rollback(?!\s+to\b)/i.test(statement)) {
       isInTransaction = false
-      return { isTold: verb === 'commit' && hasChanged, isAlone: false }
+      return { isTold: verb === 'commit' && hasChanged, begins: false, isAlone: false }
     }
     const changes = !isReading(verb, statement) && toldTables.test(statement) && !newRow.test(statement)
     hasChanged ||= changes
-    return { isTold: changes && !isInTransaction, isAlone: !isInTransaction }
+    return { isTold: changes && !isInTransaction, begins: false, isAlone: !isInTransaction }
   }
 }
 
