@@ -16,6 +16,7 @@ const usage = `usage: npm run admin -- create <email>            make a new admi
        npm run admin -- list                      show the admins
        npm run admin -- end-sessions              end all sessions and tokens of everybody
        npm run admin -- doctor [--json]           look at the running service, and tell what to mend
+       npm run admin -- audit verify              check the audit log; --since <head>: from one that was noted
 A password is asked for, or read from standard input.`
 
 /**
@@ -54,12 +55,18 @@ const operands = new Map([
   ['grant', ['email', 'role']],
   ['list', []],
   ['end-sessions', []],
+  ['audit verify', []],
+  ['audit verify --since', ['since']],
 ])
 
 /** The command that the arguments mean, or what is wrong with them. */
-async function parse([command = '', ...values]: string[]): Promise<AdminCommand | string> {
-  const names = operands.get(command)
+async function parse(args: string[]): Promise<AdminCommand | string> {
+  // The longest: a command may have several words.
+  const words = [3, 2, 1].find((count) => operands.has(args.slice(0, count).join(' '))) ?? 0
+  const [called, values] = [args.slice(0, words).join(' '), args.slice(words)]
+  const names = operands.get(called)
   if (values.length !== names?.length) return usage
+  const command = called.replace(' --since', '')
   const given = { command, ...Object.fromEntries(names.map((name, i) => [name, values[i]])) }
   const needsPassword = command === 'create' || command === 'reset-password'
   const parsed = AdminCommand.safeParse(needsPassword ? { ...given, password: await readPassword() } : given)

@@ -1,13 +1,17 @@
 import { z } from 'zod'
 import { lockAuthority } from '../auth/authority/authority.queries.ts'
+import { auditedAs } from '../db/audit-context.ts'
 import { inTransaction } from '../db/transaction.ts'
 import { Password } from '../resources/password.ts'
 import { Email } from '../resources/profile.ts'
 import type { Services } from '../services.ts'
 import { findByEmail, grantRole, listAdmins } from './admin.queries.ts'
+import { verifyAuditLog } from './audit-log.ts'
 import { endAllSessions } from './end-sessions.ts'
 
 const fields = { email: Email, password: Password }
+
+const NotedHead = z.string().regex(/^\d{1,15}:[\da-f]{64}$/, 'is no head as "audit verify" prints it')
 
 /** What the command line can ask for. */
 export const AdminCommand = z.discriminatedUnion('command', [
@@ -16,6 +20,7 @@ export const AdminCommand = z.discriminatedUnion('command', [
   z.strictObject({ command: z.literal('grant'), email: Email, role: z.string() }),
   z.strictObject({ command: z.literal('list') }),
   z.strictObject({ command: z.literal('end-sessions') }),
+  z.strictObject({ command: z.literal('audit verify'), since: NotedHead.optional() }),
 ])
 export type AdminCommand = z.infer<typeof AdminCommand>
 
@@ -31,7 +36,11 @@ type AdminServices = Pick<Services, 'db' | 'roles' | 'userAccounts'>
  * @returns what to print
  * @throws AdminCommandError, or ProblemError when a rule of the database forbids it
  */
-export async function runAdminCommand(services: AdminServices, command: AdminCommand): Promise<string> {
+export function runAdminCommand(services: AdminServices, command: AdminCommand): Promise<string> {
+  return auditedAs({ actorType: 'system', actorId: 'cli' }, () => carryOut(services, command))
+}
+
+async function carryOut(services: AdminServices, command: AdminCommand): Promise<string> {
   const { db, roles, userAccounts } = services
   switch (command.command) {
     case 'create': {
@@ -61,6 +70,11 @@ export async function runAdminCommand(services: AdminServices, command: AdminCom
     }
     case 'end-sessions':
       return `The sessions and tokens of all ${await endAllSessions(db)} users have ended.`
+    case 'audit verify': {
+      const { isWhole, message } = await verifyAuditLog(db, command.since)
+      if (!isWhole) throw new AdminCommandError(message)
+      return message
+    }
     case 'list': {
       const admins = await listAdmins(db)
       if (admins.length === 0) return 'There is no admin yet.'

@@ -1,5 +1,6 @@
 import { lockAuthority } from '../auth/authority/authority.queries.ts'
 import { ConfigError } from '../config.ts'
+import { auditedAs } from '../db/audit-context.ts'
 import { ProblemError } from '../http/problem.ts'
 import type { Services } from '../services.ts'
 import { findByEmail, listAdmins } from './admin.queries.ts'
@@ -14,11 +15,13 @@ export async function createFirstAdmin({ config, db, log, userAccounts }: Servic
   const { email, password } = config.admin
   const user = { email, password, name: 'Administrator', role: 'admin', emailVerified: true }
   try {
-    await userAccounts.create(user, async (trx) => {
-      await lockAuthority(trx)
-      // Another instance that starts beside this one may have made it meanwhile.
-      if ((await listAdmins(trx)).length > 0) throw new ProblemError('conflict')
-    })
+    await auditedAs({ actorType: 'system', actorId: 'boot' }, () =>
+      userAccounts.create(user, async (trx) => {
+        await lockAuthority(trx)
+        // Another instance that starts beside this one may have made it meanwhile.
+        if ((await listAdmins(trx)).length > 0) throw new ProblemError('conflict')
+      }),
+    )
     log.info('the first admin was created from ADMIN_EMAIL')
   } catch (error) {
     if (error instanceof ProblemError && error.slug === 'weak-password')

@@ -57,6 +57,28 @@ describe('npm run admin', () => {
     expect(response.status).toBe(200)
   })
 
+  test('verifies the audit log, and tells a head by which to verify it later', async () => {
+    const env = await shell()
+    await admin(['create', 'root@example.com'], env, `${password}\n`)
+    const whole = await admin(['audit', 'verify'], env)
+    expect(whole).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^\d+ events are as they were/) })
+    const head = /\d+:[\da-f]{64}/.exec(whole.stdout)?.[0] ?? ''
+    expect(await admin(['audit', 'verify', '--since', head], env)).toMatchObject({ code: 0 })
+
+    const other = head.replace(/:.*/, `:${'0'.repeat(64)}`)
+    expect(await admin(['audit', 'verify', '--since', other], env)).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringContaining(`Event ${head.split(':')[0]} is another one than the noted`),
+    })
+    expect(await admin(['audit', 'verify', '--since', 'yesterday'], env)).toMatchObject({ code: 2 })
+    expect(await admin(['audit', 'repair'], env)).toMatchObject({ code: 2, stderr: expect.stringContaining('usage') })
+
+    const service = await startService({ database: { env, remove: async () => {} } })
+    onTestFinished(() => service.stop())
+    expect(await admin(['audit', 'verify', '--since', head], env)).toMatchObject({ code: 0 })
+  })
+
   test.skipIf(onPostgres)('makes no database for what is about users that are there (embedded only)', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'latchkey-data-'))
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }))

@@ -1,0 +1,53 @@
+import { sql } from 'kysely'
+import type { Db } from '../db/database.ts'
+
+/** Where the audit log says that it begins and ends. Hashes are in hex. */
+export interface AuditEnds {
+  first_seq: number
+  /** Of the event before the first. */
+  first_hash: string
+  last_seq: number
+  last_hash: string
+  /** The places of the events that there are; null where there are none. */
+  least: number | null
+  greatest: number | null
+}
+
+/** An event as it is chained. */
+export interface ChainedEvent {
+  seq: number
+  hash: string
+  /** What it consists of, each as the JSON that is hashed. */
+  members: (string | null)[]
+}
+
+/** The ends of the log, as they are at one moment. */
+export async function findEnds(db: Db): Promise<AuditEnds | undefined> {
+  const { rows } = await sql<AuditEnds>`
+    select first_seq, encode(first_hash, 'hex') as first_hash, last_seq, encode(last_hash, 'hex') as last_hash,
+      (select min(seq) from audit_event) as least, (select max(seq) from audit_event) as greatest
+    from audit_head`.execute(db)
+  return rows[0]
+}
+
+/** The next events after a place, up to another, in order: at most `limit` of them. */
+export async function findChained(db: Db, after: number, last: number, limit: number): Promise<ChainedEvent[]> {
+  const { rows } = await sql<Record<string, string | null> & { seq: number }>`
+    select seq, encode(hash, 'hex') as hash, (extract(epoch from created_at) * 1000000)::bigint::text as micros, action,
+      actor_type, actor_id, client_id, target_type, target_id, changes::text as changes, reason, request_id, ip_address,
+      user_agent
+    from audit_event where seq > ${after} and seq <= ${last} order by seq limit ${limit}`.execute(db)
+  return rows.map(({ seq, hash, micros, changes, ...texts }) => {
+    const [action, actorType, actorId, clientId, targetType, targetId, ...rest] = Object.values(texts)
+    const about = [action, actorType, actorId, clientId, targetType, targetId].map(asJson)
+    return {
+      seq,
+      hash: hash ?? '',
+      members: [String(seq), micros ?? null, ...about, changes ?? null, ...rest.map(asJson)],
+    }
+  })
+}
+
+function asJson(text: string | null | undefined): string {
+  return JSON.stringify(text ?? null)
+}

@@ -1,0 +1,105 @@
+import { sql } from 'kysely'
+import type { Db, Tx } from '../../src/db/database.ts'
+import type { TestService } from './harness.ts'
+
+/** An event of the audit log, as its row is. */
+export interface AuditRow {
+  seq: number
+  action: string
+  actor_type: string
+  actor_id: string | null
+  client_id: string | null
+  target_type: string | null
+  target_id: string | null
+  changes: Record<string, { from: unknown; to: unknown }>
+  reason: string | null
+  request_id: string | null
+  ip_address: string | null
+  user_agent: string | null
+}
+
+/** Runs `work`, and tells the events of the audit log since, in their order. */
+export async function eventsOf(db: Db, work: () => Promise<unknown>): Promise<AuditRow[]> {
+  const { rows: before } = await sql<{ last_seq: number }>`select last_seq from audit_head`.execute(db)
+  await work()
+  const { rows } = await sql<AuditRow>`
+    select * from audit_event where seq > ${before[0]?.last_seq ?? 0} order by seq`.execute(db)
+  return rows
+}
+
+/**
+ * Writes the audit log as nobody can who does not switch its guards off, and lets `judge` look at it before all is taken
+ * back.
+ */
+export async function tampered<T>(db: Db, statements: string[], judge: (trx: Tx) => Promise<T>): Promise<T> {
+  const tables = ['audit_event', 'audit_head']
+  const takenBack = new Error('taken back')
+  let judged: { verdict: T } | undefined
+  const attack = db.transaction().execute(async (trx) => {
+    for (const table of tables) await sql.raw(`alter table ${table} disable trigger user`).execute(trx)
+    for (const statement of statements) await sql.raw(statement).execute(trx)
+    for (const table of tables) await sql.raw(`alter table ${table} enable trigger user`).execute(trx)
+    judged = { verdict: await judge(trx) }
+    throw takenBack
+  })
+  await attack.catch((error: unknown) => {
+    if (error !== takenBack) throw error
+  })
+  if (!judged) throw new Error('The audit log was not judged')
+  return judged.verdict
+}
+
+const agent = 'test agent/1'
+
+/** Calls of a service that tell the events of the audit log that they made. */
+export function createAuditedCalls({ db, request, baseUrl }: TestService) {
+  const headers = { 'user-agent': `${agent}\u0085` }
+
+  async function call(work: () => Promise<Response>) {
+    const answers: Response[] = []
+    const rows = await eventsOf(db, async () => answers.push(await work()))
+    const [response] = answers
+    if (!response) throw new Error('There is no answer')
+    return { rows, response }
+  }
+
+  return {
+    /** Calls `/api/v1` with a token. */
+    v1: (caller: { token: string }, method: string, path: string, json?: unknown) =>
+      call(() => request(`/api/v1${path}`, { method, token: caller.token, json, headers })),
+    /** Posts to `/api/auth`. */
+    auth: (path: string, json: unknown = {}, cookie?: string) =>
+      call(() =>
+        request(`/api/auth${path}`, {
+          json,
+          ...(cookie !== undefined && { cookie }),
+          headers: { ...headers, origin: baseUrl },
+        }),
+      ),
+  }
+}
+
+/** Who did it, to whom, and whence; whether the request id is the one that the caller was told. */
+export function whoOf({ rows, response }: { rows: AuditRow[]; response: Response }) {
+  return rows.map((row) => [
+    row.action,
+    `${row.actor_type} ${row.actor_id}`,
+    `${row.target_type} ${row.target_id}`,
+    row.request_id === response.headers.get('x-request-id'),
+    row.ip_address,
+    row.user_agent,
+  ])
+}
+
+/** The same of an event as it must be, of an actor who is null where nobody knows who it was. */
+export function by(actor: { id: string | null }, action: string, target: { id: string }) {
+  return [action, `user ${actor.id}`, `user ${target.id}`, true, '127.0.0.1', agent]
+}
+
+export const actionsOf = (rows: AuditRow[]) => rows.map(({ action }) => action)
+
+/** What a browser keeps of an answer: of two cookies of one name the later. */
+export function cookiesOf(response: Response): string {
+  const pairs = response.headers.getSetCookie().map((one) => (one.split(';')[0] ?? '').split('='))
+  return [...new Map(pairs.map(([name, ...value]) => [name, value.join('=')]))].map((pair) => pair.join('=')).join('; ')
+}
