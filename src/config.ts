@@ -137,6 +137,11 @@ const EnvSchema = z.object({
     .regex(/^\d{1,7}$/, 'is not a number of requests a minute')
     .transform(Number)
     .default(6_000),
+  AUDIT_RETENTION_DAYS: z
+    .string()
+    .regex(/^\d{1,5}$/, 'is not a number of days, or 0 to keep all')
+    .transform(Number)
+    .default(400),
   LOG_LEVEL: oneOf('trace', 'debug', 'info', 'warn', 'error', 'silent').default('info'),
   WEB_CONCURRENCY: wholeNumber(64, 'must be a whole number from 1 to 64').default(1),
 })
@@ -230,6 +235,8 @@ function toConfig(s: Settings) {
     admin: s.ADMIN_EMAIL && s.ADMIN_PASSWORD ? { email: s.ADMIN_EMAIL, password: s.ADMIN_PASSWORD } : undefined,
     signUpOpen: s.SIGN_UP === 'open',
     rateLimit: s.RATE_LIMIT,
+    /** For how many days the audit log is kept; 0 for ever. */
+    auditRetentionDays: s.AUDIT_RETENTION_DAYS,
     logLevel: s.LOG_LEVEL,
     /** How many processes share the port: more than one only with PostgreSQL. */
     workers: s.WEB_CONCURRENCY,

@@ -23,6 +23,7 @@ import type { Secrets } from './auth/secrets.ts'
 import { createSessionCookies, type SessionCookies } from './auth/session-cookie.ts'
 import { createUserAccounts, type UserAccounts } from './auth/user-accounts.ts'
 import { type Config, ConfigError } from './config.ts'
+import { auditedAs } from './db/audit-context.ts'
 import type { Clock } from './db/clock.ts'
 import type { Database, Db } from './db/database.ts'
 import { type ArrivalProofs, createArrivalProofs } from './doctor/arrival.ts'
@@ -72,6 +73,8 @@ export interface Services {
 }
 
 const hourMs = 3_600_000
+// Who the audit log says it was.
+const boot = { actorType: 'system', actorId: 'boot' } as const
 // Some fifteen to twenty-five thousand users at a time.
 const authorityBytes = 40_000_000
 
@@ -111,7 +114,8 @@ async function build(foundation: Foundation): Promise<Services> {
   const clock = await database.clock()
   const { maintainKeys, signer, ...credentials } = await createCredentials(foundation, clock)
   const { authenticate, sessionCookies } = credentials
-  await syncOAuth(db, `${config.baseUrl}/api/v1`, firstPartyClients(authConfig, config.baseUrl))
+  const clients = firstPartyClients(authConfig, config.baseUrl)
+  await auditedAs(boot, () => syncOAuth(db, `${config.baseUrl}/api/v1`, clients))
   const count: CountMessage = (message) => countLetter(db, message)
   const mailer = createMailer({ smtp: config.smtp, logLinks: config.isLoopback, count, log })
   const messages = createMessages(authConfig.brand, config.baseUrl)
@@ -123,7 +127,13 @@ async function build(foundation: Foundation): Promise<Services> {
   const auth = createAuth({ ...common, authConfig, secrets, passwords: createPasswords(hashLane), signInTurns })
   const userAccounts = createUserAccounts({ db, auth, mailer, messages, baseUrl: config.baseUrl })
   const requestLimits = createRequestLimits({ config, db, log })
-  const upkeep = createUpkeep({ db, log, batchSize: config.database ? 1_000 : 100, maintainKeys })
+  const upkeep = createUpkeep({
+    db,
+    log,
+    batchSize: config.database ? 1_000 : 100,
+    auditDays: config.auditRetentionDays,
+    maintainKeys,
+  })
   upkeep.start()
   return {
     config,
@@ -175,7 +185,7 @@ async function createCredentials(foundation: Foundation, { now }: Clock) {
   const maintainKeys = () => keys.maintain(keyMint(policy.algorithm, secrets.current))
   // Before a key is made: with a wrong secret there would be one more, and no word of it.
   await assertSecretsFit(keyRows, secrets)
-  await maintainKeys()
+  await auditedAs(boot, maintainKeys)
   const sessionCookies = createSessionCookies({
     secrets,
     secure: config.baseUrl.startsWith('https:'),

@@ -1,5 +1,7 @@
+import { auditedAs } from '../db/audit-context.ts'
 import type { Db } from '../db/database.ts'
 import type { Log } from '../log.ts'
+import { pruneAuditLog } from './audit-retention.queries.ts'
 import { allSwept, type Swept, sweepBatch } from './upkeep.queries.ts'
 
 /** Removes what is over, again and again, as long as the service runs. */
@@ -17,6 +19,8 @@ interface UpkeepOptions {
   log: Log
   /** How many rows go at a time: so long others may have to wait for them, or for the one connection there is. */
   batchSize: number
+  /** For how long events of the audit log are kept; 0 for ever. */
+  auditDays: number
   /** Makes and removes signing keys. */
   maintainKeys: () => Promise<void>
 }
@@ -26,7 +30,7 @@ const intervalMs = 60_000
 const jitter = 0.5
 
 /** Makes the upkeep of one service; several share the work on one database. */
-export function createUpkeep({ db, log, batchSize, maintainKeys }: UpkeepOptions): Upkeep {
+export function createUpkeep({ db, log, batchSize, auditDays, maintainKeys }: UpkeepOptions): Upkeep {
   let timer: NodeJS.Timeout | undefined
   let round: Promise<void> | undefined
   let isClosed = false
@@ -48,12 +52,15 @@ export function createUpkeep({ db, log, batchSize, maintainKeys }: UpkeepOptions
       }
       due = more
     }
+    let hasOldEvents = auditDays > 0
+    while (hasOldEvents && !isClosed)
+      hasOldEvents = (await attempt('audit', () => pruneAuditLog(db, auditDays))) === true
     const [first] = failures
     if (first) log.error({ err: first.err, failed: failures.map(({ task }) => task) }, 'upkeep failed, trying again')
   }
 
   function run(): Promise<void> {
-    round ??= runAll().finally(() => {
+    round ??= auditedAs({ actorType: 'system', actorId: 'upkeep' }, runAll).finally(() => {
       round = undefined
     })
     return round

@@ -30,7 +30,14 @@ function upkeepOf(options: Partial<Parameters<typeof createUpkeep>[0]> = {}) {
     },
   })
   const log = createLog('info', destination)
-  const upkeep = createUpkeep({ db, log, batchSize: 10, maintainKeys: () => Promise.resolve(), ...options })
+  const upkeep = createUpkeep({
+    db,
+    log,
+    batchSize: 10,
+    auditDays: 0,
+    maintainKeys: () => Promise.resolve(),
+    ...options,
+  })
   onTestFinished(() => upkeep.close())
   return upkeep
 }

@@ -1,0 +1,92 @@
+import { sql } from 'kysely'
+import { expect, test } from 'vitest'
+import { verifyAuditLog } from '../../src/admin/audit-log.ts'
+import { eventsOf } from '../support/audit.ts'
+import { onPostgres } from '../support/database-template.ts'
+import { startServiceForFile } from '../support/harness.ts'
+
+const service = await startServiceForFile({ env: { AUDIT_RETENTION_DAYS: '30' } })
+const forEver = await startServiceForFile({ env: { AUDIT_RETENTION_DAYS: '0' } })
+
+const seqs = async ({ db }: typeof service) =>
+  (await sql<{ seq: number }>`select seq from audit_event order by seq`.execute(db)).rows.map(({ seq }) => seq)
+
+/** Makes the log older, and chains it anew: all of it, so that it is whole. */
+async function age({ db }: typeof service, days: number): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    for (const table of ['audit_event', 'audit_head'])
+      await sql.raw(`alter table ${table} disable trigger user`).execute(trx)
+    await sql`update audit_event set created_at = created_at - make_interval(days => ${days})`.execute(trx)
+    await sql`do $$
+      declare e record; chained bytea := (select first_hash from audit_head);
+      begin
+        for e in select * from audit_event order by seq loop
+          chained := sha256(chained || convert_to(jsonb_build_array(e.seq, (extract(epoch from e.created_at) * 1000000)::bigint,
+            e.action, e.actor_type, e.actor_id, e.client_id, e.target_type, e.target_id, e.changes, e.reason, e.request_id,
+            e.ip_address, e.user_agent)::text, 'UTF8'));
+          update audit_event set hash = chained where seq = e.seq;
+        end loop;
+        update audit_head set last_hash = chained;
+      end $$`.execute(trx)
+    for (const table of ['audit_event', 'audit_head'])
+      await sql.raw(`alter table ${table} enable trigger user`).execute(trx)
+  })
+}
+
+test('events that are too old go, the oldest first, and the log stays whole', async () => {
+  const { db, services } = service
+  await service.createUser()
+  const noted = /\d+:[\da-f]{64}/.exec((await verifyAuditLog(db, undefined)).message)?.[0]
+  await age(service, 31)
+  const old = await seqs(service)
+  const kept = await eventsOf(db, () => service.createUser())
+  expect(await verifyAuditLog(db, undefined)).toMatchObject({ isWhole: true })
+
+  const rows = await eventsOf(db, () => services.upkeep.run())
+  expect(rows).toMatchObject([
+    {
+      action: 'audit.pruned',
+      actor_type: 'system',
+      actor_id: 'upkeep',
+      target_type: null,
+      changes: { firstSeq: { from: 1, to: old.length + 1 } },
+    },
+  ])
+  expect(await seqs(service)).toEqual([...kept, ...rows].map(({ seq }) => seq))
+  const { isWhole, message } = await verifyAuditLog(db, undefined)
+  expect([isWhole, message.split('\n')[0]]).toEqual([
+    true,
+    `2 events are as they were written, ${old.length + 1} to ${old.length + 2}.`,
+  ])
+  // The head of before stands at the new beginning, and was made anew by this test.
+  expect(await verifyAuditLog(db, noted)).toMatchObject({
+    isWhole: false,
+    message: expect.stringContaining('another one than the noted') as unknown,
+  })
+
+  expect(await eventsOf(db, () => services.upkeep.run())).toEqual([])
+  await service.createUser()
+  expect(await verifyAuditLog(db, `${old.length - 1}:${'0'.repeat(64)}`)).toMatchObject({
+    isWhole: false,
+    message: expect.stringContaining('was removed as too old') as unknown,
+  })
+})
+
+test('with 0 days none goes', async () => {
+  await age(forEver, 5_000)
+  const before = await seqs(forEver)
+  await forEver.services.upkeep.run()
+  expect((await seqs(forEver)).slice(0, before.length)).toEqual(before)
+})
+
+test.runIf(onPostgres)('what is written meanwhile waits for a removal, and comes after it', async () => {
+  await service.createUser()
+  const { db } = service
+  let waited: Promise<unknown> | undefined
+  await db.transaction().execute(async (trx) => {
+    await sql`select audit_prune(now() + interval '1 day', 1)`.execute(trx)
+    waited = service.createUser()
+  })
+  await waited
+  expect(await verifyAuditLog(db, undefined)).toMatchObject({ isWhole: true })
+})
