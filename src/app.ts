@@ -2,6 +2,7 @@ import type { Context } from 'hono'
 import { cors } from 'hono/cors'
 import { createMiddleware } from 'hono/factory'
 import { accountsRoutes } from './accounts/accounts.routes.ts'
+import { auditRequests } from './auth/audit.ts'
 import { authHandler, openPaths, signInPath, signInsInTurn } from './auth/auth-handler.ts'
 import { clientsRoutes } from './clients/clients.routes.ts'
 import { arrivalRoutes } from './doctor/arrival.routes.ts'
@@ -65,6 +66,7 @@ export async function createApp(services: Services, isReady: () => boolean) {
   app.use(rateLimited(requestLimits.all, clientAddress))
   app.on('POST', signInPath, signInsInTurn(services.signInTurns))
   app.use(limitedBody)
+  app.use(auditRequests(clientAddress))
   app.route('/', authHandler({ ...services, clientAddress }))
   app.route('/', await referenceRoutes({ document, authDocument, baseUrl: config.baseUrl }))
   app.route('/api/v1', api)

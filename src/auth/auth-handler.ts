@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Context, Hono } from 'hono'
+import { getCookie } from 'hono/cookie'
 import { createMiddleware } from 'hono/factory'
 import { routePath } from 'hono/route'
 import type { Config } from '../config.ts'
@@ -10,6 +11,7 @@ import { clientAddressHeader } from '../http/client-address.ts'
 import { type Env, exchangeOf } from '../http/exchange.ts'
 import { ProblemError } from '../http/problem.ts'
 import type { RequestLimits } from '../request-limits.ts'
+import { auditedRequest, noteAuthRequest } from './audit.ts'
 import type { Auth, AuthFetch } from './auth.ts'
 import { authLimits } from './auth-limits.ts'
 import { onCaller } from './caller.ts'
@@ -20,6 +22,7 @@ import { asNavigation } from './navigation.ts'
 import { limitClientFailures } from './oauth/client-failures.ts'
 import { assertOAuthForm, formPaths } from './oauth/forms.ts'
 import { providerMetadata } from './oauth/metadata.ts'
+import type { Authenticate } from './principal.ts'
 import { limitOutbound } from './providers/outbound.ts'
 import type { SessionCookies } from './session-cookie.ts'
 
@@ -28,13 +31,16 @@ interface Dependencies {
   auth: Auth
   authFetch: AuthFetch
   keys: SigningKeys
-  sessionCookies: SessionCookies
   requestLimits: RequestLimits
+  authenticate: Authenticate
+  sessionCookies: SessionCookies
   clientAddress: (incoming: Env['Bindings']['incoming']) => string
 }
 
 // By these a client could choose its own address or host, or bind a token to a key for which nobody asks later.
 const dropped = ['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip', 'forwarded', 'dpop']
+
+const base = '/api/auth'
 
 // The longest has a provider or a token in it.
 const maxPathLength = 512
@@ -61,7 +67,7 @@ const navigationPaths = ['/api/auth/oauth2/authorize', '/api/auth/oauth2/end-ses
 
 /** `/api/auth/*`: Better-Auth, told the true address of the client, and the JWKS. */
 export function authHandler(dependencies: Dependencies) {
-  const { config, auth, authFetch, keys, sessionCookies, requestLimits, clientAddress } = dependencies
+  const { config, auth, authFetch, keys, requestLimits, clientAddress, authenticate, sessionCookies } = dependencies
   const endpoints = new Set(Object.values(auth.api).map(({ path }) => `/api/auth${path}`))
   // The provider asks for our keys by HTTP, at an address that may lead nowhere from here.
   const own = { [`${config.baseUrl}/api/auth/jwks`]: () => keys.published() }
@@ -89,10 +95,11 @@ export function authHandler(dependencies: Dependencies) {
         onCaller(request, (userId) => {
           exchange.principal = userId
         })
-        const response = await explained(
-          c.req.path,
-          await throwOutage(() => limitOutbound(() => authFetch(request), own)),
-        )
+        const answering = auditedRequest(c, clientAddress, async () => {
+          await noteAuthRequest(c.req.path.slice(base.length), sessionIn(c, sessionCookies), authenticate)
+          return throwOutage(() => limitOutbound(() => authFetch(request), own))
+        })
+        const response = await explained(c.req.path, await answering)
         // RFC 6749 section 5.1 wants it beside Cache-Control.
         if (c.req.path.startsWith('/api/auth/oauth2/')) response.headers.set('pragma', 'no-cache')
         return response
@@ -114,6 +121,17 @@ export function signInsInTurn({ begin }: SignInTurns) {
     }
     await next()
   })
+}
+
+/** The signed session token of a request: where there is a bearer token, Better-Auth takes that. */
+function sessionIn(c: Context, { name }: SessionCookies): string | undefined {
+  const bearer = /^bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '')?.[1]
+  if (bearer === undefined) return getCookie(c, name)
+  try {
+    return decodeURIComponent(bearer)
+  } catch {
+    return undefined
+  }
 }
 
 /** The request as Better-Auth is given it. */

@@ -5,6 +5,7 @@ import type { Db } from '../db/database.ts'
 import { announcesBody, assertJsonBody, isJson } from '../http/body.ts'
 import { type Env, exchangeOf } from '../http/exchange.ts'
 import { ProblemError } from '../http/problem.ts'
+import { noteActor } from './audit.ts'
 import { slideSession } from './authority/authority.queries.ts'
 import { onceKnown } from './once-known.ts'
 import type { Scope } from './permissions.ts'
@@ -41,6 +42,7 @@ export function createGuards({
       c.set('principal', principal)
       c.set('authenticated', authenticated)
       exchangeOf(c).principal = principal.subject
+      if (c.req.method !== 'GET') noteActor(principal)
       if (!slide || credential.kind !== 'cookie' || !principal.sessionId) return principal
       return slideCookie(c, principal, principal.sessionId, credential.value)
     })

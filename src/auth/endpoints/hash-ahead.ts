@@ -1,5 +1,6 @@
 import type { AuthContext } from '@better-auth/core'
 import { type PasswordOwner, passwordFault } from '../../resources/password.ts'
+import { noteEvent } from '../audit.queries.ts'
 import { type EndpointContext, refused, wrapEndpoint } from '../endpoint.ts'
 import { findPasswordHash } from './account.queries.ts'
 import { type Preparation } from './guard.ts'
@@ -51,7 +52,9 @@ export function checksOwn(budget: PasswordBudget, member: 'password' | 'currentP
     const call = context.context as AuthContext
     await budget.spend(actor.email, context, async () => {
       const isRight = await call.password.verify({ hash, password })
-      if (!isRight) throw refused('INVALID_PASSWORD', 'Invalid password', 'BAD_REQUEST')
+      if (isRight) return
+      await noteEvent(db, { action: 'password.refused', target: { type: 'user', id: actor.id } })
+      throw refused('INVALID_PASSWORD', 'Invalid password', 'BAD_REQUEST')
     })
     const { verify } = call.password
     const isKnown = (asked: { hash: string; password: string }) => asked.hash === hash && asked.password === password

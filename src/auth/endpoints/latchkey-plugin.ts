@@ -20,8 +20,7 @@ import {
 } from 'better-auth/api'
 import { setSessionCookie } from 'better-auth/cookies'
 import type { Db } from '../../db/database.ts'
-import { clientAddressHeader } from '../../http/client-address.ts'
-import { type Log, scrub } from '../../log.ts'
+import type { Log } from '../../log.ts'
 import type { Mailer } from '../../mail/mailer.ts'
 import type { Messages } from '../../mail/messages.ts'
 import { findAuthority, slideSession } from '../authority/authority.queries.ts'
@@ -47,6 +46,7 @@ import { type PasswordBudget, rememberSignIn } from './password-budget.ts'
 import { checkPasswordReset, preparePasswordReset } from './password-reset.ts'
 import { assertPassword, assertProfile } from './profile-hooks.ts'
 import { endsOthers, hideTokens, listsSessions, namesOwnSession } from './session-lists.ts'
+import { isSignIn, tellSignIn } from './sign-in-told.ts'
 import { mayEndUnconfirmed, rememberUnconfirmed } from './unconfirmed-browser.ts'
 
 interface LatchkeyDependencies {
@@ -142,7 +142,7 @@ export function latchkeyPlugin(dependencies: LatchkeyDependencies) {
         { matcher: ({ path }) => listsSessions(path), handler: hideTokens },
         { matcher: ({ path }) => isSignIn(path), handler: endFormerSession },
         { matcher: ({ path }) => isSignIn(path), handler: rememberSignIn(passwordBudget) },
-        { matcher: ({ path }) => isSignIn(path), handler: logSignIn(log) },
+        { matcher: ({ path }) => isSignIn(path), handler: tellSignIn(log, db) },
       ],
     },
   } satisfies BetterAuthPlugin
@@ -220,21 +220,3 @@ function takesNoRequest({ path, body }: HookEndpointContext): boolean {
 const refuseRequest = createAuthMiddleware(() => {
   throw refused('UNEXPECTED_REQUEST', 'The request of an application is not answered here', 'BAD_REQUEST')
 })
-
-function isSignIn(path: string | undefined): boolean {
-  return path !== undefined && /^\/(sign-in|sign-up|callback)\//.test(path)
-}
-
-/** One line for each sign-in, done or failed: who, from where, and why not. */
-function logSignIn(log: Log) {
-  return createAuthMiddleware(async (ctx) => {
-    const address = ctx.headers?.get(clientAddressHeader) ?? null
-    const { returned, newSession } = ctx.context
-    if (newSession)
-      log.info({ event: 'sign-in', userId: newSession.user.id, sessionId: newSession.session.id, address }, 'signed in')
-    else if (returned instanceof APIError && returned.statusCode >= 400) {
-      log.warn({ event: 'sign-in-failed', code: returned.body?.code ?? null, address }, scrub(returned.message))
-    }
-    return Promise.resolve()
-  })
-}

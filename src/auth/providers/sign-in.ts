@@ -3,10 +3,12 @@ import { BASE_ERROR_CODES } from '@better-auth/core/error'
 import type { OAuthProvider } from '@better-auth/core/oauth2'
 import type { BetterAuthPlugin } from 'better-auth'
 import { type APIError, callbackOAuth, isAPIError, signInSocial } from 'better-auth/api'
+import { noteAudit } from '../../db/audit-context.ts'
 import type { Db } from '../../db/database.ts'
+import { noteEvent } from '../audit.queries.ts'
 import { findAuthority } from '../authority/authority.queries.ts'
 import type { BanNotices } from '../ban-notice.ts'
-import { refused, wrapEndpoint } from '../endpoint.ts'
+import { type EndpointContext, refused, wrapEndpoint } from '../endpoint.ts'
 
 /** What is known of somebody who comes from a provider, during one call. */
 interface Visit {
@@ -71,12 +73,34 @@ export function providerSignIn(dependencies: Dependencies) {
 function visited<E>(endpoint: E, dependencies: Dependencies): E {
   return wrapEndpoint(endpoint, (call, context) => {
     const visit: Visit = { mustVerify: false, userId: undefined }
+    noteAudit({ way: providerOf(context) })
     return visits.run(visit, () =>
       call(context).catch(async (error: unknown) => {
-        throw isAPIError(error) ? await told(error, visit, dependencies) : error
+        if (!isAPIError(error)) throw error
+        const answer = await told(error, visit, dependencies)
+        await noteRefusal(answer, visit, dependencies)
+        throw answer
       }),
     )
   })
+}
+
+/** Of the two ways, one names the provider in its path. */
+function providerOf(context: EndpointContext): string {
+  const { params, body } = context as { params?: { id?: unknown }; body?: { provider?: unknown } }
+  const id = params?.id ?? body?.provider
+  return typeof id === 'string' && /^[\w-]{1,50}$/.test(id) ? id : 'provider'
+}
+
+// What a provider vouched for, and was refused; a link that anybody makes up is none of these.
+const refusals = /[?&]error=(account_not_linked|signup_disabled|email_not_verified|BANNED_USER)\b/
+
+/** Tells the audit log of a sign-in that ends in a redirection: of the others it is told where all are. */
+async function noteRefusal({ headers }: APIError, { userId }: Visit, { db }: Dependencies): Promise<void> {
+  const reason = refusals.exec((headers instanceof Headers ? headers.get('location') : null) ?? '')?.[1]
+  if (reason === undefined) return
+  const target = userId === undefined ? null : ({ type: 'user', id: userId } as const)
+  await noteEvent(db, { action: 'sign_in.failed', target, reason })
 }
 
 async function told(error: APIError, { mustVerify, userId }: Visit, dependencies: Dependencies): Promise<APIError> {

@@ -1,0 +1,80 @@
+import { sql } from 'kysely'
+import { describe, expect, test } from 'vitest'
+import { runAdminCommand } from '../../src/admin/commands.ts'
+import { type AuditRow, actionsOf, eventsOf } from '../support/audit.ts'
+import { startServiceForFile } from '../support/harness.ts'
+
+const service = await startServiceForFile()
+const { db } = service
+
+describe('a change past the service has its event', () => {
+  test('by SQL, in the name of the database’s role', async () => {
+    const {
+      rows: [role],
+    } = await sql<{ name: string }>`select session_user::text as name`.execute(db)
+    const user = await service.createSignedIn()
+    const rows = await eventsOf(db, async () => {
+      await sql`update "user" set role = 'moderator' where id = ${user.id}`.execute(db)
+      await sql`delete from session where user_id = ${user.id}`.execute(db)
+    })
+    expect(actionsOf(rows)).toEqual(['user.role_changed', 'session.ended'])
+    for (const row of rows)
+      expect(row).toMatchObject({ actor_type: 'system', actor_id: role?.name, request_id: null, ip_address: null })
+  })
+
+  test('by SQL for many at once: one that says how many', async () => {
+    const rows = await eventsOf(db, () =>
+      sql`insert into "user" (id, name, email)
+        select 'many-' || n, 'Many', 'many-' || n || '@example.com' from generate_series(1, 1001) as n`.execute(db),
+    )
+    expect(rows.map(({ action, target_id, changes }) => [action, target_id, changes])).toEqual([
+      ['user.created', null, { count: { from: null, to: 1_001 } }],
+    ])
+    const deleted = await eventsOf(db, () =>
+      sql`delete from "user" where id like 'many-%' and length(id) < 9`.execute(db),
+    )
+    expect(deleted).toHaveLength(999)
+  })
+
+  test('in no name of somebody for whom the service has used the same connection before', async () => {
+    const admin = await service.createSignedIn('admin')
+    const user = await service.createUser()
+    const path = `/api/v1/users/${user.id}/role`
+    for (const role of ['moderator', 'user']) {
+      const made = await eventsOf(db, () =>
+        service.request(path, { method: 'PUT', token: admin.token, json: { role } }),
+      )
+      expect(made).toMatchObject([{ actor_type: 'user', actor_id: admin.id }])
+      const rows = await eventsOf(db, () => sql`update "user" set name = ${role} where id = ${user.id}`.execute(db))
+      expect(rows).toMatchObject([{ actor_type: 'system', request_id: null, ip_address: null, user_agent: null }])
+    }
+  })
+
+  test('by the command line, in its name', async () => {
+    const user = await service.createUser()
+    const rows = await eventsOf(db, () =>
+      runAdminCommand(service.services, { command: 'grant', email: user.email, role: 'moderator' }),
+    )
+    expect(rows).toMatchObject([
+      { action: 'user.role_changed', actor_type: 'system', actor_id: 'cli', target_id: user.id },
+    ])
+  })
+
+  test('by the start: its key', async () => {
+    const { rows } = await sql<AuditRow>`select * from audit_event where action = 'key.created'`.execute(db)
+    expect(rows).toMatchObject([{ actor_type: 'system', actor_id: 'boot', target_type: 'key' }])
+  })
+
+  test('but not what upkeep removes because it is over', async () => {
+    const user = await service.createSignedIn()
+    await sql`update session set expires_at = now() + interval '1 second' where user_id = ${user.id}`.execute(db)
+    const ended = await eventsOf(db, () =>
+      sql`update session set expires_at = now() - interval '1 hour' where user_id = ${user.id}`.execute(db),
+    )
+    expect(actionsOf(ended)).toEqual(['session.ended'])
+    const rows = await eventsOf(db, () => service.services.upkeep.run())
+    expect(rows).toEqual([])
+    const { rows: left } = await sql`select id from session where user_id = ${user.id}`.execute(db)
+    expect(left).toEqual([])
+  })
+})

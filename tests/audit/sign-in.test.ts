@@ -1,0 +1,71 @@
+import { randomUUID } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import { by, cookiesOf, createAuditedCalls, whoOf } from '../support/audit.ts'
+import { createDoors } from '../support/doors.ts'
+import { password, startServiceForFile } from '../support/harness.ts'
+
+const service = await startServiceForFile()
+const doors = await createDoors(service)
+const admin = await service.createSignedIn('admin')
+const { v1, auth } = createAuditedCalls(service)
+const newEmail = () => `${randomUUID()}@example.com`
+
+describe('a sign-in has its event', () => {
+  const signInWith = (email: string, given: string) => auth('/sign-in/email', { email, password: given })
+
+  test('by who proves to be somebody, and how; so has the sign-out', async () => {
+    const user = await doors.createMember()
+    const { rows, response } = await signInWith(user.email, password)
+    expect(whoOf({ rows, response })).toEqual([by(user, 'session.created', user)])
+    expect(rows[0]?.changes['way']).toEqual({ from: null, to: 'password' })
+
+    const cookie = cookiesOf(response)
+    const out = await auth('/sign-out', {}, cookie)
+    expect(whoOf(out)).toEqual([by(user, 'session.ended', user)])
+    expect(out.rows[0]?.reason).toBe('sign-out')
+  })
+
+  test('that says, where another one was signed in, who signs in now', async () => {
+    const [before, user] = [await doors.createMember(), await doors.createMember()]
+    const { rows, response } = await auth('/sign-in/email', { email: user.email, password }, before.cookie)
+    expect(whoOf({ rows, response })).toEqual([by(user, 'session.created', user), by(before, 'session.ended', before)])
+    expect(rows[1]?.reason).toBe('replaced')
+  })
+
+  test('that failed, of the account that was named, by nobody who is known', async () => {
+    const user = await doors.createMember()
+    const { rows, response } = await signInWith(user.email.toUpperCase(), 'not the password')
+    expect(response.status).toBe(401)
+    expect(whoOf({ rows, response })).toEqual([by({ id: null }, 'sign_in.failed', user)])
+    expect(rows[0]?.reason).toBe('INVALID_EMAIL_OR_PASSWORD')
+  })
+
+  test('that failed of no account: what was typed there, a password maybe, is not kept', async () => {
+    const typed = `${randomUUID()}@example.com`
+    const { rows } = await signInWith(typed, password)
+    expect(rows.map(({ action, target_id, target_type }) => [action, target_id, target_type])).toEqual([
+      ['sign_in.failed', null, null],
+    ])
+    expect(JSON.stringify(rows)).not.toContain(typed)
+  })
+
+  test('of who is banned, with why', async () => {
+    const user = await doors.createMember()
+    await v1(admin, 'POST', `/users/${user.id}/ban`, {})
+    const { rows } = await signInWith(user.email, password)
+    expect(rows.map(({ action, target_id, reason }) => [action, target_id, reason])).toEqual([
+      ['sign_in.failed', user.id, 'BANNED_USER'],
+    ])
+  })
+
+  test('and a sign-up those of its user', async () => {
+    const email = newEmail()
+    const { rows, response } = await auth('/sign-up/email', { email, name: 'Ada', password })
+    const { user } = (await response.json()) as { user: { id: string } }
+    expect(whoOf({ rows, response })).toEqual([
+      by(user, 'user.created', user),
+      by(user, 'password.set', user),
+      by(user, 'session.created', user),
+    ])
+  })
+})
