@@ -1,4 +1,5 @@
 import { APIError, isAPIError } from 'better-auth/api'
+import { noteAudit } from '../../db/audit-context.ts'
 import type { Db, Tx } from '../../db/database.ts'
 import { ProblemError } from '../../http/problem.ts'
 import { type CallEndpoint, type EndpointContext, wrapEndpoint } from '../endpoint.ts'
@@ -8,6 +9,7 @@ import { clientOf } from './client.ts'
 import { endAccessTokens, endTokensOfFamily, holdClient, holdRefreshToken, revokeToken } from './oauth.queries.ts'
 import { apiScopesOf } from './scopes.ts'
 import { hashSecret } from './secret.ts'
+import { noteRevoked } from './token-events.ts'
 import { asChallenge, errorCode, keepingRefusals } from './transaction.ts'
 
 type Parameters = Record<string, unknown>
@@ -74,11 +76,15 @@ export function guardRevocation<E>(endpoint: E, { db, authenticate }: { db: Db; 
     const standing = await standingOf(token, authenticate)
     const known = standing === 'opaque' ? token : token && nobodys
     const client = clientOf(context)
+    // Nothing is kept of a client that does not prove itself.
+    if (client !== undefined) noteAudit({ actorType: 'client', actorId: client })
     try {
       return await keepingRefusals(db, context, async (trx) => {
         await holdClient(trx, client)
-        const answer = await revoke(trx, () => callFor(call, context, known), known, client)
-        if (typeof standing !== 'string' && standing.clientId === client) await revokeJwt(trx, token)
+        const { answer, userId, isOver } = await revoke(trx, () => callFor(call, context, known), known, client)
+        const own = typeof standing !== 'string' && standing.clientId === client ? standing : undefined
+        if (own) await revokeJwt(trx, token)
+        if (own || !isOver) await noteRevoked(trx, client, own?.kind === 'user' ? own.subject : userId)
         return answer
       })
     } catch (error) {
@@ -87,17 +93,17 @@ export function guardRevocation<E>(endpoint: E, { db, authenticate }: { db: Db; 
   })
 }
 
-/** Has the provider check the client, and revoke a token of which there is a row. */
+/** Has the provider check the client, and revoke a token of which there is a row; tells whether there was none. */
 async function revoke(trx: Tx, call: () => Promise<unknown>, token: string, clientId: string | undefined) {
   const held = await holdRefreshToken(trx, hashSecret(token), clientId)
   try {
     const answer = await call()
     if (held) await endAccessTokens(trx, held)
-    return answer
+    return { answer, userId: held?.user_id, isOver: false }
   } catch (error) {
     if (!isAPIError(error) || token === '' || !isUnknown(error)) throw error
     if (held) await endTokensOfFamily(trx, held)
-    return { response: null, headers: new Headers(), status: 200 }
+    return { answer: { response: null, headers: new Headers(), status: 200 }, userId: held?.user_id, isOver: true }
   }
 }
 

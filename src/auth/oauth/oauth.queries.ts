@@ -105,7 +105,8 @@ async function leaveSession(trx: Tx, tokenId: string): Promise<void> {
 
 /** What is known of a code that is presented. */
 export interface HeldCode {
-  /** To which it was given. */
+  /** For whom it was given, and to which. */
+  user_id: string
   client_id: string
   /** What access tokens for it are for; undefined once it was exchanged. */
   resources?: string[]
@@ -170,10 +171,14 @@ export async function endAccessTokens(trx: Tx, { user_id, client_id }: Delegatio
     .execute()
 }
 
-/** The same, where a refresh token is gone: it was used a second time, and all of its family was deleted. */
-export async function endTokensOfFamily(trx: Tx, token: HeldToken): Promise<void> {
+/**
+ * The same, where a refresh token is gone: it was used a second time, and all of its family was deleted.
+ * @returns whether it is gone
+ */
+export async function endTokensOfFamily(trx: Tx, token: HeldToken): Promise<boolean> {
   const left = await trx.selectFrom('oauth_refresh_token').select('id').where('id', '=', token.id).executeTakeFirst()
   if (!left) await endAccessTokens(trx, token)
+  return !left
 }
 
 /** Ends an access token before its time. */

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { APIError, isAPIError } from 'better-auth/api'
+import { noteAudit } from '../../db/audit-context.ts'
 import type { Db, Tx } from '../../db/database.ts'
 import { databaseFailure } from '../../db/failure.ts'
 import { type EndpointContext, wrapEndpoint } from '../endpoint.ts'
@@ -9,6 +10,8 @@ import { authenticateClient } from './client.ts'
 import {
   endTokensOfCode,
   endTokensOfFamily,
+  type HeldCode,
+  type HeldToken,
   holdClient,
   holdCode,
   holdRefreshToken,
@@ -17,7 +20,8 @@ import {
 } from './oauth.queries.ts'
 import { tidyScope } from './scopes.ts'
 import { hashSecret } from './secret.ts'
-import { asChallenge, errorCode, keepingRefusals } from './transaction.ts'
+import { noteIssued, noteRefused, type Refusal } from './token-events.ts'
+import { asChallenge, errorCode, isRefusal, keepingRefusals } from './transaction.ts'
 
 interface Exchange {
   trx: Tx
@@ -47,32 +51,58 @@ export function guardToken<E>(endpoint: E, { db, signer, resource }: TokenOption
     const body = toBody(context.body, resource)
     const codeHash = body['grant_type'] === 'authorization_code' ? hashOf(body['code']) : undefined
     const refreshHash = body['grant_type'] === 'refresh_token' ? hashOf(body['refresh_token']) : undefined
+    let unwritten: Refusal | undefined
     try {
       const client = await authenticateClient(db, context)
       const exchange = async (trx: Tx) => {
         await holdClient(trx, client)
         const code = codeHash === undefined ? undefined : await holdCode(trx, codeHash, client)
-        // Who was not given a code does not use it up, nor ends what it gave.
-        if (code && (code.client_id !== client || code.is_old)) throw invalidGrant('invalid code')
         const held = refreshHash === undefined ? undefined : await holdRefreshToken(trx, refreshHash, client)
-        // Where none was granted the provider would give a token for any.
-        const granted = code ?? held
-        if (granted?.resources?.length === 0 && (await namesResource(context))) throw invalidTarget()
+        const granted = code?.client_id === client ? code : held
+        const request = { client, grantType: body['grant_type'], userId: granted?.user_id }
+        let isReused = false
         try {
-          return await exchanges.run({ trx, codeHash }, () => call({ ...context, body }))
+          // Who was not given a code does not use it up, nor ends what it gave.
+          if (code && (code.client_id !== client || code.is_old)) throw invalidGrant('invalid code')
+          // Where none was granted the provider would give a token for any.
+          if (granted?.resources?.length === 0 && (await namesResource(context))) throw invalidTarget()
+          const answer = await exchanges
+            .run({ trx, codeHash }, () => call({ ...context, body }))
+            .catch(async (error: unknown) => {
+              if (isAPIError(error) && errorCode(error) === 'invalid_grant')
+                isReused = await endReused(trx, { codeHash, code, held })
+              throw error
+            })
+          await noteIssued(trx, { ...request, answer })
+          return answer
         } catch (error) {
-          if (isAPIError(error) && errorCode(error) === 'invalid_grant') {
-            if (codeHash !== undefined) await endTokensOfCode(trx, codeHash)
-            if (held) await endTokensOfFamily(trx, held)
-          }
+          const refusal = { ...request, isReused, reason: isRefusal(error) ? errorCode(error) : 'invalid_grant' }
+          if (isRefusedByDatabase(error)) unwritten = refusal
+          // Where the database has refused it, which the provider may hide, nothing can be written here.
+          else if (isRefusal(error)) await noteRefused(trx, refusal).catch(() => (unwritten = refusal))
           throw error
         }
       }
+      if (client !== undefined) noteAudit({ actorType: 'client', actorId: client })
       return await signer.inOneAlgorithm(() => keepingRefusals(db, context, exchange))
     } catch (error) {
+      if (unwritten) await noteRefused(db, unwritten)
       throw corrected(error)
     }
   })
+}
+
+interface Presented {
+  codeHash: string | undefined
+  code: HeldCode | undefined
+  held: HeldToken | undefined
+}
+
+/** Ends the access tokens that were made of what is presented a second time. @returns whether it was */
+async function endReused(trx: Tx, { codeHash, code, held }: Presented): Promise<boolean> {
+  if (codeHash !== undefined) await endTokensOfCode(trx, codeHash)
+  if (held) return endTokensOfFamily(trx, held)
+  return code !== undefined && code.resources === undefined
 }
 
 /** What is asked for, as the provider is to hear it. */

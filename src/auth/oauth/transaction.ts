@@ -45,7 +45,7 @@ function withoutNoSession(adapter: Adapter): Adapter {
 }
 
 /** Whether the provider refused what a client asked for, and not the client. */
-function isRefusal(error: unknown): error is APIError {
+export function isRefusal(error: unknown): error is APIError {
   return isAPIError(error) && error.statusCode < 500 && errorCode(error) !== 'invalid_client'
 }
 

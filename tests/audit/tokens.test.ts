@@ -1,0 +1,148 @@
+import { sql } from 'kysely'
+import { describe, expect, test } from 'vitest'
+import { type AuditRow, eventsOf } from '../support/audit.ts'
+import { createBareClient, tokensIn } from '../support/bare-client.ts'
+import { startServiceForFile } from '../support/harness.ts'
+import { registerClient } from '../support/relying-party.ts'
+import { createVisitor } from '../support/visitor.ts'
+
+const service = await startServiceForFile()
+const { db, request } = service
+const client = createBareClient(service, await registerClient(service))
+const admin = await service.createSignedIn('admin')
+
+const actionsOf = (rows: AuditRow[]) => rows.map(({ action }) => action)
+const grantTypeOf = (row: AuditRow | undefined) => row?.changes['grantType']?.to
+
+describe('tokens of a client have their events', () => {
+  test('from the consent to the end of the grant', async () => {
+    const user = await service.createSignedIn()
+    const consent = await eventsOf(db, () => client.codeFor(createVisitor(service, user.cookie)))
+    expect(consent).toMatchObject([
+      { action: 'consent.given', actor_type: 'user', actor_id: user.id, target_id: user.id, ip_address: '127.0.0.1' },
+    ])
+    expect(consent[0]?.changes['clientId']).toEqual({ from: null, to: client.id })
+
+    const code = await client.codeFor(createVisitor(service, user.cookie))
+    let first = { refresh_token: '', access_token: '' }
+    const redeemed = await eventsOf(db, async () => {
+      first = tokensIn(await client.redeem(code))
+    })
+    expect(actionsOf(redeemed)).toEqual(['grant.created', 'token.issued'])
+    for (const row of redeemed)
+      expect(row).toMatchObject({ actor_type: 'client', actor_id: client.id, target_type: 'user', target_id: user.id })
+    expect(redeemed[1]?.request_id).toMatch(/^[\da-f-]{36}$/)
+    expect(grantTypeOf(redeemed[1])).toBe('authorization_code')
+    expect(redeemed[1]?.changes['scope']?.to).toContain('account:read')
+
+    const refreshed = await eventsOf(db, () => client.refresh(first.refresh_token))
+    expect(actionsOf(refreshed)).toEqual(['token.issued'])
+    expect(grantTypeOf(refreshed[0])).toBe('refresh_token')
+
+    const reused = await eventsOf(db, () => client.refresh(first.refresh_token))
+    expect(reused).toMatchObject([
+      { action: 'token.reused', actor_id: client.id, target_id: user.id, reason: 'invalid_grant' },
+    ])
+
+    const path = `/api/v1/users/me/grants/${client.id}`
+    const ended = await eventsOf(db, () => request(path, { method: 'DELETE', token: user.token }))
+    expect(new Set(actionsOf(ended))).toEqual(new Set(['grant.ended', 'consent.withdrawn']))
+    for (const row of ended) expect(row).toMatchObject({ actor_id: user.id, target_id: user.id })
+  })
+
+  test('a code that comes twice, and one that nobody was given', async () => {
+    const user = await service.createSignedIn()
+    const code = await client.codeFor(createVisitor(service, user.cookie))
+    await client.redeem(code)
+    const again = await eventsOf(db, () => client.redeem(code))
+    expect(again).toMatchObject([{ action: 'token.reused', target_id: user.id, reason: 'invalid_grant' }])
+
+    const made = await eventsOf(db, () => client.redeem({ ...code, code: 'made-up' }))
+    expect(made).toMatchObject([
+      { action: 'token.refused', actor_id: client.id, target_type: 'client', target_id: client.id },
+    ])
+  })
+
+  test('what the database itself refuses', async () => {
+    const user = await service.createSignedIn()
+    const code = await client.codeFor(createVisitor(service, user.cookie))
+    const rule = sql.raw(`create function refuse_all() returns trigger language plpgsql as $$ begin
+      raise exception 'no' using errcode = '23514', constraint = 'user_banned'; end $$;
+      create trigger refuse_all before insert on oauth_grant for each row execute function refuse_all()`)
+    await rule.execute(db)
+    const rows = await eventsOf(db, () => client.redeem(code))
+    await sql`drop function refuse_all cascade`.execute(db)
+    expect(rows).toMatchObject([
+      { action: 'token.refused', actor_id: client.id, target_id: user.id, reason: 'invalid_grant' },
+    ])
+  })
+
+  test('a token that is given back', async () => {
+    const user = await service.createSignedIn()
+    const { access_token, refresh_token } = await client.tokensFor(user)
+    for (const token of [access_token, refresh_token]) {
+      const rows = await eventsOf(db, () => client.revoke(token))
+      expect(rows).toMatchObject([{ action: 'token.revoked', actor_id: client.id, target_id: user.id }])
+    }
+    expect(await eventsOf(db, () => client.revoke('unknown'))).toEqual([])
+  })
+
+  test('a machine’s own, and what it does with them', async () => {
+    const own = await registerClient(service, { clientCredentialsScopes: ['users:read', 'users:write'] })
+    const machine = createBareClient(service, own)
+    let token = ''
+    const issued = await eventsOf(db, async () => {
+      token = String((await machine.send('token', { grant_type: 'client_credentials' })).body['access_token'])
+    })
+    expect(issued).toMatchObject([
+      { action: 'token.issued', actor_type: 'client', actor_id: own.id, target_type: 'client', target_id: own.id },
+    ])
+    const user = await service.createUser()
+    const rows = await eventsOf(db, () =>
+      request(`/api/v1/users/${user.id}`, { method: 'PATCH', token, json: { name: 'Renamed' } }),
+    )
+    expect(rows).toMatchObject([{ action: 'user.updated', actor_type: 'client', actor_id: own.id, client_id: null }])
+  })
+
+  test('what a client does for a user is done by the user, through it', async () => {
+    const user = await service.createSignedIn()
+    const { access_token: token } = await client.tokensFor(user, { scope: 'openid account:write' })
+    const rows = await eventsOf(db, () =>
+      request('/api/v1/users/me', { method: 'PATCH', token, json: { name: 'Renamed' } }),
+    )
+    expect(rows).toMatchObject([
+      { action: 'user.updated', actor_type: 'user', actor_id: user.id, client_id: client.id, target_id: user.id },
+    ])
+  })
+
+  test('but not a client that does not prove itself', async () => {
+    const headers = { authorization: `Basic ${Buffer.from(`${client.id}:wrong`).toString('base64')}` }
+    const wrong = () => client.send('token', { grant_type: 'client_credentials' }, { headers })
+    expect(await eventsOf(db, wrong)).toEqual([])
+    expect((await wrong()).status).toBe(401)
+  })
+
+  test('a client that goes takes its grants along', async () => {
+    const user = await service.createSignedIn()
+    const other = createBareClient(service, await registerClient(service))
+    await other.tokensFor(user)
+    const rows = await eventsOf(db, () =>
+      request(`/api/v1/clients/${other.id}`, { method: 'DELETE', token: admin.token }),
+    )
+    expect(actionsOf(rows).sort()).toEqual(['client.deleted', 'grant.ended'])
+    for (const row of rows) expect(row.actor_id).toBe(admin.id)
+  })
+})
+
+test('signing keys have their events, and no private key is in one', async () => {
+  const rows = await eventsOf(db, async () => {
+    await sql`update jwks set expires_at = now() + interval '1 minute'`.execute(db)
+    await service.services.upkeep.run()
+    await sql`update jwks set active_at = active_at where false`.execute(db)
+  })
+  expect(rows.map(({ action, actor_id }) => [action, actor_id])).toMatchObject([
+    ['key.updated', expect.any(String)],
+    ['key.created', 'upkeep'],
+  ])
+  expect(Object.keys(rows[1]?.changes ?? {}).sort()).toEqual(['activeAt', 'alg', 'expiresAt', 'publicKey'])
+})
