@@ -2,6 +2,7 @@ import type { Context } from 'hono'
 import { cors } from 'hono/cors'
 import { createMiddleware } from 'hono/factory'
 import { accountsRoutes } from './accounts/accounts.routes.ts'
+import { auditRoutes } from './audit/audit.routes.ts'
 import { auditRequests } from './auth/audit.ts'
 import { authHandler, openPaths, signInPath, signInsInTurn } from './auth/auth-handler.ts'
 import { clientsRoutes } from './clients/clients.routes.ts'
@@ -42,6 +43,7 @@ export function apiRoutes(services: Services) {
   api.route('/', tokensRoutes({ ...services, requires }))
   api.route('/', clientsRoutes({ ...services, requires }))
   api.route('/', grantsRoutes({ ...services, requires }))
+  api.route('/', auditRoutes({ ...services, requires }))
   return api
 }
 

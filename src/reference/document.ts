@@ -58,6 +58,7 @@ export function buildDocument(router: OpenAPIHono<Env>, baseUrl: string, cookieN
       { name: 'Sessions', description: 'Where they are signed in' },
       { name: 'Clients', description: 'Applications that sign people in here, and machines' },
       { name: 'Grants', description: 'What applications may do for people' },
+      { name: 'Audit', description: 'What was done, by whom' },
     ],
   })
   for (const path of Object.values(document.paths ?? {})) {

@@ -55,6 +55,8 @@ export const examples: Record<string, Example> = {
   updateClient: { kind: 'permission', body: () => ({ name: 'Renamed' }) },
   deleteClient: { kind: 'permission' },
   replaceClientSecret: { kind: 'permission' },
+  listAuditEvents: { kind: 'permission' },
+  listUserAuditEvents: { kind: 'orSelf' },
 }
 
 /** How every operation that the running service documents is called. */
