@@ -1,6 +1,7 @@
 import { createHmac, randomBytes, randomUUID } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { Writable } from 'node:stream'
+import { sql } from 'kysely'
 import { afterAll, inject } from 'vitest'
 import { authConfig } from '../../auth.config.ts'
 import type { AuthConfig } from '../../src/auth/auth-config.ts'
@@ -127,9 +128,11 @@ export async function startService({
   }))
   const watch = createLogWatch(password, env['BETTER_AUTH_SECRET'] ?? '')
   return arrange({ running, env, lines, watch }, async () => {
+    const events = await auditLines(running.services.db)
     await running.stop()
     if (!database) await own.remove()
     watch.assertClean(lines)
+    watch.assertClean(events)
   })
 }
 
@@ -138,6 +141,16 @@ export async function startServiceForFile(options?: Parameters<typeof startServi
   const service = await startService(options)
   afterAll(() => service.stop())
   return service
+}
+
+const mostLines = 20_000
+
+/** The events of the audit log as text, without their hashes; none where the test has ended the database. */
+async function auditLines(db: Db): Promise<string[]> {
+  const newest = sql<{ line: string }>`
+    select (to_jsonb(e) - 'hash')::text as line from audit_event as e order by seq desc limit ${mostLines}`
+  const { rows } = await newest.execute(db).catch(() => ({ rows: [] }))
+  return rows.map(({ line }) => line)
 }
 
 interface Started {

@@ -49,11 +49,11 @@ function membersOf(value: unknown, way: readonly string[] = []): string[] {
 // I-07: what no line of a log may hold.
 const secretForms = [scrypt, /session_token=(?!\[)/, /(?<![\w-])eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}/, /\bbearer ey/i]
 
-/** Looks through the log of a service for the secrets that the tests know, and for what has the form of one. */
+/** Looks through the log of a service, and its audit log, for the secrets that the tests know, and for what has the form of one. */
 export interface LogWatch {
   /** Takes a token or a cookie, of which no line may hold a whole part. */
   know: (text: string) => void
-  /** @throws Error with the first line that holds a secret */
+  /** @throws Error with the first line, or event, that holds a secret */
   assertClean: (lines: readonly string[]) => void
 }
 
