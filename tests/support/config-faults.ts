@@ -75,6 +75,8 @@ export const bad: [name: string, value: string][] = [
   ['ADMIN_EMAIL', 'canary'],
   ['ADMIN_PASSWORD', 'canary'],
   ['SIGN_UP', 'yes'],
+  ['AUDIT_RETENTION_DAYS', '-1'],
+  ['AUDIT_RETENTION_DAYS', 'canary'],
   ['RATE_LIMIT', '-1'],
   ['RATE_LIMIT', 'many'],
   ['LOG_LEVEL', 'verbose'],
