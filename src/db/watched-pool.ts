@@ -101,8 +101,8 @@ async function inContext(
     await ask(['commit'])
     return result
   } catch (error) {
-    // What timed out goes on, and would keep a rollback waiting; that comes with the end of the connection, too.
-    if (error instanceof pg.DatabaseError || !dropsBroken) await ask(['rollback']).catch(() => {})
+    // What timed out goes on, and ends with the connection; so does what cannot be taken back in time, which is told.
+    if (error instanceof pg.DatabaseError || !dropsBroken) await ask(['rollback'])
     throw error
   }
 }
