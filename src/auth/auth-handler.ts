@@ -46,6 +46,8 @@ const base = '/api/auth'
 const maxPathLength = 512
 
 const userInfoPath = '/api/auth/oauth2/userinfo'
+// A client proves itself there, or shows an access token, and nobody a session.
+const clientPaths = new Set([...formPaths, userInfoPath])
 
 const metadataPaths = [
   '/api/auth/.well-known/openid-configuration',
@@ -125,13 +127,7 @@ export function signInsInTurn({ begin }: SignInTurns) {
 
 /** The signed session token of a request: where there is a bearer token, Better-Auth takes that. */
 function sessionIn(c: Context, { name }: SessionCookies): string | undefined {
-  const bearer = /^bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '')?.[1]
-  if (bearer === undefined) return getCookie(c, name)
-  try {
-    return decodeURIComponent(bearer)
-  } catch {
-    return undefined
-  }
+  return /^bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '')?.[1] ?? getCookie(c, name)
 }
 
 /** The request as Better-Auth is given it. */
@@ -140,8 +136,7 @@ async function requestOf(c: Context, address: string, sessionCookies: SessionCoo
   const headers = new Headers(c.req.raw.headers)
   for (const name of dropped) headers.delete(name)
   headers.set(clientAddressHeader, address)
-  // Of that endpoint the bearer token is an access token.
-  if (c.req.path !== userInfoPath) keepExactSessions(headers, sessionCookies)
+  if (!clientPaths.has(c.req.path)) keepExactSessions(headers, sessionCookies)
   sessionCookies.resign(headers)
   // Whoever comes back from a provider is led on, to the application for which they signed in if there is one.
   if (c.req.path.startsWith('/api/auth/callback/')) asNavigation(headers)
