@@ -75,7 +75,7 @@ function durability({ isLoopback: isLocal }: Config): Finding {
 
 function keptSecret({ secret, secrets, isLoopback: isLocal }: Config): Finding {
   const { ok, warning } = findingsOf('secret')
-  if (secret !== undefined || secrets) return ok('the secret is set')
+  if (secret !== undefined || secrets.length > 0) return ok('the secret is set')
   if (isLocal) return ok('the secret is kept in DATA_DIR')
   return warning(
     'the secret is kept beside the database that it protects',
