@@ -71,7 +71,7 @@ export const bad: [name: string, value: string][] = [
   ['OIDC_NAME', 'x'.repeat(51)],
   ['OIDC_NAME', 'canary\r\nbcc'],
   ['SMTP_URL', 'https://mail.example.com'],
-  ['MAIL_FROM', 'nobody'],
+  ['MAIL_FROM', 'no-address'],
   ['ADMIN_EMAIL', 'canary'],
   ['ADMIN_PASSWORD', 'canary'],
   ['SIGN_UP', 'yes'],
