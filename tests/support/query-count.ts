@@ -1,8 +1,15 @@
 import pg from 'pg'
 
+/** What a service asks by itself now and then: whether it is still told, what time it is, how long the log of writes is. */
+const ofNoRequest = /pg_notify\(\$1, \$2\)|pg_current_wal_insert_lsn|^checkpoint$|from clock_timestamp\(\)\) \* 1000/
+
+/** Whether a query may be one that no request has caused. */
+export function isOfNoRequest(text: string): boolean {
+  return ofNoRequest.test(text)
+}
+
 /**
- * Watches the queries that this process sends from now on, to either database. What listens sends beats at all
- * times, which belong to no request.
+ * Watches the queries that this process sends from now on, to either database, but those of no request.
  * @returns runs `work`, and tells the texts of the queries meanwhile
  */
 export function watchQueries(): (work: () => Promise<unknown>) => Promise<string[]> {
@@ -15,6 +22,6 @@ export function watchQueries(): (work: () => Promise<unknown>) => Promise<string
   return async (work) => {
     texts = []
     await work()
-    return texts.filter((text) => !/pg_notify\(\$1, \$2\)/.test(text))
+    return texts.filter((text) => !isOfNoRequest(text))
   }
 }
