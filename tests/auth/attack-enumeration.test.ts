@@ -5,7 +5,7 @@ import { evenAnswerMs, evenly } from '../../src/auth/endpoints/even-answer.ts'
 import { createDoors } from '../support/doors.ts'
 import { password, startServiceForFile } from '../support/harness.ts'
 import { startMailServer } from '../support/mail-server.ts'
-import { isOfNoRequest } from '../support/query-count.ts'
+import { comparable } from '../support/query-count.ts'
 import { newUser } from '../support/visitor.ts'
 
 // Whether an address has an account must be told neither by what is answered nor by how long it takes. That no answer
@@ -18,10 +18,10 @@ const { createMember } = await createDoors(service)
 
 const nobody = () => `${randomUUID()}@example.com`
 
-/** What the database was asked since the last `mockClear`, but for counters; of a request not which one it was. */
+/** What the database was asked since the last `mockClear`, but for counters. */
 function statements(): string[] {
-  const asked = query.mock.calls.map(([text]) => String(text).replace(/"requestId":"[^"]*"/, ''))
-  return asked.filter((text) => !/\brate_limit\b/.test(text) && !isOfNoRequest(text))
+  const asked = comparable(query.mock.calls.map(([text]) => String(text)))
+  return asked.filter((text) => !/\brate_limit\b/.test(text))
 }
 
 /** The headers of an answer, but for those that no two have alike; of a cookie that is encrypted only how long it is. */
