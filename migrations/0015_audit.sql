@@ -102,7 +102,7 @@ create constraint trigger audit_chain after insert on audit_pending
 create type audit_entry as (action text, target_type text, target_id text, changes jsonb, reason text);
 
 -- Notes what has happened, with who did it and whence, as the service says for the length of a transaction. Without that
--- it is somebody with SQL. Who has proven nothing before acts as the one they prove to be.
+-- it is somebody with SQL. Who proves to be somebody by what they do acts as that one, or as who acted as them.
 create function audit_note(entries audit_entry[]) returns void
 language plpgsql as $$
 declare
@@ -113,7 +113,8 @@ begin
   select e.action, coalesce(context ->> 'actorType', case when context is null then 'system' else 'user' end),
     coalesce(context ->> 'actorId', case
       when context is null then session_user::text
-      when e.target_type = 'user' and e.action <> 'sign_in.failed' then e.target_id
+      when context ->> 'proves' = 'true' and e.target_type = 'user' and e.action <> 'sign_in.failed'
+        then coalesce(e.changes #>> '{impersonatedBy,from}', e.target_id)
     end),
     context ->> 'clientId', e.target_type, e.target_id, e.changes, e.reason,
     context ->> 'requestId', context ->> 'ipAddress', context ->> 'userAgent'
@@ -520,6 +521,29 @@ $$;
 create trigger jwks_audit_deleted after delete on jwks
   referencing old table as o for each statement execute function jwks_audit_deleted();
 
+-- The triggers know a row before and after by its key: one that got another key would have changed untold.
+create function audit_key_stays() returns trigger
+language plpgsql as $$
+begin
+  raise exception 'the key of a row stays as it is' using errcode = '42501';
+end
+$$;
+create trigger user_key_stays before update of id on "user"
+  for each row when (new.id <> old.id) execute function audit_key_stays();
+create trigger session_key_stays before update of id on session
+  for each row when (new.id <> old.id) execute function audit_key_stays();
+create trigger account_key_stays before update of id on account
+  for each row when (new.id <> old.id) execute function audit_key_stays();
+create trigger client_key_stays before update of id, client_id on oauth_client
+  for each row when ((new.id, new.client_id) <> (old.id, old.client_id)) execute function audit_key_stays();
+create trigger grant_key_stays before update of user_id, client_id on oauth_grant
+  for each row when ((new.user_id, new.client_id) <> (old.user_id, old.client_id)) execute function audit_key_stays();
+create trigger consent_key_stays before update of id, user_id, client_id on oauth_consent
+  for each row when ((new.id, new.user_id, new.client_id) is distinct from (old.id, old.user_id, old.client_id))
+  execute function audit_key_stays();
+create trigger jwks_key_stays before update of id on jwks
+  for each row when (new.id <> old.id) execute function audit_key_stays();
+
 -- TRUNCATE fires no other trigger.
 create function audit_truncated() returns trigger
 language plpgsql as $$
@@ -579,18 +603,21 @@ create trigger audit_event_deleted after delete on audit_event
 
 create function audit_head_moves() returns trigger
 language plpgsql as $$
+declare
+  removed_to timestamptz;
 begin
   if (new.id, new.last_seq, new.last_hash, new.last_at) is distinct from (old.id, old.last_seq, old.last_hash, old.last_at)
     and pg_trigger_depth() = 1 then
     raise exception 'the audit log is only added to, by what happens' using errcode = '42501';
   end if;
   if (new.first_seq, new.first_hash) is distinct from (old.first_seq, old.first_hash) then
-    perform 1 from audit_event where seq = new.first_seq - 1 and hash = new.first_hash;
+    select created_at into removed_to from audit_event where seq = new.first_seq - 1 and hash = new.first_hash;
     if not found or new.first_seq <= old.first_seq then
       raise exception 'the audit log begins after the events that are removed' using errcode = '42501';
     end if;
     perform audit_note(array[row('audit.pruned', null, null, jsonb_build_object('firstSeq',
-      jsonb_build_object('from', old.first_seq, 'to', new.first_seq)), null)::audit_entry]);
+      jsonb_build_object('from', old.first_seq, 'to', new.first_seq), 'removedTo',
+      jsonb_build_object('from', null, 'to', audit_time(removed_to))), null)::audit_entry]);
   end if;
   return new;
 end

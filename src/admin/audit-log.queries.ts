@@ -48,6 +48,15 @@ export async function findChained(db: Db, after: number, last: number, limit: nu
   })
 }
 
+/** The place of the first removal of events that were less than a day old. */
+export async function findEarlyRemoval(db: Db): Promise<number | undefined> {
+  const { rows } = await sql<{ seq: number }>`
+    select seq from audit_event
+    where action = 'audit.pruned' and created_at - (changes #>> '{removedTo,to}')::timestamptz < interval '1 day'
+    order by seq limit 1`.execute(db)
+  return rows[0]?.seq
+}
+
 function asJson(text: string | null | undefined): string {
   return JSON.stringify(text ?? null)
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Db } from '../db/database.ts'
-import { type AuditEnds, type ChainedEvent, findChained, findEnds } from './audit-log.queries.ts'
+import { type AuditEnds, type ChainedEvent, findChained, findEarlyRemoval, findEnds } from './audit-log.queries.ts'
 
 /** What became of the verification of the log. */
 export interface Verification {
@@ -18,12 +18,21 @@ const batchSize = 1_000
  */
 export async function verifyAuditLog(db: Db, noted: string | undefined): Promise<Verification> {
   const since = noted === undefined ? undefined : headIn(noted)
-  const ends = await findEnds(db)
-  if (!ends) return broken('The table "audit_head" is empty')
+  for (;;) {
+    const ends = await findEnds(db)
+    if (!ends) return broken('The table "audit_head" is empty')
+    const verification = await verifyBetween(db, ends, since)
+    // What retention removes meanwhile would be missing.
+    const isSame = (await findEnds(db))?.first_seq === ends.first_seq
+    if (verification.isWhole || isSame) return verification
+  }
+}
+
+async function verifyBetween(db: Db, ends: AuditEnds, since: NotedHead | undefined): Promise<Verification> {
   if (since && since.seq > ends.last_seq) return broken(`Event ${since.seq} is missing: the log ends before it`)
   if (since && since.seq < ends.first_seq - 1)
     return broken(`Event ${since.seq} was removed as too old: note a later head`)
-  const fault = (await faultIn(db, ends, since)) ?? faultAtEnds(ends)
+  const fault = (await faultIn(db, ends, since)) ?? faultAtEnds(ends) ?? (await faultOfRemovals(db))
   if (fault !== undefined) return broken(fault)
   const count = ends.last_seq + 1 - ends.first_seq
   const words = `${count} events are as they were written, ${ends.first_seq} to ${ends.last_seq}.`
@@ -70,6 +79,12 @@ function faultAtEnds({ greatest, last_seq }: AuditEnds): string | undefined {
   return greatest !== null && greatest > last_seq
     ? `Event ${greatest} was added after the last, ${last_seq}`
     : undefined
+}
+
+/** Retention leaves at least the last day, whoever says that it was retention. */
+async function faultOfRemovals(db: Db): Promise<string | undefined> {
+  const seq = await findEarlyRemoval(db)
+  return seq === undefined ? undefined : `Event ${seq} tells that events of its own day were removed`
 }
 
 function hashOf(before: string, { members }: ChainedEvent): string {

@@ -58,8 +58,9 @@ export async function noteAuthRequest(
   credential: string | undefined,
   authenticate: Authenticate,
 ): Promise<void> {
-  noteAudit(effectOf(path))
-  if (credential === undefined || provingPaths.test(path) || readPaths.test(path)) return
+  const proves = provingPaths.test(path)
+  noteAudit({ ...effectOf(path), proves })
+  if (credential === undefined || proves || readPaths.test(path)) return
   try {
     noteActor((await authenticate({ kind: 'cookie', value: credential })).principal)
   } catch (error) {

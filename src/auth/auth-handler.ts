@@ -1,7 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Context, Hono } from 'hono'
-import { getCookie } from 'hono/cookie'
 import { createMiddleware } from 'hono/factory'
 import { routePath } from 'hono/route'
 import type { Config } from '../config.ts'
@@ -15,7 +14,7 @@ import { auditedRequest, noteAuthRequest } from './audit.ts'
 import type { Auth, AuthFetch } from './auth.ts'
 import { authLimits } from './auth-limits.ts'
 import { onCaller } from './caller.ts'
-import { keepExactSessions } from './exact-session.ts'
+import { exactSessionIn, keepExactSessions } from './exact-session.ts'
 import type { SignInTurns } from './hashing/sign-in-turns.ts'
 import type { SigningKeys } from './keys/signing-keys.ts'
 import { asNavigation } from './navigation.ts'
@@ -98,7 +97,11 @@ export function authHandler(dependencies: Dependencies) {
           exchange.principal = userId
         })
         const answering = auditedRequest(c, clientAddress, async () => {
-          await noteAuthRequest(c.req.path.slice(base.length), sessionIn(c, sessionCookies), authenticate)
+          await noteAuthRequest(
+            c.req.path.slice(base.length),
+            exactSessionIn(request.headers, sessionCookies.name),
+            authenticate,
+          )
           return throwOutage(() => limitOutbound(() => authFetch(request), own))
         })
         const response = await explained(c.req.path, await answering)
@@ -123,11 +126,6 @@ export function signInsInTurn({ begin }: SignInTurns) {
     }
     await next()
   })
-}
-
-/** The signed session token of a request: where there is a bearer token, Better-Auth takes that. */
-function sessionIn(c: Context, { name }: SessionCookies): string | undefined {
-  return /^bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '')?.[1] ?? getCookie(c, name)
 }
 
 /** The request as Better-Auth is given it. */

@@ -11,6 +11,18 @@ export function keepExactSessions(headers: Headers, sessionCookies: Pick<Session
   if (bearer !== undefined && sessionCookies.open(bearer) === undefined) headers.delete('authorization')
 }
 
+/**
+ * The signed session token in headers that `keepExactSessions` has gone through, as Better-Auth reads them: a bearer token
+ * comes before a cookie, and of two cookies the first one counts.
+ */
+export function exactSessionIn(headers: Headers, name: string): string | undefined {
+  const bearer = /^bearer +(\S+)$/i.exec(headers.get('authorization') ?? '')?.[1]
+  if (bearer !== undefined) return bearer
+  const pairs = (headers.get('cookie') ?? '').split(';').map((pair) => pair.split(/=(.*)/s))
+  const value = pairs.find(([key]) => key?.trim() === name)?.[1]?.trim()
+  return value ? decoded(value) : undefined
+}
+
 // Which of two cookies with one name counts must not change.
 function exactCookies(cookies: string, { name, open }: Pick<SessionCookies, 'name' | 'open'>): string {
   const pairs = cookies.split(';').map((pair) => {

@@ -11,6 +11,8 @@ export interface AuditContext {
   requestId?: string
   ipAddress?: string
   userAgent?: string
+  /** Whether who asks proves by that to be the user to whom it happens: nobody else may be taken for the actor. */
+  proves?: boolean
   /** In what way a session begins, or a password is set. */
   way?: string
   /** Why a session ends. */

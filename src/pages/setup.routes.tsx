@@ -1,4 +1,5 @@
 import { type Context, Hono } from 'hono'
+import { noteAudit } from '../db/audit-context.ts'
 import type { Env } from '../http/exchange.ts'
 import { ProblemError } from '../http/problem.ts'
 import type { PageDependencies } from './dependencies.ts'
@@ -28,6 +29,8 @@ export function setupRoutes({ brand, setup, ownForm, call }: PageDependencies) {
       const values = { name, email }
       const errors = faultsOf({ name, email, password }, brand.name)
       if (Object.keys(errors).length > 0) return show(c, token, { values, errors })
+      // The link proves who it is.
+      noteAudit({ proves: true })
       try {
         await setup.complete(token, { name, email: email.toLowerCase(), password })
       } catch (error) {

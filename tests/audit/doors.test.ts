@@ -128,6 +128,24 @@ describe('a change by /api/auth has its event', () => {
     expect(ended.rows[0]?.changes['impersonatedBy']).toEqual({ from: admin.id, to: null })
   })
 
+  test.each<[string, (own: string, other: string) => Record<string, string>]>([
+    ['a bearer token that is none', (cookie) => ({ cookie, authorization: 'Bearer x' })],
+    ['a JWT', (cookie) => ({ cookie, authorization: `Bearer ${admin.token}` })],
+    ['a cookie of somebody else after it', (own, other) => ({ cookie: `${own}; ${other}` })],
+    ['a cookie before it that no browser sends so', (own, other) => ({ cookie: `\u00a0${own}; ${other}` })],
+  ])('by whose session it is, beside %s', async (_, headersOf) => {
+    const user = await service.createUser()
+    const other = await service.createSignedIn('admin')
+    const { rows, response } = await auth(
+      '/admin/ban-user',
+      { userId: user.id },
+      undefined,
+      headersOf(admin.cookie, other.cookie),
+    )
+    expect(response.status).toBe(200)
+    expect(whoOf({ rows, response })).toContainEqual(by(admin, 'user.banned', user))
+  })
+
   test('of one’s own profile and password', async () => {
     const user = await doors.createMember()
     const renamed = await auth('/update-user', { name: 'Renamed' }, user.cookie)

@@ -6,6 +6,19 @@ import { startServiceForFile } from '../support/harness.ts'
 
 const service = await startServiceForFile()
 const { db } = service
+let arranged: Promise<void> | undefined
+/** A row of each kind. */
+const arrange = () => (arranged ??= insertAll())
+
+async function insertAll(): Promise<void> {
+  const user = await service.createSignedIn()
+  await sql`insert into account (id, account_id, provider_id, user_id, updated_at)
+    values ('a', ${user.id}, 'credential', ${user.id}, now())`.execute(db)
+  await sql`insert into oauth_client (id, client_id, redirect_uris) values ('c', 'client', '[]')`.execute(db)
+  await sql`insert into oauth_grant (user_id, client_id, scopes) values (${user.id}, 'client', '[]')`.execute(db)
+  await sql`insert into oauth_consent (id, user_id, client_id, scopes, created_at, updated_at)
+    values ('o', ${user.id}, 'client', '[]', now(), now())`.execute(db)
+}
 
 describe('a change past the service has its event', () => {
   test('by SQL, in the name of the database’s role', async () => {
@@ -34,6 +47,21 @@ describe('a change past the service has its event', () => {
       sql`delete from "user" where id like 'many-%' and length(id) < 9`.execute(db),
     )
     expect(deleted).toHaveLength(999)
+  })
+
+  test.each([
+    `update "user" set id = 'other', role = 'admin'`,
+    `update session set id = 'other'`,
+    `update account set id = 'other', password = 'mine'`,
+    `update oauth_client set id = 'other', client_secret = 'mine'`,
+    `update oauth_client set client_id = 'other'`,
+    `update oauth_grant set client_id = 'other'`,
+    `update oauth_consent set user_id = 'other'`,
+    `update jwks set id = 'other', private_key = 'mine'`,
+  ])('and not with another key of its row, by which it would not be known: %s', async (statement) => {
+    await arrange()
+    const attack = sql.raw(statement).execute(db)
+    await expect(attack).rejects.toThrow('the key of a row stays as it is')
   })
 
   test('in no name of somebody for whom the service has used the same connection before', async () => {

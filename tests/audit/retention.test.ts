@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
 import { verifyAuditLog } from '../../src/admin/audit-log.ts'
+import { auditedAs } from '../../src/db/audit-context.ts'
 import { eventsOf } from '../support/audit.ts'
 import { onPostgres } from '../support/database-template.ts'
 import { startServiceForFile } from '../support/harness.ts'
@@ -49,7 +50,10 @@ test('events that are too old go, the oldest first, and the log stays whole', as
       actor_type: 'system',
       actor_id: 'upkeep',
       target_type: null,
-      changes: { firstSeq: { from: 1, to: old.length + 1 } },
+      changes: {
+        firstSeq: { from: 1, to: old.length + 1 },
+        removedTo: { from: null, to: expect.stringMatching(/Z$/) as unknown },
+      },
     },
   ])
   expect(await seqs(service)).toEqual([...kept, ...rows].map(({ seq }) => seq))
@@ -82,11 +86,26 @@ test('with 0 days none goes', async () => {
 test.runIf(onPostgres)('what is written meanwhile waits for a removal, and comes after it', async () => {
   await service.createUser()
   const { db } = service
+  await age(service, 2)
   let waited: Promise<unknown> | undefined
   await db.transaction().execute(async (trx) => {
-    await sql`select audit_prune(now() + interval '1 day', 1)`.execute(trx)
+    await sql`select audit_prune(now() - interval '1 day', 1)`.execute(trx)
     waited = service.createUser()
   })
   await waited
   expect(await verifyAuditLog(db, undefined)).toMatchObject({ isWhole: true })
+})
+
+test('who removes what is young is told of, however often they do', async () => {
+  const { db } = forEver
+  await forEver.createUser()
+  expect(await verifyAuditLog(db, undefined)).toMatchObject({ isWhole: true })
+  const prune = sql<{ n: number }>`select audit_prune('infinity', 2000000000) as n`
+  for (const claimed of [{ actorType: 'system', actorId: 'upkeep' } as const, {}]) {
+    expect((await auditedAs(claimed, () => prune.execute(db))).rows[0]?.n).toBeGreaterThan(0)
+    expect(await verifyAuditLog(db, undefined)).toEqual({
+      isWhole: false,
+      message: expect.stringContaining('tells that events of its own day were removed') as unknown,
+    })
+  }
 })

@@ -68,12 +68,12 @@ export function createAuditedCalls({ db, request, baseUrl }: TestService) {
     v1: (caller: { token: string }, method: string, path: string, json?: unknown) =>
       call(() => request(`/api/v1${path}`, { method, token: caller.token, json, headers })),
     /** Posts to `/api/auth`. */
-    auth: (path: string, json: unknown = {}, cookie?: string) =>
+    auth: (path: string, json: unknown = {}, cookie?: string, more: Record<string, string> = {}) =>
       call(() =>
         request(`/api/auth${path}`, {
           json,
           ...(cookie !== undefined && { cookie }),
-          headers: { ...headers, origin: baseUrl },
+          headers: { ...headers, origin: baseUrl, ...more },
         }),
       ),
   }

@@ -23,13 +23,13 @@ export function tellSignIn(log: Log, db: Db) {
       const code = returned.body?.code ?? null
       log.warn({ event: 'sign-in-failed', code, address }, scrub(returned.message))
       const isRefused = returned.statusCode === 401 || returned.statusCode === 403
-      if (isRefused && ctx.path.startsWith('/sign-in/')) await noteFailedSignIn(db, addressIn(ctx.body), code)
+      if (isRefused && ctx.path.startsWith('/sign-in/')) await noteFailedSignIn(db, addressIn(ctx), code)
     }
   })
 }
 
 /** The address that was typed. It is looked up and not kept: some type their password there. */
-function addressIn(body: unknown): string | null {
+function addressIn({ path, body }: { path: string; body?: unknown }): string | null {
   const { email } = (body ?? {}) as { email?: unknown }
-  return typeof email === 'string' ? email.toLowerCase() : null
+  return path === '/sign-in/email' && typeof email === 'string' ? email.toLowerCase() : null
 }
