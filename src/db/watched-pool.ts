@@ -70,9 +70,14 @@ function watchClient(client: pg.PoolClient, { dropsBroken, notifications }: Watc
   client.release = () => {
     client.query = query
     client.release = release
-    release.call(client, dropsBroken ? (lost ?? broken) : undefined)
+    release.call(client, dropsBroken ? (lost ?? broken ?? unended(client)) : undefined)
   }
   return client
+}
+
+/** Whoever gets the connection next would be within a transaction that nobody ends. */
+function unended(client: pg.PoolClient): Error | undefined {
+  return client.getTransactionStatus() === 'I' ? undefined : new Error('The transaction was not ended')
 }
 
 const toldTables = /\b(user|session|account|oauth_client|oauth_grant|oauth_revoked_token|jwks)\b/
@@ -94,9 +99,9 @@ async function inContext(
   const text = String(args[0])
   const context = begins || (isAlone && writesAudit(text)) ? auditStatement() : undefined
   if (context === undefined) return ask(args)
-  if (begins) return ask([`${text}; ${context}`])
-  await ask([`begin; ${context}`])
   try {
+    if (begins) return await ask([`${text}; ${context}`])
+    await ask([`begin; ${context}`])
     const result = await ask(args)
     await ask(['commit'])
     return result

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { type RawBuilder, sql } from 'kysely'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { auditedAs } from '../../src/db/audit-context.ts'
 import type { Db } from '../../src/db/database.ts'
 import { watchPool } from '../../src/db/watched-pool.ts'
 import { onPostgres } from '../support/database-template.ts'
@@ -13,6 +14,8 @@ describe.skipIf(!onPostgres)('on PostgreSQL (needs TEST_DATABASE_URL)', () => {
   let db: Db
   let remove: () => Promise<void>
   let way: TcpProxy
+  /** Whether the statement fails that tells the database who makes a change. */
+  let failing = false
   let counts = { changes: 0, distrusts: 0 }
 
   beforeAll(async () => {
@@ -22,7 +25,13 @@ describe.skipIf(!onPostgres)('on PostgreSQL (needs TEST_DATABASE_URL)', () => {
     way = await startProxy(url)
     const pool = new pg.Pool({ connectionString: way.url(url) })
     pool.on('error', () => {})
-    pool.on('connect', (client) => client.on('error', () => {}))
+    pool.on('connect', (client) => {
+      client.on('error', () => {})
+      const query = client.query.bind(client) as (...args: unknown[]) => unknown
+      const mayFail = (text: unknown, ...rest: unknown[]) =>
+        query(failing && String(text).includes('latchkey.audit') ? `${String(text)}; select 1/0` : text, ...rest)
+      client.query = mayFail as typeof client.query
+    })
     const notifications = {
       isCurrent: () => true,
       age: () => 0,
@@ -74,6 +83,18 @@ describe.skipIf(!onPostgres)('on PostgreSQL (needs TEST_DATABASE_URL)', () => {
       expect(counts.changes).toBe(0)
     })
     expect(counts.changes).toBe(1)
+  })
+
+  test.each<[string, () => Promise<unknown>]>([
+    ['a transaction', () => db.transaction().execute((trx) => rename.execute(trx))],
+    ['one of a statement alone', () => rename.execute(db)],
+  ])('%s that cannot be told who makes it leaves its connection as it was', async (_what, work) => {
+    const audited = () => auditedAs({ requestId: 'r' }, work)
+    failing = true
+    await expect(audited()).rejects.toThrow('division by zero')
+    failing = false
+    for (let n = 0; n < 5; n++) expect((await sql<{ n: number }>`select 1 as n`.execute(db)).rows).toEqual([{ n: 1 }])
+    await audited()
   })
 
   const inTransaction = (...statements: RawBuilder<unknown>[]) =>
