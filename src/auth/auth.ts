@@ -49,7 +49,7 @@ export function createAuth(dependencies: AuthDependencies) {
     appName: authConfig.brand.name,
     baseURL: config.baseUrl,
     basePath: '/api/auth',
-    secret: secrets.plain ?? secrets.current,
+    secret: secrets.unnumbered,
     ...(secrets.numbered.length > 0 && { secrets: [...secrets.numbered] }),
     trustedOrigins: config.trustedOrigins,
     database: { db, type: 'postgres', transaction: true },

@@ -9,6 +9,8 @@ export interface Secrets {
   /** The current one, and all those whose cookies and keys are still good. */
   all: readonly string[]
   numbered: readonly NumberedSecret[]
+  /** What encrypted what has no number: the one from before there were numbers, or else the first that got one. */
+  unnumbered: string
   /** What was used before there were numbers; undefined where there was none. */
   plain: string | undefined
 }
@@ -18,7 +20,8 @@ export function createSecrets(plain: string | undefined, numbered: readonly Numb
   const all = [...new Set([...numbered.map(({ value }) => value), ...(plain === undefined ? [] : [plain])])]
   const [current] = all
   if (current === undefined) throw new Error('There is no secret')
-  return { current, all, numbered, plain }
+  const [first] = numbered.toSorted((a, b) => a.version - b.version)
+  return { current, all, numbered, plain, unnumbered: plain ?? first?.value ?? current }
 }
 
 /** The signature of a cookie, as better-call makes it: HMAC-SHA256 in base64. */

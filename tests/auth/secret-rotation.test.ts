@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { symmetricDecrypt, symmetricEncrypt } from 'better-auth/crypto'
 import { expect, onTestFinished, test } from 'vitest'
 import { createTestDatabase, secret, startService, type TestDatabase, type TestService } from '../support/harness.ts'
 
@@ -34,9 +35,13 @@ test.each([
   const database = await testDatabase()
   const before = await startService({ database })
   const ada = await before.createSignedIn()
+  const { secretConfig: former } = await before.services.auth.$context
+  const providersToken = await symmetricEncrypt({ key: former, data: 'a token of a provider' })
   await before.stop()
 
   const after = await startService({ database, env: { ...env, BETTER_AUTH_URL: before.baseUrl } })
+  const { secretConfig: key } = await after.services.auth.$context
+  expect(await symmetricDecrypt({ key, data: providersToken })).toBe('a token of a provider')
   expect(await statusesOf(after, ada.cookie)).toEqual(good)
   expect((await after.request('/api/v1/auth/me', { token: ada.token })).status).toBe(200)
   expect(await after.db.selectFrom('jwks').select('id').execute()).toHaveLength(1)
