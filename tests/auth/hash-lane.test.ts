@@ -21,7 +21,7 @@ const overloaded = expect.objectContaining({
 function heldLane(options: Partial<Parameters<typeof createHashLane>[0]> = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey hashing '))
   const module = new URL('../support/standins/held-hash.js', import.meta.url)
-  const lane = createHashLane({ size: 1, log, maxWaitMs: 60_000, module, ...options })
+  const lane = createHashLane({ size: 1, log, maxWaitMs: 60_000, maxRunMs: 60_000, module, ...options })
   const put = (name: string) => writeFileSync(join(folder, name), '')
   onTestFinished(async () => {
     put('go')
@@ -194,7 +194,7 @@ test('R-36 a thread that comes to no end is replaced', async () => {
 })
 
 test('R-36 while every thread hangs, who is in turn is refused in five seconds, and so is who waits', async () => {
-  const { derive, put } = heldLane({ maxWaitMs: 5_000 })
+  const { derive, put } = heldLane({ maxWaitMs: 5_000, maxRunMs: 2_250 })
   const askedAt = performance.now()
   const refusedAfter = ['a', 'b', 'c'].map(async (salt) => {
     await expect(derive(salt)).rejects.toEqual(overloaded)

