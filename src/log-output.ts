@@ -1,3 +1,4 @@
+import { fstatSync, statfsSync } from 'node:fs'
 import { pino } from 'pino'
 
 // What waits for a reader that does not read: some tens of thousands of lines.
@@ -44,7 +45,7 @@ export function openLogOutput(maxWrite?: number): LogOutput {
     isLast = true
     leftSince = performance.now()
     try {
-      flushSync.call(destination)
+      if (!isDiskFull()) flushSync.call(destination)
     } catch {
       // Nobody reads: there is nowhere to tell.
     }
@@ -71,4 +72,11 @@ export function openLogOutput(maxWrite?: number): LogOutput {
       tellLoss = tell
     },
   }
+}
+
+/** Whether standard output is a file that may not take all that waits: pino would try for ever to write it. */
+function isDiskFull(): boolean {
+  if (!fstatSync(1).isFile()) return false
+  const { bavail, bsize } = statfsSync('/dev/fd/1')
+  return bavail * bsize < maxWaitingBytes
 }
