@@ -162,7 +162,7 @@ test(
       const load = startLoad(15, writer.calls)
       const acknowledged = writer.log.banned.length
       await expect
-        .poll(() => writer.log.banned.length, { timeout: 20_000, interval: 5 })
+        .poll(() => writer.log.signedUp.length > 0 && writer.log.banned.length, { timeout: 30_000, interval: 5 })
         .toBeGreaterThan(acknowledged + 1)
       service.kill('SIGKILL')
       await service.exited
