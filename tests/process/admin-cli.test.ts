@@ -57,7 +57,7 @@ describe('npm run admin', () => {
     expect(response.status).toBe(200)
   })
 
-  test('verifies the audit log, and tells a head by which to verify it later', async () => {
+  test('verifies the audit log, and tells a head by which to verify it later', { timeout: 180_000 }, async () => {
     const env = await shell()
     await admin(['create', 'root@example.com'], env, `${password}\n`)
     const whole = await admin(['audit', 'verify'], env)
