@@ -24,11 +24,12 @@ export async function followDatabaseClock(db: Db): Promise<Clock> {
 
   async function ask() {
     const before = performance.now()
-    const { rows } = await sql<{ ms: number }>`
-      select (extract(epoch from clock_timestamp()) * 1000)::float8 as ms`.execute(db)
+    const { ms } = await db
+      .selectNoFrom(sql<number>`(extract(epoch from clock_timestamp()) * 1000)::float8`.as('ms'))
+      .executeTakeFirstOrThrow()
     const steady = performance.now()
     // It was that late somewhere between question and answer.
-    return { ms: (rows[0]?.ms ?? Date.now()) + (steady - before) / 2, steady, wall: Date.now() }
+    return { ms: ms + (steady - before) / 2, steady, wall: Date.now() }
   }
 
   function askAgain(): void {

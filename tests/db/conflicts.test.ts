@@ -1,14 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { createDoors } from '../support/doors.ts'
-import { emptyDatabase, postgresForFile } from '../support/faulty-database.ts'
-import { password, type SignedIn, startService } from '../support/harness.ts'
+import { password, type SignedIn, startServiceForFile } from '../support/harness.ts'
 
-const server = await postgresForFile()
-const database = { env: { DATABASE_URL: await emptyDatabase(server) }, remove: async () => {} }
-const service = await startService({ database })
-afterAll(() => service.stop())
+const service = await startServiceForFile()
 const { db } = service
 const { v1, auth, createMember, signInWith } = await createDoors(service)
 const admin = await createMember('admin')
