@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Db } from '../db/database.ts'
+import type { Db, Row } from '../db/database.ts'
 
 /** Where the audit log says that it begins and ends. Hashes are in hex. */
 export interface AuditEnds {
@@ -18,7 +18,7 @@ export interface ChainedEvent {
   seq: number
   hash: string
   /** What it consists of, each as the JSON that is hashed. */
-  members: (string | null)[]
+  members: string[]
 }
 
 /** The ends of the log, as they are at one moment. */
@@ -32,20 +32,27 @@ export async function findEnds(db: Db): Promise<AuditEnds | undefined> {
 
 /** The next events after a place, up to another, in order: at most `limit` of them. */
 export async function findChained(db: Db, after: number, last: number, limit: number): Promise<ChainedEvent[]> {
-  const { rows } = await sql<Record<string, string | null> & { seq: number }>`
+  const { rows } = await sql<ChainedRow>`
     select seq, encode(hash, 'hex') as hash, (extract(epoch from created_at) * 1000000)::bigint::text as micros, action,
       actor_type, actor_id, client_id, target_type, target_id, changes::text as changes, reason, request_id, ip_address,
       user_agent
     from audit_event where seq > ${after} and seq <= ${last} order by seq limit ${limit}`.execute(db)
-  return rows.map(({ seq, hash, micros, changes, ...texts }) => {
-    const [action, actorType, actorId, clientId, targetType, targetId, ...rest] = Object.values(texts)
-    const about = [action, actorType, actorId, clientId, targetType, targetId].map(asJson)
+  return rows.map((row) => {
+    const about = [row.action, row.actor_type, row.actor_id, row.client_id, row.target_type, row.target_id]
+    const rest = [row.reason, row.request_id, row.ip_address, row.user_agent]
     return {
-      seq,
-      hash: hash ?? '',
-      members: [String(seq), micros ?? null, ...about, changes ?? null, ...rest.map(asJson)],
+      seq: row.seq,
+      hash: row.hash,
+      members: [String(row.seq), row.micros, ...about.map(asJson), row.changes, ...rest.map(asJson)],
     }
   })
+}
+
+interface ChainedRow extends Omit<Row<'audit_event'>, 'created_at' | 'hash' | 'changes'> {
+  hash: string
+  micros: string
+  /** As text. */
+  changes: string
 }
 
 /** The place of the first removal of events that were less than a day old. */
@@ -57,6 +64,6 @@ export async function findEarlyRemoval(db: Db): Promise<number | undefined> {
   return rows[0]?.seq
 }
 
-function asJson(text: string | null | undefined): string {
-  return JSON.stringify(text ?? null)
+function asJson(text: string | null): string {
+  return JSON.stringify(text)
 }
