@@ -14,9 +14,9 @@ const bytesBetween = 4 * 1_024 * 1_024
 export function keepLogShort(db: Db, onError: (error: Error) => void): () => void {
   let last = 0
   async function write(): Promise<void> {
-    const { rows } = await sql<{ bytes: number }>`
-      select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::float8 as bytes`.execute(db)
-    const bytes = rows[0]?.bytes ?? 0
+    const { bytes } = await db
+      .selectNoFrom(sql<number>`pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::float8`.as('bytes'))
+      .executeTakeFirstOrThrow()
     if (bytes - last < bytesBetween) return
     await sql`checkpoint`.execute(db)
     last = bytes
