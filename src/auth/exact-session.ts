@@ -1,3 +1,4 @@
+import { decoded } from './secrets.ts'
 import type { SessionCookies } from './session-cookie.ts'
 
 /**
@@ -18,25 +19,22 @@ export function keepExactSessions(headers: Headers, sessionCookies: Pick<Session
 export function exactSessionIn(headers: Headers, name: string): string | undefined {
   const bearer = /^bearer +(\S+)$/i.exec(headers.get('authorization') ?? '')?.[1]
   if (bearer !== undefined) return bearer
-  const pairs = (headers.get('cookie') ?? '').split(';').map((pair) => pair.split(/=(.*)/s))
-  const value = pairs.find(([key]) => key?.trim() === name)?.[1]?.trim()
-  return value ? decoded(value) : undefined
+  const pairs = (headers.get('cookie') ?? '').split(';')
+  // A blank one counts, and is nobody's.
+  return pairs.map((pair) => valueIn(pair, name)).find((value) => value !== undefined) || undefined
 }
 
 // Which of two cookies with one name counts must not change.
 function exactCookies(cookies: string, { name, open }: Pick<SessionCookies, 'name' | 'open'>): string {
   const pairs = cookies.split(';').map((pair) => {
-    const at = pair.indexOf('=')
-    const isSession = at > 0 && pair.slice(0, at).trim() === name
-    return isSession && open(decoded(pair.slice(at + 1).trim())) === undefined ? `${name}=` : pair
+    const value = valueIn(pair, name)
+    return value !== undefined && open(value) === undefined ? `${name}=` : pair
   })
   return pairs.join(';')
 }
 
-function decoded(value: string): string {
-  try {
-    return decodeURIComponent(value)
-  } catch {
-    return value
-  }
+/** The value of the cookie of that name, if a pair of a Cookie header is it. */
+function valueIn(pair: string, name: string): string | undefined {
+  const at = pair.indexOf('=')
+  return at > 0 && pair.slice(0, at).trim() === name ? decoded(pair.slice(at + 1).trim()) : undefined
 }

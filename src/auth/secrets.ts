@@ -11,8 +11,6 @@ export interface Secrets {
   numbered: readonly NumberedSecret[]
   /** What encrypted what has no number: the one from before there were numbers, or else the first that got one. */
   unnumbered: string
-  /** What was used before there were numbers; undefined where there was none. */
-  plain: string | undefined
 }
 
 /** @throws Error without any */
@@ -21,7 +19,7 @@ export function createSecrets(plain: string | undefined, numbered: readonly Numb
   const [current] = all
   if (current === undefined) throw new Error('There is no secret')
   const [first] = numbered.toSorted((a, b) => a.version - b.version)
-  return { current, all, numbered, plain, unnumbered: plain ?? first?.value ?? current }
+  return { current, all, numbered, unnumbered: plain ?? first?.value ?? current }
 }
 
 /** The signature of a cookie, as better-call makes it: HMAC-SHA256 in base64. */
@@ -60,7 +58,8 @@ export function createResigner({ current, all }: Secrets): (headers: Headers) =>
   }
 }
 
-function decoded(value: string): string {
+/** The value of a cookie without its escapes; what has none that can be read is as it is. */
+export function decoded(value: string): string {
   try {
     return decodeURIComponent(value)
   } catch {
