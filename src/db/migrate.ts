@@ -48,8 +48,7 @@ export interface SchemaState {
 
 /** Compares what has been applied with this version; throws where nothing ever was. */
 export async function schemaState(db: Db, migrations = readMigrations()): Promise<SchemaState> {
-  const { rows } = await sql<Pick<Migration, 'version' | 'name' | 'checksum'>>`
-    select version, name, checksum from schema_migration order by version`.execute(db)
+  const rows = await findApplied(db)
   const known = new Map(migrations.map((migration) => [migration.version, migration]))
   const applied = new Set(rows.map(({ version }) => version))
   const nameOf = ({ name }: { name: string }) => name
@@ -58,6 +57,12 @@ export async function schemaState(db: Db, migrations = readMigrations()): Promis
     unknown: rows.filter(({ version }) => !known.has(version)).map(nameOf),
     edited: rows.filter((row) => (known.get(row.version)?.checksum ?? row.checksum) !== row.checksum).map(nameOf),
   }
+}
+
+async function findApplied(db: Db): Promise<Pick<Migration, 'version' | 'name' | 'checksum'>[]> {
+  const { rows } = await sql<Pick<Migration, 'version' | 'name' | 'checksum'>>`
+    select version, name, checksum from schema_migration order by version`.execute(db)
+  return rows
 }
 
 /** Whether every migration of this version, and no other, has been applied. */
@@ -105,8 +110,7 @@ function applyOnce(db: Db, migration: Migration, known: Migration[]): Promise<bo
     await sql`create table if not exists schema_migration (
       version integer primary key, name text not null, checksum text not null,
       applied_at timestamptz not null default current_timestamp)`.execute(trx)
-    const { rows } = await sql<Pick<Migration, 'version' | 'name' | 'checksum'>>`
-      select version, name, checksum from schema_migration order by version`.execute(trx)
+    const rows = await findApplied(trx)
     for (const row of rows) assertKnown(row, known)
     if (rows.some(({ version }) => version === migration.version)) return false
     await giveWay.execute(trx)
