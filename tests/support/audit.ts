@@ -1,21 +1,10 @@
 import { sql } from 'kysely'
-import type { Db, Tx } from '../../src/db/database.ts'
+import type { Db, Row, Tx } from '../../src/db/database.ts'
 import type { TestService } from './harness.ts'
 
 /** An event of the audit log, as its row is. */
-export interface AuditRow {
-  seq: number
-  action: string
-  actor_type: string
-  actor_id: string | null
-  client_id: string | null
-  target_type: string | null
-  target_id: string | null
+export interface AuditRow extends Omit<Row<'audit_event'>, 'changes'> {
   changes: Record<string, { from: unknown; to: unknown }>
-  reason: string | null
-  request_id: string | null
-  ip_address: string | null
-  user_agent: string | null
 }
 
 /** Runs `work`, and tells the events of the audit log since, in their order. */
