@@ -22,6 +22,8 @@ export interface LogOutput {
  * @param maxWrite how many bytes are written at once
  */
 export function openLogOutput(maxWrite?: number): LogOutput {
+  // To look at it makes a pipe non-blocking: a reader that stopped would hold the thread that writes.
+  void process.stdout.fd
   let [isLast, hasFailed] = [false, false]
   let [left, leftSince] = [0, 0]
   let lost = 0

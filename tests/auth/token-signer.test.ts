@@ -23,7 +23,7 @@ const { db } = service
 beforeEach(() => service.services.keys.maintain(keyMint('RS256', secret)))
 
 /** What signs as the service does, apart from it. */
-function createSigner(isHeard = true) {
+function createSigner(isHeard = true, now?: () => number) {
   const policy = {
     algorithm: 'RS256',
     rotationMs: 90 * 24 * hourMs,
@@ -32,7 +32,8 @@ function createSigner(isHeard = true) {
   } as const
   const rows = createKeyRows(db, () => isHeard)
   const keys = createSigningKeys(db, rows, policy)
-  return { rows, signer: createTokenSigner({ keys, algorithm: policy.algorithm, secrets: createSecrets(secret) }) }
+  const secrets = createSecrets(secret)
+  return { rows, signer: createTokenSigner({ keys, algorithm: policy.algorithm, secrets, ...(now && { now }) }) }
 }
 
 /** How many statements that name a table the database was asked for since now. */
@@ -82,6 +83,15 @@ test('a token names its key after the members of the header that are given', asy
   const [header, payload] = token.split('.').map((part) => Buffer.from(part, 'base64url').toString())
   const kid = (await service.services.keys.current())?.row.id
   expect([header, payload]).toEqual([`{"typ":"at+jwt","alg":"RS256","kid":"${kid}"}`, '{"sub":"ada"}'])
+})
+
+test('the times of a token are moved to the clock given, and nothing else is', async () => {
+  const { signer } = createSigner(true, () => Date.now() + hourMs)
+  const iat = Math.floor(Date.now() / 1_000)
+
+  const token = await signer.sign({ iat, exp: iat + 900, auth_time: iat, sub: 'ada' })
+
+  expect(decodeJwt(token)).toEqual({ iat: iat + 3_600, exp: iat + 4_500, auth_time: iat, sub: 'ada' })
 })
 
 test('where no word of it may come, a key whose row was deleted does not sign for long, and many who need another make one', async () => {

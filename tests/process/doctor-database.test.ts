@@ -6,6 +6,7 @@ import type { Finding } from '../../src/doctor/finding.ts'
 import { examineService } from '../../src/run-doctor.ts'
 import { byCheck, examined } from '../support/examined.ts'
 import { startServiceForFile } from '../support/harness.ts'
+import { startMailServer } from '../support/mail-server.ts'
 
 const service = await startServiceForFile()
 const { db } = service
@@ -142,6 +143,29 @@ describe('signing keys', () => {
       what: 'tokens are signed with RS256, and JWT_ALGORITHM is ES256',
     })
   })
+})
+
+test('a check that fails is a problem of its own, and the others are made', async () => {
+  await changed(sql`alter table jwks rename to jwks_away`, sql`alter table jwks_away rename to jwks`)
+
+  const findings = await examined(service)
+
+  expect(findings['signing-key']).toEqual({
+    check: 'signing-key',
+    level: 'problem',
+    what: 'it could not be looked at: relation "jwks" does not exist',
+    mend: 'Mend the other problems first',
+  })
+  expect(findings['notifications']).toMatchObject({ level: 'ok' })
+  expect(findings['public-url']).toMatchObject({ level: 'warning' })
+})
+
+test('the mail server is looked at where there is one', async () => {
+  const { url } = await startMailServer({ strangers: ['eve'] })
+  const smtp = (who: string) => ({ smtp: { url: url.replace('//', `//${who}@`), from: 'latchkey@example.com' } })
+
+  expect((await examinedAs(() => smtp('ada:canary')))['mail']).toMatchObject({ level: 'ok' })
+  expect((await examinedAs(() => smtp('eve:canary')))['mail']).toMatchObject({ level: 'problem' })
 })
 
 test('without an active admin there is a warning; and one where the password of the first is still about', async () => {
