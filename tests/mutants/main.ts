@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { explanations } from './explained.ts'
@@ -34,8 +34,7 @@ else process.exitCode = (await judgeAll(resolve(values.folder))) ? 0 : 1
 /** Judges what has not been judged yet. Returns whether each mutant was noticed, or its survival is explained. */
 async function judgeAll(folder: string): Promise<boolean> {
   const reached = join(folder, 'reached')
-  mkdirSync(reached, { recursive: true })
-  if (readdirSync(reached).length === 0) await learn(sources, mutants, reached)
+  if (!existsSync(reached)) await learn(sources, mutants, reached)
   const reaches = readReaches(reached)
   const known = new Set(kept(folder).map(keyOf))
   const left = asked.filter((mutant) => !known.has(keyOf(resultOf(mutant, 'killed'))))
@@ -46,10 +45,9 @@ async function judgeAll(folder: string): Promise<boolean> {
       left,
       reaches,
       mostMs,
-      tell: (mutant, verdict) => {
-        const result = resultOf(mutant, verdict)
+      tell: (result) => {
         keep(folder, result)
-        if (verdict !== 'killed') process.stdout.write(lineOf(result))
+        if (result.verdict !== 'killed') process.stdout.write(lineOf(result))
       },
     }),
   )

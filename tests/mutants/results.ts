@@ -11,6 +11,8 @@ export interface Result {
   line: number
   words: string
   verdict: Verdict
+  /** The test that failed; undefined where none did, or the tests did not end. */
+  by?: string
 }
 
 /** The name of a mutant, whatever its line. */
@@ -19,8 +21,8 @@ export function keyOf({ file, words }: Pick<Result, 'file' | 'words'>): string {
 }
 
 /** A result of a mutant. */
-export function resultOf({ file, mutation: { line, words } }: Mutant, verdict: Verdict): Result {
-  return { file, line, words, verdict }
+export function resultOf({ file, mutation: { line, words } }: Mutant, verdict: Verdict, by?: string): Result {
+  return { file, line, words, verdict, ...(by !== undefined && { by }) }
 }
 
 /** One line for people. */
