@@ -1,16 +1,18 @@
 import { execFileSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
+import { connect } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
-import { afterAll, expect, onTestFinished, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 import { bearing, keepAsking, post, signUp, statusAt } from '../support/callers.ts'
+import { askAll, connectMany } from '../support/crowds.ts'
+import { startAsDeployed } from '../support/deployed.ts'
 import { tellFigures } from '../support/figures.ts'
-import { password, secret } from '../support/harness.ts'
-import { canLimitMemory, memoryGroup, peakBytes, throttle } from '../support/limits.ts'
+import { password } from '../support/harness.ts'
+import { canLimitMemory, memoryGroup, memoryOf, throttle } from '../support/limits.ts'
 import { isNightly } from '../support/nightly.ts'
-import { buildService, startProgram } from '../support/service-process.ts'
-import { freePort, startPostgres } from '../support/throwaway-postgres.ts'
+import { buildService } from '../support/service-process.ts'
+import { startPostgres } from '../support/throwaway-postgres.ts'
 
 const root = buildService()
 const database = await startPostgres()
@@ -20,16 +22,7 @@ const stormMs = isNightly ? 60_000 : 4_000
 // What the service promises for what it does not refuse at once, and what a busy machine takes on top of it.
 const promisedMs = 5_000 + 10_000
 
-/** A service as `npm start` runs it. */
-async function start() {
-  const port = await freePort()
-  const url = `http://127.0.0.1:${port}`
-  const env = { PORT: String(port), HOST: '127.0.0.1', BETTER_AUTH_URL: url, BETTER_AUTH_SECRET: secret }
-  const command = [process.execPath, '--max-semi-space-size=16', `${root}/dist/src/main.js`]
-  const service = startProgram(command, { ...env, DATABASE_URL: database.url, RATE_LIMIT: '0' }, root)
-  await service.ready()
-  return { service, url }
-}
+const start = (within?: (command: string[]) => string[]) => startAsDeployed(root, database.url, within)
 
 /** Two hundred who try to sign in, each again as soon as it is answered. */
 function storm(url: string) {
@@ -107,36 +100,27 @@ test('R-32 with a fifth of a processor it refuses what it cannot do in time, and
 test.skipIf(!canLimitMemory)(
   'R-33 256 MB are enough for a storm and a thousand connections (needs cgroups)',
   async () => {
-    const { service, url } = await start()
-    memoryGroup(256 * 1_024 * 1_024).add(service.pid)
-    const sockets = await openMany(url, 1_000)
+    const { service, url } = await start(memoryGroup(256 * 1_024 * 1_024))
+    const sockets = await connectMany(url, 1_000)
+    askAll(sockets)
     const attempts = storm(url)
     await pause(stormMs)
     const outcomes = Object.fromEntries(await attempts.stop())
 
-    tellFigures('R-33', { outcomes, peakMb: peakBytes(service.pid) / 1e6 })
+    tellFigures('R-33', { outcomes, peakMb: memoryOf(service.pid).peak / 1e6 })
     expect(Object.keys(outcomes).toSorted()).toEqual(['401', '503'])
     for (const socket of sockets) socket.destroy()
     expect(await statusAt(`${url}/health/db`)).toBe(200)
   },
 )
 
-/** Connections that have asked once, and stay. */
-async function openMany(url: string, count: number): Promise<Socket[]> {
-  const { hostname, port } = new URL(url)
-  const sockets = Array.from({ length: count }, () => connect(Number(port), hostname).on('error', () => {}))
-  onTestFinished(() => sockets.forEach((socket) => void socket.destroy()))
-  await Promise.all(sockets.map((socket) => once(socket, 'connect').catch(() => {})))
-  for (const socket of sockets) socket.write('GET /health HTTP/1.1\r\nHost: x\r\n\r\n')
-  return sockets
-}
-
 test('R-51 without file descriptors it ends no request wrongly, and takes connections again', async () => {
   const { service, url } = await start()
   const ada = await signUp(url)
   // Once it has read its own files.
   execFileSync('prlimit', ['--pid', String(service.pid), '--nofile=64:64'])
-  const sockets = await openMany(url, 300)
+  const sockets = await connectMany(url, 300)
+  askAll(sockets)
   await pause(1_000)
   const statuses = await Promise.all(
     Array.from({ length: 20 }, () =>

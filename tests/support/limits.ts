@@ -32,8 +32,11 @@ const memoryGroups = '/sys/fs/cgroup/memory'
 /** Whether this user may limit the memory of processes. */
 export const canLimitMemory = tryGroup()
 
-/** A group whose processes get so much memory together, and are killed where that is too little. */
-export function memoryGroup(bytes: number): { add: (pid: number) => void } {
+/**
+ * A group whose processes get so much memory together, and are killed where that is too little.
+ * @returns the command that runs another one in it, from its first byte on
+ */
+export function memoryGroup(bytes: number): (command: string[]) => string[] {
   const folder = join(memoryGroups, `latchkey-${process.pid}-${Date.now()}`)
   mkdirSync(folder)
   writeFileSync(join(folder, 'memory.limit_in_bytes'), String(bytes))
@@ -43,7 +46,7 @@ export function memoryGroup(bytes: number): { add: (pid: number) => void } {
       writeFileSync(join(memoryGroups, 'cgroup.procs'), pid)
     rmdirSync(folder)
   })
-  return { add: (pid) => writeFileSync(join(folder, 'cgroup.procs'), String(pid)) }
+  return (command) => ['sh', '-c', `echo $$ > '${join(folder, 'cgroup.procs')}' && exec "$0" "$@"`, ...command]
 }
 
 function tryGroup(): boolean {
@@ -58,8 +61,9 @@ function tryGroup(): boolean {
   }
 }
 
-/** The most memory that a process has held so far, in bytes. */
-export function peakBytes(pid: number): number {
-  const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
-  return Number(kilobytes) * 1_024
+/** How much memory a process holds, in bytes: now, and at most so far. */
+export function memoryOf(pid: number): { now: number; peak: number } {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  const bytes = (name: string) => 1_024 * Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1])
+  return { now: bytes('VmRSS'), peak: bytes('VmHWM') }
 }
