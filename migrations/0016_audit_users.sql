@@ -93,23 +93,25 @@ create function audit_sessions_ended(ended session[]) returns void
 language plpgsql as $$
 declare
   ending text := nullif(current_setting('latchkey.audit', true), '')::jsonb ->> 'ending';
+  callers text;
 begin
+  get diagnostics callers = pg_context;
   perform audit_rows(array(
     select row('session.ended', 'user', e.user_id, audit_diff(jsonb_build_object(
         'sessionIds', to_jsonb(e.ids[1:100]), 'impersonatedBy', e.impersonated_by), '{}')
         || jsonb_build_object('count', jsonb_build_object('from', null, 'to', cardinality(e.ids))),
-      -- What ends sessions by a trigger is one of these.
       case
         when u.id is null then 'user-deleted'
         when is_banned(u.banned, u.ban_expires) then 'banned'
-        when pg_trigger_depth() = 1 then coalesce(ending, 'revoked')
-        when e.impersonated_by is null then 'password'
-        else 'impersonator'
+        when callers like '%function account_password_set(%' then 'password'
+        -- Who was deleted ends them by a foreign key, who was banned or has another role by a trigger.
+        when e.impersonated_by is not null and (i.id is null or pg_trigger_depth() > 1) then 'impersonator'
+        else coalesce(ending, 'revoked')
       end)::audit_entry
     from (
       select user_id, impersonated_by, array_agg(id order by created_at desc, id) as ids from unnest(ended)
       group by user_id, impersonated_by order by user_id limit 1001
-    ) as e left join "user" as u on u.id = e.user_id
+    ) as e left join "user" as u on u.id = e.user_id left join "user" as i on i.id = e.impersonated_by
   ), cardinality(ended));
 end
 $$;

@@ -75,6 +75,7 @@ function effectOf(path: string): AuditContext {
   if (kind === 'sign-up') return { way: 'sign-up', ending: 'replaced' }
   if (kind === 'callback') return { way: 'provider', ending: 'replaced' }
   if (kind === 'reset-password' || kind === 'verify-email') return { way: 'reset' }
-  if (kind === 'sign-out' || name === 'end-session') return { ending: 'sign-out' }
+  if (kind === 'sign-out' || name === 'end-session' || name === 'stop-impersonating') return { ending: 'sign-out' }
+  if (kind === 'delete-user' || name === 'remove-user') return { ending: 'user-deleted' }
   return {}
 }
