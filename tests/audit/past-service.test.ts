@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { describe, expect, test } from 'vitest'
 import { runAdminCommand } from '../../src/admin/commands.ts'
@@ -64,6 +65,38 @@ describe('a change past the service has its event', () => {
     await expect(attack).rejects.toThrow('the key of a row stays as it is')
   })
 
+  test.each([
+    ['user', 'user.deleted', 'user'],
+    ['session', 'session.ended', 'user'],
+    ['account', 'account.unlinked', 'user'],
+    ['oauth_client', 'client.deleted', 'client'],
+    ['oauth_grant', 'grant.ended', 'user'],
+    ['oauth_consent', 'consent.withdrawn', 'user'],
+    ['jwks', 'key.removed', 'key'],
+  ])('by TRUNCATE of %s: one that says how many', async (table, action, targetType) => {
+    await arrange()
+    const takenBack = new Error('taken back')
+    const truncating = db.transaction().execute(async (trx) => {
+      const { rows: counted } = await sql<{ n: number }>`select count(*) as n from ${sql.table(table)}`.execute(trx)
+      await sql`truncate ${sql.table(table)} cascade`.execute(trx)
+      await sql`set constraints all immediate`.execute(trx)
+      const { rows } = await sql<AuditRow>`
+        select * from audit_event where action = ${action} and reason = 'truncated'`.execute(trx)
+      const [count] = counted
+      expect(count?.n).toBeGreaterThan(0)
+      expect(rows).toMatchObject([
+        {
+          actor_type: 'system',
+          target_type: targetType,
+          target_id: null,
+          changes: { count: { from: null, to: count?.n } },
+        },
+      ])
+      throw takenBack
+    })
+    await expect(truncating).rejects.toBe(takenBack)
+  })
+
   test('in no name of somebody for whom the service has used the same connection before', async () => {
     const admin = await service.createSignedIn('admin')
     const user = await service.createUser()
@@ -86,6 +119,32 @@ describe('a change past the service has its event', () => {
     expect(rows).toMatchObject([
       { action: 'user.role_changed', actor_type: 'system', actor_id: 'cli', target_id: user.id },
     ])
+  })
+
+  test('by the command line, that makes an admin', async () => {
+    const email = `${randomUUID()}@example.com`
+    const rows = await eventsOf(db, () =>
+      runAdminCommand(service.services, { command: 'create', email, password: 'correct horse battery' }),
+    )
+    const cli = { actor_type: 'system', actor_id: 'cli', target_id: rows[0]?.target_id }
+    expect(rows).toMatchObject([
+      { ...cli, action: 'user.created', changes: { email: { to: email }, role: { to: 'admin' } } },
+      { ...cli, action: 'password.set', changes: {} },
+    ])
+  })
+
+  test('by the command line, that resets a password', async () => {
+    const user = await service.createSignedIn()
+    const reset = (to: string) =>
+      eventsOf(db, () =>
+        runAdminCommand(service.services, { command: 'reset-password', email: user.email, password: to }),
+      )
+    const cli = { actor_type: 'system', actor_id: 'cli', target_type: 'user', target_id: user.id }
+    expect(await reset('correct horse battery')).toMatchObject([
+      { ...cli, action: 'session.ended', reason: 'password' },
+      { ...cli, action: 'password.set' },
+    ])
+    expect(await reset('quite another secret')).toMatchObject([{ ...cli, action: 'password.changed' }])
   })
 
   test('by the start: its key', async () => {

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { describe, expect, test } from 'vitest'
-import { by, cookiesOf, createAuditedCalls, whoOf } from '../support/audit.ts'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { by, cookiesOf, createAuditedCalls, eventsOf, whoOf } from '../support/audit.ts'
 import { createDoors } from '../support/doors.ts'
-import { password, startServiceForFile } from '../support/harness.ts'
+import { password, startService, startServiceForFile } from '../support/harness.ts'
+import { createVisitor } from '../support/visitor.ts'
 
 const service = await startServiceForFile()
 const doors = await createDoors(service)
@@ -68,4 +69,27 @@ describe('a sign-in has its event', () => {
       by(user, 'session.created', user),
     ])
   })
+})
+
+test('the first admin has those of who opened the link of the log', async () => {
+  const fresh = await startService()
+  onTestFinished(fresh.stop)
+  const link = fresh.logLines().find((line) => line.includes('/setup?token='))
+  const token = /token=([\w-]+)/.exec(link ?? '')?.[1] ?? ''
+  const rows = await eventsOf(fresh.db, () =>
+    createVisitor(fresh).submit('/setup', { token, name: 'Ada', email: newEmail(), password }),
+  )
+  const { id } = await fresh.db.selectFrom('user').select('id').where('role', '=', 'admin').executeTakeFirstOrThrow()
+  const requestId = rows[0]?.request_id
+  expect(requestId).toMatch(/^[\da-f-]{36}$/)
+  expect(rows).toMatchObject(
+    ['user.created', 'password.set', 'session.created'].map((action) => ({
+      action,
+      actor_type: 'user',
+      actor_id: id,
+      target_id: id,
+      request_id: requestId,
+      ip_address: '127.0.0.1',
+    })),
+  )
 })

@@ -50,6 +50,24 @@ describe('tokens of a client have their events', () => {
     for (const row of ended) expect(row).toMatchObject({ actor_id: user.id, target_id: user.id })
   })
 
+  test('a grant that is widened, and one that is as it was', async () => {
+    const user = await service.createSignedIn()
+    await client.tokensFor(user, { scope: 'openid' })
+    const again = await eventsOf(db, () => client.tokensFor(user, { scope: 'openid' }))
+    expect(actionsOf(again)).toEqual(['token.issued'])
+    const wider = await eventsOf(db, () => client.tokensFor(user, { scope: 'openid account:read' }))
+    expect(actionsOf(wider)).toEqual(['consent.given', 'grant.updated', 'token.issued'])
+    expect(wider[1]).toMatchObject({
+      actor_type: 'client',
+      actor_id: client.id,
+      target_id: user.id,
+      changes: {
+        scopes: { from: ['openid'], to: ['account:read', 'openid'] },
+        clientId: { from: client.id, to: client.id },
+      },
+    })
+  })
+
   test('a code that comes twice, and one that nobody was given', async () => {
     const user = await service.createSignedIn()
     const code = await client.codeFor(createVisitor(service, user.cookie))
