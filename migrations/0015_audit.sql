@@ -100,20 +100,29 @@ create constraint trigger audit_chain after insert on audit_pending
 create type audit_entry as (action text, target_type text, target_id text, changes jsonb, reason text);
 
 -- Notes what has happened, with who did it and whence, as the service says for the length of a transaction. Without that
--- it is somebody with SQL. Who proves to be somebody by what they do acts as that one, or as who acted as them.
+-- it is somebody with SQL. Who proves to be somebody by what they do acts as that one, or as who acted as them, and has
+-- proven nothing where it is refused. A ban that is over the service lifts at a sign-in.
 create function audit_note(entries audit_entry[]) returns void
 language plpgsql as $$
 declare
   context jsonb := nullif(current_setting('latchkey.audit', true), '')::jsonb;
+  proves boolean := coalesce(context ->> 'proves' = 'true', false);
 begin
   insert into audit_pending (action, actor_type, actor_id, client_id, target_type, target_id, changes, reason,
     request_id, ip_address, user_agent)
-  select e.action, coalesce(context ->> 'actorType', case when context is null then 'system' else 'user' end),
-    coalesce(context ->> 'actorId', case
+  select e.action,
+    case
+      when context is null or proves and e.action = 'user.unbanned' then 'system'
+      else coalesce(context ->> 'actorType', 'user')
+    end,
+    case
       when context is null then session_user::text
-      when context ->> 'proves' = 'true' and e.target_type = 'user' and e.action <> 'sign_in.failed'
-        then coalesce(e.changes #>> '{impersonatedBy,from}', e.target_id)
-    end),
+      when proves and e.action = 'user.unbanned' then 'upkeep'
+      when proves and e.action in ('sign_in.failed', 'token.refused', 'token.reused') then null
+      else coalesce(context ->> 'actorId', case
+        when proves and e.target_type = 'user' then coalesce(e.changes #>> '{impersonatedBy,from}', e.target_id)
+      end)
+    end,
     context ->> 'clientId', e.target_type, e.target_id, e.changes, e.reason,
     context ->> 'requestId', context ->> 'ipAddress', context ->> 'userAgent'
   from unnest(entries) with ordinality as e order by e.ordinality;

@@ -11,13 +11,19 @@ export interface AuditContext {
   requestId?: string
   ipAddress?: string
   userAgent?: string
-  /** Whether who asks proves by that to be the user to whom it happens: nobody else may be taken for the actor. */
+  /**
+   * Whether who asks proves only by what they do to be the actor or, where none is named, the user to whom it happens:
+   * what is refused nobody is known to have done.
+   */
   proves?: boolean
   /** In what way a session begins, or a password is set. */
   way?: string
   /** Why a session ends. */
   ending?: string
 }
+
+/** The service, which looks after what it has: by itself, or because somebody needs it now. */
+export const upkeepActor: AuditContext = { actorType: 'system', actorId: 'upkeep' }
 
 const contexts = new AsyncLocalStorage<AuditContext>()
 

@@ -1,4 +1,4 @@
-import { auditedAs } from '../db/audit-context.ts'
+import { auditedAs, upkeepActor } from '../db/audit-context.ts'
 import type { Db } from '../db/database.ts'
 import type { Log } from '../log.ts'
 import { pruneAuditLog } from './audit-retention.queries.ts'
@@ -60,7 +60,7 @@ export function createUpkeep({ db, log, batchSize, auditDays, maintainKeys }: Up
   }
 
   function run(): Promise<void> {
-    round ??= auditedAs({ actorType: 'system', actorId: 'upkeep' }, runAll).finally(() => {
+    round ??= auditedAs(upkeepActor, runAll).finally(() => {
       round = undefined
     })
     return round

@@ -59,6 +59,18 @@ describe('a sign-in has its event', () => {
     ])
   })
 
+  test('and so has the end of the ban before it, by the service', async () => {
+    const user = await doors.createMember()
+    const hourAgo = new Date(Date.now() - 3_600_000)
+    await service.db.updateTable('user').set({ banned: true, ban_expires: hourAgo }).where('id', '=', user.id).execute()
+    const { rows, response } = await signInWith(user.email, password)
+    expect(response.status).toBe(200)
+    expect(rows.map(({ action, actor_type, actor_id }) => [action, actor_type, actor_id])).toEqual([
+      ['user.unbanned', 'system', 'upkeep'],
+      ['session.created', 'user', user.id],
+    ])
+  })
+
   test('and a sign-up those of its user', async () => {
     const email = newEmail()
     const { rows, response } = await auth('/sign-up/email', { email, name: 'Ada', password })

@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
 import { describe, expect, test } from 'vitest'
 import { type AuditRow, eventsOf } from '../support/audit.ts'
-import { createBareClient, tokensIn } from '../support/bare-client.ts'
-import { startServiceForFile } from '../support/harness.ts'
+import { type Code, createBareClient, tokensIn } from '../support/bare-client.ts'
+import { type SignedIn, startServiceForFile } from '../support/harness.ts'
 import { registerClient } from '../support/relying-party.ts'
 import { createVisitor } from '../support/visitor.ts'
 
@@ -152,6 +152,44 @@ describe('tokens of a client have their events', () => {
   })
 })
 
+describe('a client without a secret', async () => {
+  const app = createBareClient(service, await registerClient(service, { tokenEndpointAuthMethod: 'none' }))
+  const codeOf = (user: SignedIn) => app.codeFor(createVisitor(service, user.cookie))
+  const redeem = (code: Code) => eventsOf(db, () => app.redeem(code, {}, { auth: 'none' }))
+  const nobody = { actor_type: 'client', actor_id: null }
+
+  test('has proven nothing by what it is refused', async () => {
+    const made = await redeem({ code: 'made-up', verifier: 'x'.repeat(43) })
+    expect(made).toMatchObject([{ ...nobody, action: 'token.refused', target_type: 'client', target_id: app.id }])
+    const refreshed = await eventsOf(db, () => app.refresh('made-up', {}, { auth: 'none' }))
+    expect(refreshed).toMatchObject([{ ...nobody, action: 'token.refused', target_id: app.id }])
+
+    const user = await service.createSignedIn()
+    const code = await codeOf(user)
+    const unverified = await redeem({ ...code, verifier: 'x'.repeat(43) })
+    expect(unverified).toMatchObject([{ ...nobody, action: 'token.refused', target_id: user.id }])
+    expect(unverified[0]?.changes['clientId']).toEqual({ from: null, to: app.id })
+  })
+
+  test('is known by a good code and a good token, and not by those that come again', async () => {
+    const user = await service.createSignedIn()
+    const own = { actor_type: 'client', actor_id: app.id, target_id: user.id }
+    const code = await codeOf(user)
+    let token = ''
+    const issued = await eventsOf(db, async () => {
+      token = tokensIn(await app.redeem(code, {}, { auth: 'none' })).refresh_token
+    })
+    expect(issued).toMatchObject([
+      { ...own, action: 'grant.created' },
+      { ...own, action: 'token.issued' },
+    ])
+    const revoked = await eventsOf(db, () => app.revoke(token, { auth: 'none' }))
+    expect(revoked).toMatchObject([{ ...own, action: 'token.revoked' }])
+    expect(await eventsOf(db, () => app.revoke('made-up', { auth: 'none' }))).toEqual([])
+    expect(await redeem(code)).toMatchObject([{ ...nobody, action: 'token.reused', target_id: user.id }])
+  })
+})
+
 test('signing keys have their events, and no private key is in one', async () => {
   const rows = await eventsOf(db, async () => {
     await sql`update jwks set expires_at = now() + interval '1 minute'`.execute(db)
@@ -163,4 +201,16 @@ test('signing keys have their events, and no private key is in one', async () =>
     ['key.created', 'upkeep'],
   ])
   expect(Object.keys(rows[1]?.changes ?? {}).sort()).toEqual(['activeAt', 'alg', 'expiresAt', 'publicKey'])
+})
+
+test.each<[string, (user: SignedIn) => Promise<unknown>]>([
+  ['of a user', ({ cookie }) => request('/api/auth/token', { cookie })],
+  ['of a client', async (user) => client.redeem(await client.codeFor(createVisitor(service, user.cookie)))],
+])('a key that is made for the request %s is made by the service', async (_, ask) => {
+  const user = await service.createSignedIn()
+  await db.deleteFrom('jwks').execute()
+  const rows = await eventsOf(db, () => ask(user))
+  expect(rows.filter(({ action }) => action === 'key.created')).toMatchObject([
+    { actor_type: 'system', actor_id: 'upkeep', client_id: null },
+  ])
 })

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { KeyObject } from 'node:crypto'
+import { auditedAs, upkeepActor } from '../../db/audit-context.ts'
 import { ProblemError } from '../../http/problem.ts'
 import { isInTransaction } from '../auth-transaction.ts'
 import type { Secrets } from '../secrets.ts'
@@ -57,7 +58,7 @@ export function createTokenSigner({ keys, algorithm, secrets, now = () => Date.n
     if (!key) {
       // The embedded database has one connection, which the transaction holds; and what it makes may be undone.
       if (isInTransaction()) throw new ProblemError('dependency-unavailable')
-      minting ??= keys.maintain(mint).finally(() => {
+      minting ??= auditedAs(upkeepActor, () => keys.maintain(mint)).finally(() => {
         minting = undefined
       })
       await minting

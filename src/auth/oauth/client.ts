@@ -14,17 +14,21 @@ interface Credentials {
 
 /**
  * Has the client of a request prove itself. The provider asks for that, too, but not before it has used up a code.
- * @returns its id; undefined of a request that names no client as the provider reads it, which refuses that at once
+ * @returns its id, and whether it has proven by a secret to be that client; undefined of a request that names no client as
+ *   the provider reads it, which refuses that at once
  * @throws APIError `invalid_client`
  */
-export async function authenticateClient(db: Db, context: EndpointContext): Promise<string | undefined> {
+export async function authenticateClient(
+  db: Db,
+  context: EndpointContext,
+): Promise<{ id: string; hasSecret: boolean } | undefined> {
   const given = credentialsIn(context)
   if (!given) return undefined
   const client = await findProof(db, given.id)
   if (!client || client.disabled || !isProven(given, client)) {
     throw new APIError('UNAUTHORIZED', { error: 'invalid_client', error_description: 'the client is not proven' })
   }
-  return given.id
+  return { id: given.id, hasSecret: given.method !== 'none' }
 }
 
 /** Whose request it says it is. */

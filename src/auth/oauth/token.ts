@@ -53,7 +53,8 @@ export function guardToken<E>(endpoint: E, { db, signer, resource }: TokenOption
     const refreshHash = body['grant_type'] === 'refresh_token' ? hashOf(body['refresh_token']) : undefined
     let unwritten: Refusal | undefined
     try {
-      const client = await authenticateClient(db, context)
+      const authenticated = await authenticateClient(db, context)
+      const client = authenticated?.id
       const exchange = async (trx: Tx) => {
         await holdClient(trx, client)
         const code = codeHash === undefined ? undefined : await holdCode(trx, codeHash, client)
@@ -83,7 +84,10 @@ export function guardToken<E>(endpoint: E, { db, signer, resource }: TokenOption
           throw error
         }
       }
-      if (client !== undefined) noteAudit({ actorType: 'client', actorId: client })
+      noteAudit({
+        actorType: 'client',
+        ...(authenticated && { actorId: authenticated.id, proves: !authenticated.hasSecret }),
+      })
       return await signer.inOneAlgorithm(() => keepingRefusals(db, context, exchange))
     } catch (error) {
       if (unwritten) await noteRefused(db, unwritten)
