@@ -133,6 +133,26 @@ describe('tokens of a client have their events', () => {
     ])
   })
 
+  test.each([
+    [1, 400, ['token.refused']],
+    [3, 503, []],
+  ])('a refusal that met %i conflicts: once if at all', async (conflicts, status, actions) => {
+    await sql
+      .raw(`create sequence refusals;
+      create function conflict_first() returns trigger language plpgsql as $$ begin
+        if nextval('refusals') <= ${conflicts} then raise exception 'again' using errcode = '40001'; end if;
+        return new;
+      end $$;
+      create trigger conflict_first before insert on audit_pending for each row execute function conflict_first()`)
+      .execute(db)
+    const statuses: number[] = []
+    const rows = await eventsOf(db, async () => {
+      statuses.push((await client.redeem({ code: 'made-up', verifier: 'x'.repeat(43) })).status)
+    })
+    await sql.raw('drop function conflict_first cascade; drop sequence refusals').execute(db)
+    expect([statuses, actionsOf(rows)]).toEqual([[status], actions])
+  })
+
   test('but not a client that does not prove itself', async () => {
     const headers = { authorization: `Basic ${Buffer.from(`${client.id}:wrong`).toString('base64')}` }
     const wrong = () => client.send('token', { grant_type: 'client_credentials' }, { headers })

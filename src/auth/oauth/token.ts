@@ -56,6 +56,8 @@ export function guardToken<E>(endpoint: E, { db, signer, resource }: TokenOption
       const authenticated = await authenticateClient(db, context)
       const client = authenticated?.id
       const exchange = async (trx: Tx) => {
+        // What an attempt before this one was to tell.
+        unwritten = undefined
         await holdClient(trx, client)
         const code = codeHash === undefined ? undefined : await holdCode(trx, codeHash, client)
         const held = refreshHash === undefined ? undefined : await holdRefreshToken(trx, refreshHash, client)
@@ -90,7 +92,7 @@ export function guardToken<E>(endpoint: E, { db, signer, resource }: TokenOption
       })
       return await signer.inOneAlgorithm(() => keepingRefusals(db, context, exchange))
     } catch (error) {
-      if (unwritten) await noteRefused(db, unwritten)
+      if (unwritten && (isRefusal(error) || isRefusedByDatabase(error))) await noteRefused(db, unwritten)
       throw corrected(error)
     }
   })
