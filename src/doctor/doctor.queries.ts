@@ -27,6 +27,17 @@ export async function findServerState(db: Db): Promise<ServerState> {
   return rows[0] as ServerState
 }
 
+/**
+ * By how many seconds the last event of the audit log is dated ahead of the clock of the database, and until when that
+ * will be so; undefined where it is not by more than a minute.
+ */
+export async function findAuditAhead(db: Db): Promise<{ seconds: number; until: Date } | undefined> {
+  const { rows } = await sql<{ seconds: number; until: Date }>`
+    select round(extract(epoch from last_at - clock_timestamp()))::float8 as seconds, last_at as until from audit_head
+    where last_at > clock_timestamp() + interval '1 minute'`.execute(db)
+  return rows[0]
+}
+
 /** How many admins can act. */
 export async function countActiveAdmins(db: Db): Promise<number> {
   const admins = await db

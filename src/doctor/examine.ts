@@ -4,6 +4,7 @@ import type { Config } from '../config.ts'
 import type { Db } from '../db/database.ts'
 import { scrub } from '../log.ts'
 import { type ArrivalProofs, forwardedFinding } from './arrival.ts'
+import { auditFinding } from './audit-log.ts'
 import { cookieFinding } from './cookies.ts'
 import { adminFinding, databaseFindings, notificationFinding } from './database.ts'
 import { type Finding, findingsOf } from './finding.ts'
@@ -49,6 +50,7 @@ async function lookAtDatabase({ db, config, authConfig, secrets }: Patient) {
       keys = await findKeys(db)
       return [await keyFinding(keys, config, authConfig, secrets)]
     }),
+    examined('audit-log', async () => [await auditFinding(db, config)]),
     examined('admin', async () => [await adminFinding(db, config)]),
     examined('notifications', async () => [await notificationFinding(config)]),
   ])

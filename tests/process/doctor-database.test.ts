@@ -1,9 +1,11 @@
 import { sql } from 'kysely'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { authConfig } from '../../auth.config.ts'
+import { verifyAuditLog } from '../../src/admin/audit-log.ts'
 import type { Config } from '../../src/config.ts'
 import type { Finding } from '../../src/doctor/finding.ts'
 import { examineService } from '../../src/run-doctor.ts'
+import { onPostgres } from '../support/database-template.ts'
 import { byCheck, examined } from '../support/examined.ts'
 import { startServiceForFile } from '../support/harness.ts'
 import { startMailServer } from '../support/mail-server.ts'
@@ -30,7 +32,7 @@ async function examinedAs(change: (config: Config) => Partial<Config>): Promise<
 test('a database that is as it should be', async () => {
   const findings = await examined(service)
 
-  for (const check of ['database', 'database-clock', 'migrations', 'signing-key', 'notifications'])
+  for (const check of ['database', 'database-clock', 'migrations', 'signing-key', 'audit-log', 'notifications'])
     expect(findings[check]).toMatchObject({ level: 'ok' })
 })
 
@@ -142,6 +144,43 @@ describe('signing keys', () => {
       level: 'warning',
       what: 'tokens are signed with RS256, and JWT_ALGORITHM is ES256',
     })
+  })
+})
+
+describe('the audit log', () => {
+  /** Dates its end, as a clock that was ahead did. */
+  async function dateEnd(at: ReturnType<typeof sql>): Promise<void> {
+    await sql`alter table audit_head disable trigger audit_head_moves`.execute(db)
+    await sql`update audit_head set last_at = ${at}`.execute(db)
+    await sql`alter table audit_head enable trigger audit_head_moves`.execute(db)
+  }
+
+  test('whose end is dated more than a minute ahead is a warning, that says how to go on', async () => {
+    onTestFinished(() => dateEnd(sql`now()`))
+    await dateEnd(sql`now() + interval '50 seconds'`)
+    expect((await examined(service))['audit-log']).toMatchObject({ level: 'ok' })
+
+    await dateEnd(sql`now() + interval '2 hours'`)
+    const { 'audit-log': finding } = await examined(service)
+    expect(finding).toMatchObject({ level: 'warning', what: saying(/ 7[12]\d\d s ahead .* until \d{4}-\d\d-\d\dT/) })
+    expect(finding?.mend).toMatch(onPostgres ? /^Set that clock by NTP; / : /^Set the clock of this machine by NTP; /)
+  })
+
+  test.skipIf(!onPostgres)('is dated by the clock again once that is done, and is whole', async () => {
+    await dateEnd(sql`now() + interval '2 hours'`)
+    const { mend = '' } = (await examined(service))['audit-log'] ?? {}
+    await db.connection().execute((one) => sql.raw(mend.slice(mend.indexOf('begin;'))).execute(one))
+
+    expect((await examined(service))['audit-log']).toEqual({
+      check: 'audit-log',
+      level: 'ok',
+      what: 'the last event is not dated ahead',
+    })
+    await service.createUser()
+    const { rows } = await sql<{ ahead: boolean }>`
+      select created_at > now() + interval '1 minute' as ahead from audit_event order by seq desc limit 1`.execute(db)
+    expect(rows).toEqual([{ ahead: false }])
+    expect(await verifyAuditLog(db, undefined)).toMatchObject({ isWhole: true })
   })
 })
 
