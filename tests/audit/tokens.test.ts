@@ -97,12 +97,26 @@ describe('tokens of a client have their events', () => {
 
   test('a token that is given back', async () => {
     const user = await service.createSignedIn()
+    const { access_token: opaque } = await client.tokensFor(user, { scope: 'openid' })
     const { access_token, refresh_token } = await client.tokensFor(user)
-    for (const token of [access_token, refresh_token]) {
+    expect(opaque).not.toContain('.')
+    for (const token of [opaque, access_token, refresh_token]) {
       const rows = await eventsOf(db, () => client.revoke(token))
       expect(rows).toMatchObject([{ action: 'token.revoked', actor_id: client.id, target_id: user.id }])
     }
-    expect(await eventsOf(db, () => client.revoke('unknown'))).toEqual([])
+    for (const token of ['unknown', opaque, access_token, refresh_token])
+      expect(await eventsOf(db, () => client.revoke(token))).toEqual([])
+  })
+
+  test('but not of another client', async () => {
+    const other = createBareClient(service, await registerClient(service))
+    const user = await service.createSignedIn()
+    const { access_token: opaque } = await client.tokensFor(user, { scope: 'openid' })
+    const { access_token, refresh_token } = await client.tokensFor(user)
+    for (const token of [opaque, access_token, refresh_token])
+      expect(await eventsOf(db, () => other.revoke(token))).toEqual([])
+    for (const token of [opaque, access_token, refresh_token])
+      expect((await client.introspect(token)).body['active']).toBe(true)
   })
 
   test('a machine’s own, and what it does with them', async () => {

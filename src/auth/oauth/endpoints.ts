@@ -6,7 +6,14 @@ import { type CallEndpoint, type EndpointContext, wrapEndpoint } from '../endpoi
 import { decodeJwt } from '../jwt.ts'
 import type { Authenticate, Principal } from '../principal.ts'
 import { clientOf } from './client.ts'
-import { endAccessTokens, endTokensOfFamily, holdClient, holdRefreshToken, revokeToken } from './oauth.queries.ts'
+import {
+  endAccessTokens,
+  endTokensOfFamily,
+  holdAccessToken,
+  holdClient,
+  holdRefreshToken,
+  revokeToken,
+} from './oauth.queries.ts'
 import { apiScopesOf } from './scopes.ts'
 import { hashSecret } from './secret.ts'
 import { noteRevoked } from './token-events.ts'
@@ -81,10 +88,10 @@ export function guardRevocation<E>(endpoint: E, { db, authenticate }: { db: Db; 
     try {
       return await keepingRefusals(db, context, async (trx) => {
         await holdClient(trx, client)
-        const { answer, userId, isOver } = await revoke(trx, () => callFor(call, context, known), known, client)
+        const { answer, userId, isRevoked } = await revoke(trx, () => callFor(call, context, known), known, client)
         const own = typeof standing !== 'string' && standing.clientId === client ? standing : undefined
         if (own) await revokeJwt(trx, token)
-        if (own || !isOver) await noteRevoked(trx, client, own?.kind === 'user' ? own.subject : userId)
+        if (own || isRevoked) await noteRevoked(trx, client, own?.kind === 'user' ? own.subject : userId)
         return answer
       })
     } catch (error) {
@@ -93,17 +100,19 @@ export function guardRevocation<E>(endpoint: E, { db, authenticate }: { db: Db; 
   })
 }
 
-/** Has the provider check the client, and revoke a token of which there is a row; tells whether there was none. */
+/** Has the provider check the client, and revoke a token of which there is a row; tells whether the client had one. */
 async function revoke(trx: Tx, call: () => Promise<unknown>, token: string, clientId: string | undefined) {
   const held = await holdRefreshToken(trx, hashSecret(token), clientId)
+  const opaque = held ? undefined : await holdAccessToken(trx, hashSecret(token), clientId)
+  const userId = held?.user_id ?? opaque?.user_id ?? undefined
   try {
     const answer = await call()
     if (held) await endAccessTokens(trx, held)
-    return { answer, userId: held?.user_id, isOver: false }
+    return { answer, userId, isRevoked: held !== undefined || opaque !== undefined }
   } catch (error) {
     if (!isAPIError(error) || token === '' || !isUnknown(error)) throw error
     if (held) await endTokensOfFamily(trx, held)
-    return { answer: { response: null, headers: new Headers(), status: 200 }, userId: held?.user_id, isOver: true }
+    return { answer: { response: null, headers: new Headers(), status: 200 }, userId, isRevoked: false }
   }
 }
 

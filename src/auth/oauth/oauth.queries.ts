@@ -91,6 +91,25 @@ export async function holdRefreshToken(
   return token.forUpdate().executeTakeFirst()
 }
 
+/**
+ * Keeps an access token that has a row from being used up by anybody else until the transaction ends.
+ * @returns whose it is, null of a client's own; undefined when the client has no such token
+ */
+export async function holdAccessToken(
+  trx: Tx,
+  tokenHash: string,
+  clientId: string | undefined,
+): Promise<{ user_id: string | null } | undefined> {
+  if (clientId === undefined) return undefined
+  return trx
+    .selectFrom('oauth_access_token')
+    .select('user_id')
+    .where('token', '=', tokenHash)
+    .where('client_id', '=', clientId)
+    .forUpdate()
+    .executeTakeFirst()
+}
+
 /** Once the session of offline access has run out, its tokens hang on the grant alone, as when it is deleted. */
 async function leaveSession(trx: Tx, tokenId: string): Promise<void> {
   await trx
