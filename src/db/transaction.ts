@@ -13,7 +13,8 @@ export async function inTransaction<T>(db: Db, work: (trx: Tx) => Promise<T>): P
   for (let attempt = 1; ; attempt++) {
     try {
       const transaction = db.transaction().setIsolationLevel('read committed')
-      return await transaction.execute((trx) => throwConflict(() => work(trx)))
+      // Once within it, so that nothing is committed, and once around its commit, which may meet one, too.
+      return await throwConflict(() => transaction.execute((trx) => throwConflict(() => work(trx))))
     } catch (error) {
       if (attempt === attempts || !isConflict(error)) throw error
     }

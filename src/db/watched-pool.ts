@@ -36,7 +36,8 @@ export function watchPool(pool: pg.Pool, watching: Watching): PostgresPool {
 
 function watchClient(client: pg.PoolClient, { dropsBroken, notifications }: Watching): pg.PoolClient {
   const { query, release } = client
-  const run = (...args: unknown[]) => Reflect.apply(query, client, args) as Promise<unknown>
+  const run = async (...args: unknown[]) =>
+    kept(args[0], await (Reflect.apply(query, client, args) as Promise<unknown>))
   // The only connection that there is cannot be left to what takes long.
   const ask = (args: unknown[]) => (dropsBroken ? waited(() => run(...args)) : run(...args))
   const read = createReader()
@@ -110,6 +111,17 @@ async function inContext(
     if (error instanceof pg.DatabaseError || !dropsBroken) await ask(['rollback'])
     throw error
   }
+}
+
+/**
+ * The result of a statement.
+ * @throws DatabaseError for a commit that was a rollback, as somebody took no notice of what failed in its transaction
+ */
+function kept(statement: unknown, result: unknown): unknown {
+  const { command } = result as pg.QueryResult
+  if (command !== 'ROLLBACK' || !/^\s*commit\b/i.test(String(statement))) return result
+  const error = new pg.DatabaseError('The commit of a transaction in which something failed was a rollback', 0, 'error')
+  throw Object.assign(error, { severity: 'ERROR', code: '25P02' })
 }
 
 interface Reading {

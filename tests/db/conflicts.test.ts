@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { describe, expect, test } from 'vitest'
+import type { Db } from '../../src/db/database.ts'
+import { inTransaction } from '../../src/db/transaction.ts'
 import { createDoors } from '../support/doors.ts'
 import { password, type SignedIn, startServiceForFile } from '../support/harness.ts'
 
@@ -22,11 +24,17 @@ await sql`create function conflict() returns trigger language plpgsql as $$ begi
 end $$`.execute(db)
 await sql`alter sequence conflicts_left minvalue -100 maxvalue 1000000000 restart 1`.execute(db)
 
-/** Lets the next `times` changes of these tables fail as PostgreSQL resolves a conflict. */
-async function inject(code: string, times: number): Promise<void> {
+const moments = {
+  'at once': [sql`trigger`, sql`before`, sql``],
+  'at its commit': [sql`constraint trigger`, sql`after`, sql`deferrable initially deferred`],
+} as const
+
+/** Lets the next `times` changes of these tables, or their commits, fail as PostgreSQL resolves a conflict. */
+async function inject(code: string, moment: keyof typeof moments, times: number): Promise<void> {
+  const [kind, when, deferral] = moments[moment]
   for (const table of written) {
     await sql`drop trigger if exists conflict on ${sql.table(table)}`.execute(db)
-    await sql`create trigger conflict before insert or update or delete on ${sql.table(table)}
+    await sql`create ${kind} conflict ${when} insert or update or delete on ${sql.table(table)} ${deferral}
       for each row execute function conflict(${sql.lit(code)})`.execute(db)
   }
   await sql`select setval('conflicts_left', ${-times}, true)`.execute(db)
@@ -74,10 +82,14 @@ const signUp: (typeof writes)[0] = [
   once(() => auth({ cookie: '' }, '/sign-up/email', { ...newUser(), password })),
 ]
 
-describe.each(['40P01', '40001'])('R-47 where the database resolves a conflict by %s', (code) => {
+describe.each([
+  ['40P01', 'at once'],
+  ['40001', 'at once'],
+  ['40001', 'at its commit'],
+] as const)('R-47 where the database resolves a conflict by %s %s', (code, moment) => {
   test.each(writes)('%s is tried again, and succeeds', async (_name, arrange) => {
     const attempt = await arrange()
-    await inject(code, 2)
+    await inject(code, moment, 2)
 
     const { status } = await attempt()
 
@@ -88,13 +100,27 @@ describe.each(['40P01', '40001'])('R-47 where the database resolves a conflict b
 
   test.each([...writes, signUp])('%s that meets one each time is answered 503', async (_name, arrange) => {
     const attempt = await arrange()
-    await inject(code, 90)
+    await inject(code, moment, 90)
 
     const { status } = await attempt()
 
     await sql`select setval('conflicts_left', 1000)`.execute(db)
     expect(status).toBe(503)
   })
+})
+
+test('R-47 a commit that is answered as a rollback, after a failure of which nobody took notice, throws', async () => {
+  const { id } = await createMember()
+  const work = async (trx: Db) => {
+    await trx.updateTable('user').set({ name: 'Changed' }).where('id', '=', id).execute()
+    await sql`select 1/0`.execute(trx).catch(() => {})
+  }
+
+  await expect(db.transaction().execute(work)).rejects.toThrow('rollback')
+  await expect(inTransaction(db, work)).rejects.toThrow('rollback')
+
+  const { name } = await db.selectFrom('user').select('name').where('id', '=', id).executeTakeFirstOrThrow()
+  expect(name).not.toBe('Changed')
 })
 
 test('R-48 of fifty who make a user of one address at once one succeeds, and the others are told', async () => {
