@@ -3,7 +3,14 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 // A request is answered within five seconds, whatever the database does.
 const perRequestMs = 4_500
 
-const patience = new AsyncLocalStorage<{ leftMs: number }>()
+interface Patience {
+  leftMs: number
+  /** How many questions are waited for now, and since when there is one, on the clock of `performance`. */
+  waiting: number
+  since: number
+}
+
+const patience = new AsyncLocalStorage<Patience | undefined>()
 
 /** The database takes longer than a request waits for it. */
 export class ImpatientError extends Error {
@@ -15,18 +22,28 @@ export class ImpatientError extends Error {
 
 /** Runs the work of one request, which waits for the database for four and a half seconds, in however many queries. */
 export function withPatience<T>(work: () => T): T {
-  return patience.run({ leftMs: perRequestMs }, work)
+  return patience.run({ leftMs: perRequestMs, waiting: 0, since: 0 }, work)
 }
 
-/** Waits for the database as long as it takes, and counts it. */
+/** Runs what is not for the request under way, or not for it alone: it has no limit here, and is not counted. */
+export function outOfPatience<T>(work: () => T): T {
+  return patience.run(undefined, work)
+}
+
+/** Waits for the database as long as it takes, and counts it, what is waited for at the same time once. */
 export async function counted<T>(ask: () => Promise<T>): Promise<T> {
   const store = patience.getStore()
-  const startedAt = performance.now()
+  if (!store) return ask()
+  if (store.waiting++ === 0) store.since = performance.now()
   try {
     return await ask()
   } finally {
-    if (store) store.leftMs -= performance.now() - startedAt
+    if (--store.waiting === 0) store.leftMs -= performance.now() - store.since
   }
+}
+
+function leftOf({ leftMs, waiting, since }: Patience): number {
+  return waiting === 0 ? leftMs : leftMs - (performance.now() - since)
 }
 
 /**
@@ -37,7 +54,7 @@ export async function counted<T>(ask: () => Promise<T>): Promise<T> {
 export function waited<T>(ask: () => Promise<T>, late: (value: T) => void = () => {}): Promise<T> {
   const store = patience.getStore()
   if (!store) return ask()
-  const { leftMs } = store
+  const leftMs = leftOf(store)
   if (leftMs <= 0) return Promise.reject(new ImpatientError())
   return counted(() => within(leftMs, ask(), late))
 }

@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { createAuthorityCache, type Question } from '../../src/auth/authority/cache.ts'
+import { counted, waited, withPatience } from '../../src/db/patience.ts'
 
 interface Row {
   user: string
@@ -55,6 +56,20 @@ test('calls at once share one read', async () => {
   expect(reads).toHaveLength(2)
   answer(1, undefined)
   expect(await later).toBeUndefined()
+})
+
+test('who has no time left fails alone, and not the others who wait for the read that they began', async () => {
+  const { read } = arrange()
+  const ask = () => read('ada', 'ada', true, { read: () => waited(() => Promise.resolve(ada('user'))) })
+  const now = vi.spyOn(performance, 'now').mockReturnValue(0)
+  onTestFinished(() => now.mockRestore())
+
+  const answers = await withPatience(async () => {
+    await counted(async () => void now.mockReturnValue(5_000))
+    return Promise.allSettled([ask(), withPatience(ask)])
+  })
+
+  expect(answers.map(({ status }) => status)).toEqual(['rejected', 'fulfilled'])
 })
 
 test.each(['drop', 'clear'] as const)(

@@ -3,6 +3,7 @@ import { afterEach, expect, test, vi } from 'vitest'
 import { inAuthTransaction } from '../../src/auth/auth-transaction.ts'
 import { createKeyRows } from '../../src/auth/keys/key-rows.ts'
 import type { Db } from '../../src/db/database.ts'
+import { counted, withPatience } from '../../src/db/patience.ts'
 import { startServiceForFile } from '../support/harness.ts'
 
 const service = await startServiceForFile()
@@ -136,6 +137,18 @@ test('who asks is told that the keys cannot be read, and is not given older ones
 
   isDown = false
   expect((await rows.read()).size).toBe(known.size)
+})
+
+test('who has no time left fails alone, and not the others who wait for the reading that they began', async () => {
+  const rows = createKeyRows(service.db, () => true)
+  const clock = stoppedClock()
+
+  const answers = await withPatience(async () => {
+    await counted(async () => void (clock.now += 5_000))
+    return Promise.allSettled([rows.read(), withPatience(() => rows.read())])
+  })
+
+  expect(answers.map(({ status }) => status)).toEqual(['rejected', 'fulfilled'])
 })
 
 test('within a transaction the keys are read in it, whoever else waits for them', async () => {

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { shareWork } from '../../db/shared-work.ts'
 
 /** Answers of the database that are kept in memory, each under what it depends on. */
 export interface AuthorityCache {
@@ -27,7 +28,7 @@ export interface Question<Row> {
 }
 
 interface Reading {
-  answer: Promise<object | undefined>
+  answer: () => Promise<object | undefined>
   tags: readonly string[] | undefined
   isOutdated: boolean
 }
@@ -96,12 +97,12 @@ export function createAuthorityCache(maxBytes: number): AuthorityCache {
     get: <Row extends object>(key: string) => kept.get(key)?.row as Row | null | undefined,
     read<Row extends object>(key: string, question: Question<Row>) {
       const shared = readings.get(key)
-      if (shared) return shared.answer as Promise<Row | undefined>
-      const reading: Reading = { answer: Promise.resolve(undefined), tags: question.tagsBefore, isOutdated: false }
+      if (shared) return shared.answer() as Promise<Row | undefined>
+      const reading: Reading = { answer: async () => undefined, tags: question.tagsBefore, isOutdated: false }
       readings.set(key, reading)
-      const row = answer(key, reading, question)
+      const row = shareWork(() => answer(key, reading, question))
       reading.answer = row
-      return row
+      return row()
     },
     drop(tag) {
       outdate(({ tags }) => tags?.includes(tag) ?? true)

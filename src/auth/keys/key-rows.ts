@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import type { Db } from '../../db/database.ts'
+import { shareWork } from '../../db/shared-work.ts'
 import { transactionOr } from '../auth-transaction.ts'
 import { importPublicKey, isJwtAlgorithm, type JwtAlgorithm } from './signature.ts'
 import { findKeys, type KeyRow } from './signing-keys.queries.ts'
@@ -39,7 +40,7 @@ export function createKeyRows(db: Db, isCurrent: () => boolean): KeyRows {
   let latest: KeySet = new Map()
   // On the clock of `performance`: when the reading of the latest began.
   let readAt = Number.NEGATIVE_INFINITY
-  let reading: Promise<KeySet> | undefined
+  let reading: (() => Promise<KeySet>) | undefined
   let changes = 0
 
   async function load(connection: Db): Promise<KeySet> {
@@ -52,10 +53,12 @@ export function createKeyRows(db: Db, isCurrent: () => boolean): KeyRows {
     return set
   }
 
-  function loadForAll(): Promise<KeySet> {
-    const loading = load(db).finally(() => {
-      if (reading === loading) reading = undefined
-    })
+  function loadForAll(): () => Promise<KeySet> {
+    const loading = shareWork(() =>
+      load(db).finally(() => {
+        if (reading === loading) reading = undefined
+      }),
+    )
     return loading
   }
 
@@ -64,7 +67,7 @@ export function createKeyRows(db: Db, isCurrent: () => boolean): KeyRows {
       if (performance.now() - readAt < (isCurrent() ? Infinity : unheardMaxAgeMs)) return latest
       const connection = transactionOr(db)
       // Within a transaction on its own: what others wait for may wait for the connection that the transaction holds.
-      return connection === db ? (reading ??= loadForAll()) : load(connection)
+      return connection === db ? (reading ??= loadForAll())() : load(connection)
     },
     forget() {
       changes++

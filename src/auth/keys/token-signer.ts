@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { KeyObject } from 'node:crypto'
 import { auditedAs, upkeepActor } from '../../db/audit-context.ts'
+import { shareWork } from '../../db/shared-work.ts'
 import { ProblemError } from '../../http/problem.ts'
 import { isInTransaction } from '../auth-transaction.ts'
 import type { Secrets } from '../secrets.ts'
@@ -42,7 +43,7 @@ export function createTokenSigner({ keys, algorithm, secrets, now = () => Date.n
   const opened = new WeakMap<Key, Promise<KeyObject>>()
   const chosen = new AsyncLocalStorage<JwtAlgorithm>()
   const mint = keyMint(algorithm, secrets.current)
-  let minting: Promise<void> | undefined
+  let minting: (() => Promise<void>) | undefined
 
   function open(key: Key): Promise<KeyObject> {
     const known = opened.get(key)
@@ -58,10 +59,12 @@ export function createTokenSigner({ keys, algorithm, secrets, now = () => Date.n
     if (!key) {
       // The embedded database has one connection, which the transaction holds; and what it makes may be undone.
       if (isInTransaction()) throw new ProblemError('dependency-unavailable')
-      minting ??= auditedAs(upkeepActor, () => keys.maintain(mint)).finally(() => {
-        minting = undefined
-      })
-      await minting
+      minting ??= shareWork(() =>
+        auditedAs(upkeepActor, () => keys.maintain(mint)).finally(() => {
+          minting = undefined
+        }),
+      )
+      await minting()
       key = await keys.current()
     }
     if (!key?.verification) throw new Error('There is no signing key')
