@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, generateKeyPair, jwtVerify, SignJWT } from 'jose'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import {
   basic,
   createBareClient,
@@ -12,6 +12,7 @@ import {
   useOf as useOfTokens,
   userInfo,
 } from '../support/bare-client.ts'
+import { onPostgres } from '../support/database-template.ts'
 import { startServiceForFile } from '../support/harness.ts'
 import { registerClient } from '../support/relying-party.ts'
 
@@ -149,6 +150,20 @@ describe('P-23 the userinfo endpoint', () => {
     for (const query of ['', `?access_token=${access_token}`]) {
       const response = await request(`/api/auth/oauth2/userinfo${query}`)
       expect([response.status, response.headers.get('www-authenticate')]).toEqual([401, 'Bearer'])
+    }
+  })
+
+  test.skipIf(!onPostgres)('judges a token by the clock of the database (needs TEST_DATABASE_URL)', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 })
+    onTestFinished(() => void vi.useRealTimers())
+    expect(await me(access_token)).toBe(200)
+    expect(await userInfo(service, access_token)).toMatchObject({ status: 200, body: { sub: user.id } })
+  })
+
+  test('takes no token by another scheme', async () => {
+    for (const scheme of ['Basic', 'DPoP', 'Token']) {
+      const headers = { authorization: `${scheme} ${access_token}` }
+      expect([scheme, (await request('/api/auth/oauth2/userinfo', { headers })).status]).toEqual([scheme, 401])
     }
   })
 

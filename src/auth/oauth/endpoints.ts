@@ -4,7 +4,7 @@ import type { Db, Tx } from '../../db/database.ts'
 import { ProblemError } from '../../http/problem.ts'
 import { type CallEndpoint, type EndpointContext, wrapEndpoint } from '../endpoint.ts'
 import { decodeJwt } from '../jwt.ts'
-import type { Authenticate, Principal } from '../principal.ts'
+import type { Authenticate, Authenticated, Principal } from '../principal.ts'
 import { clientOf } from './client.ts'
 import {
   endAccessTokens,
@@ -35,8 +35,8 @@ export function guardIntrospection<E>(endpoint: E, authenticate: Authenticate): 
     const standing = await standingOf(token, authenticate)
     const answer = (await callFor(call, context, standing === 'opaque' ? token : token && nobodys)) as object
     if (typeof standing === 'string') return answer
-    const isOwn = standing.clientId === clientOf(context)
-    return { ...answer, response: isOwn ? toIntrospection(token, standing) : { active: false } }
+    const isOwn = standing.principal.clientId === clientOf(context)
+    return { ...answer, response: isOwn ? toIntrospection(token, standing.principal) : { active: false } }
   })
 }
 
@@ -48,7 +48,8 @@ function toIntrospection(token: string, { permissions }: Principal): Parameters 
 }
 
 /**
- * User information: a token that `/api/v1` refuses is refused, and every refusal says how to ask.
+ * User information: a token that `/api/v1` refuses is refused, and every refusal says how to ask. Of a JWT it is answered
+ * here, as the provider would judge its time by the clock of this machine.
  * @see OpenID Connect Core 1.0 section 5.3.3, RFC 6750 section 3
  */
 export function guardUserInfo<E>(endpoint: E, authenticate: Authenticate): E {
@@ -58,18 +59,36 @@ export function guardUserInfo<E>(endpoint: E, authenticate: Authenticate): E {
     const token = authorization?.replace(/^\S+ +/, '') ?? inBody
     if (token === '') throw challenge('UNAUTHORIZED', undefined, 'an access token is needed')
     if (authorization && inBody) throw challenge('BAD_REQUEST', 'invalid_request', 'there are two access tokens')
-    if ((await standingOf(token, authenticate)) === 'ended') {
-      throw challenge('UNAUTHORIZED', 'invalid_token', 'the token is not good')
-    }
+    const isBearer = !authorization || /^bearer +/i.test(authorization)
+    const standing = isBearer ? await standingOf(token, authenticate) : 'ended'
+    if (standing === 'ended') throw noGoodToken()
+    if (standing !== 'opaque') return { response: toUserInfo(token, standing), headers: new Headers(), status: 200 }
     try {
       return await call(context)
     } catch (error) {
       if (!isAPIError(error) || error.statusCode >= 500) throw error
-      throw errorCode(error) === 'invalid_scope'
-        ? challenge('FORBIDDEN', 'insufficient_scope', 'the scope openid is needed')
-        : challenge('UNAUTHORIZED', 'invalid_token', 'the token is not good')
+      throw errorCode(error) === 'invalid_scope' ? needsOpenid() : noGoodToken()
     }
   })
+}
+
+/** Who signed in, by the scopes of their access token. @see OpenID Connect Core 1.0 sections 5.1 and 5.4 */
+function toUserInfo(token: string, { user }: Authenticated): Parameters {
+  const scopes = decodeJwt(token)?.claims.scope?.split(' ') ?? []
+  if (!scopes.includes('openid')) throw needsOpenid()
+  if (!user) throw noGoodToken()
+  const { id: sub, name, image, email, email_verified } = user
+  const names = name.split(' ').filter(Boolean)
+  const profile = {
+    name,
+    ...(image !== null && { picture: image }),
+    ...(names.length > 1 && { given_name: names.slice(0, -1).join(' '), family_name: names.at(-1) }),
+  }
+  return {
+    sub,
+    ...(scopes.includes('profile') && profile),
+    ...(scopes.includes('email') && { email, email_verified }),
+  }
 }
 
 /**
@@ -89,7 +108,8 @@ export function guardRevocation<E>(endpoint: E, { db, authenticate }: { db: Db; 
       return await keepingRefusals(db, context, async (trx) => {
         await holdClient(trx, client)
         const { answer, userId, isRevoked } = await revoke(trx, () => callFor(call, context, known), known, client)
-        const own = typeof standing !== 'string' && standing.clientId === client ? standing : undefined
+        const principal = typeof standing === 'string' ? undefined : standing.principal
+        const own = principal?.clientId === client ? principal : undefined
         if (own) await revokeJwt(trx, token)
         if (own || isRevoked) await noteRevoked(trx, client, own?.kind === 'user' ? own.subject : userId)
         return answer
@@ -136,11 +156,11 @@ async function callFor(call: CallEndpoint, context: EndpointContext, token: stri
 }
 
 /** For whom a JWT stands now. Of a token that is none the database ends the row. */
-async function standingOf(token: string, authenticate: Authenticate): Promise<Principal | 'ended' | 'opaque'> {
+async function standingOf(token: string, authenticate: Authenticate): Promise<Authenticated | 'ended' | 'opaque'> {
   if (!token.includes('.')) return 'opaque'
   try {
     const authenticated = await authenticate({ kind: 'bearer', token })
-    return authenticated.token?.kind === 'oauth' ? authenticated.principal : 'ended'
+    return authenticated.token?.kind === 'oauth' ? authenticated : 'ended'
   } catch (error) {
     if (error instanceof ProblemError && error.status === 401) return 'ended'
     throw error
@@ -159,6 +179,14 @@ function textOf(body: unknown, name: string): string {
 }
 
 type Refusal = 'UNAUTHORIZED' | 'FORBIDDEN' | 'BAD_REQUEST'
+
+function noGoodToken(): APIError {
+  return challenge('UNAUTHORIZED', 'invalid_token', 'the token is not good')
+}
+
+function needsOpenid(): APIError {
+  return challenge('FORBIDDEN', 'insufficient_scope', 'the scope openid is needed')
+}
 
 function challenge(status: Refusal, error: string | undefined, description: string): APIError {
   const parts = error ? [`error="${error}"`, `error_description="${description}"`] : []
