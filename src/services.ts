@@ -181,7 +181,7 @@ async function createCredentials(foundation: Foundation, { now }: Clock) {
   const { config, authConfig, log, roles, database, secrets } = foundation
   const policy = keyPolicy(config, authConfig)
   const keyRows = createKeyRows(database.db, database.isHeard)
-  const keys = createSigningKeys(database.db, keyRows, policy)
+  const keys = createSigningKeys(database.db, keyRows, policy, now)
   const maintainKeys = () => keys.maintain(keyMint(policy.algorithm, secrets.current))
   // Before a key is made: with a wrong secret there would be one more, and no word of it.
   await assertSecretsFit(keyRows, secrets)

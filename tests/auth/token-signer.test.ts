@@ -31,7 +31,7 @@ function createSigner(isHeard = true, now?: () => number) {
     graceMs: hourMs,
   } as const
   const rows = createKeyRows(db, () => isHeard)
-  const keys = createSigningKeys(db, rows, policy)
+  const keys = createSigningKeys(db, rows, policy, now)
   const secrets = createSecrets(secret)
   return { rows, signer: createTokenSigner({ keys, algorithm: policy.algorithm, secrets, ...(now && { now }) }) }
 }
@@ -92,6 +92,15 @@ test('the times of a token are moved to the clock given, and nothing else is', a
   const token = await signer.sign({ iat, exp: iat + 900, auth_time: iat, sub: 'ada' })
 
   expect(decodeJwt(token)).toEqual({ iat: iat + 3_600, exp: iat + 4_500, auth_time: iat, sub: 'ada' })
+})
+
+test('a key that has ended by the clock given signs no more', async () => {
+  const former = kidOf(await createSigner().signer.sign({}))
+  onTestFinished(async () => void (await db.deleteFrom('jwks').execute()))
+
+  const ahead = createSigner(true, () => Date.now() + 91 * 24 * hourMs)
+
+  expect(kidOf(await ahead.signer.sign({}))).not.toBe(former)
 })
 
 test('where no word of it may come, a key whose row was deleted does not sign for long, and many who need another make one', async () => {

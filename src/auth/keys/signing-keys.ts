@@ -37,16 +37,17 @@ export interface SigningKeys {
 
 /**
  * Keys that are published before they sign and verify after they stopped, so that no verifier meets an unknown one.
+ * @param now the clock by which they do, in milliseconds since the epoch; that of this machine when left out
  */
-export function createSigningKeys(db: Db, rows: KeyRows, policy: KeyPolicy): SigningKeys {
+export function createSigningKeys(db: Db, rows: KeyRows, policy: KeyPolicy, now = () => Date.now()): SigningKeys {
   async function maintain(mint: MintKey): Promise<void> {
-    await deleteRetiredKeys(db, new Date(Date.now() - policy.graceMs))
-    if (nextActivation(await findKeys(db), policy) === undefined) return
+    await deleteRetiredKeys(db, new Date(now() - policy.graceMs))
+    if (nextActivation(await findKeys(db), policy, now()) === undefined) return
     // Generated before the lock is taken: an RSA key takes a tenth of a second.
     const minted = await mint()
     await inTransaction(db, async (trx) => {
       await lockKeys(trx)
-      const activeAt = nextActivation(await findKeys(trx), policy)
+      const activeAt = nextActivation(await findKeys(trx), policy, now())
       if (activeAt === undefined) return
       await insertKey(trx, {
         public_key: minted.publicKey,
@@ -60,9 +61,9 @@ export function createSigningKeys(db: Db, rows: KeyRows, policy: KeyPolicy): Sig
   }
 
   return {
-    current: (algorithm = policy.algorithm) => onceKnown(rows.read(), (set) => signingKeyOf(set, algorithm)),
+    current: (algorithm = policy.algorithm) => onceKnown(rows.read(), (set) => signingKeyOf(set, algorithm, now())),
     async published() {
-      const limit = Date.now() - policy.graceMs
+      const limit = now() - policy.graceMs
       const keys = [...(await rows.read()).values()].filter(
         ({ endsAt, verification }) => verification && endsAt > limit,
       )
@@ -72,8 +73,7 @@ export function createSigningKeys(db: Db, rows: KeyRows, policy: KeyPolicy): Sig
   }
 }
 
-function signingKeyOf(set: KeySet, algorithm: JwtAlgorithm): Key | undefined {
-  const now = Date.now()
+function signingKeyOf(set: KeySet, algorithm: JwtAlgorithm, now: number): Key | undefined {
   // One that has ended signs on while another is made known, and no longer: its tokens would end with its grace.
   const keys = [...set.values()].filter(({ endsAt, verification }) => verification && endsAt + becomesKnownMs > now)
   const begun = keys.filter(({ activeAt }) => activeAt <= now)
@@ -85,8 +85,7 @@ function signingKeyOf(set: KeySet, algorithm: JwtAlgorithm): Key | undefined {
 }
 
 /** When a key that is to be made now begins to sign; undefined when none is needed yet. */
-function nextActivation(rows: KeyRow[], { algorithm, publishAheadMs }: KeyPolicy): Date | undefined {
-  const now = Date.now()
+function nextActivation(rows: KeyRow[], { algorithm, publishAheadMs }: KeyPolicy, now: number): Date | undefined {
   const lastEnd = Math.max(...endsOf(rows.filter(({ alg }) => alg === algorithm)))
   if (lastEnd - now > publishAheadMs) return undefined
   if (lastEnd > now) return new Date(lastEnd)
