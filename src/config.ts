@@ -1,9 +1,19 @@
 import { z } from 'zod'
-import { parseRange } from './http/client-address.ts'
-import { isLoopback, isPrivate } from './http/loopback.ts'
+import { isLoopback } from './http/loopback.ts'
 import { Password } from './resources/password.ts'
 import { Email } from './resources/profile.ts'
 import { NumberedSecrets, Secret } from './secret.ts'
+import {
+  addressRange,
+  issuer,
+  list,
+  oneOf,
+  origin,
+  postgresUrl,
+  publicUrl,
+  smtpUrl,
+  wholeNumber,
+} from './setting-values.ts'
 import { strayVariables } from './stray-variables.ts'
 
 /** The settings are not usable; the message lists every fault by variable and shows no value. */
@@ -21,52 +31,6 @@ export const maxJwtTtlSeconds = 3_600
 
 export type Config = ReturnType<typeof parseConfig>
 
-const origin = z.string().transform((value, context) => {
-  const url = URL.canParse(value) ? new URL(value) : undefined
-  if (!url || !/^https?:$/.test(url.protocol) || url.href !== `${url.origin}/` || /[\s*]/.test(value)) {
-    context.addIssue({ code: 'custom', message: 'is not the origin of a web site, such as https://app.example.com' })
-    return z.NEVER
-  }
-  return url.origin
-})
-
-const privately = [
-  (value: string) => isPrivate(new URL(value)),
-  'must be https unless its host is a loopback address',
-] as const
-
-const publicUrl = origin.refine(...privately)
-
-// Compared with what the provider calls itself, so it stays as it is written.
-const issuer = z
-  .string()
-  .refine((value) => URL.canParse(value) && /^https?:\/\/[^\s?#@]+$/.test(value), {
-    message: 'is not the URL of an OpenID provider, such as https://login.example.com',
-    abort: true,
-  })
-  .refine(...privately)
-
-const list = (text: string) =>
-  text
-    .split(',')
-    .map((entry) => entry.trim())
-    .filter(Boolean)
-
-const postgresUrl = z
-  .string()
-  .refine(
-    (value) => URL.canParse(value) && /^postgres(ql)?:$/.test(new URL(value).protocol),
-    'is not a postgres:// URL',
-  )
-
-const oneOf = <T extends string>(...values: T[]) => z.enum(values, `must be one of: ${values.join(', ')}`)
-
-const wholeNumber = (most: number, fault: string) =>
-  z
-    .string()
-    .refine((value) => /^\d{1,5}$/.test(value) && Number(value) >= 1 && Number(value) <= most, fault)
-    .transform(Number)
-
 const EnvSchema = z.object({
   PORT: wholeNumber(65_535, 'is not a port (1 to 65535)').optional(),
   HOST: z
@@ -81,23 +45,7 @@ const EnvSchema = z.object({
   DATA_DIR: z.string().default('.data'),
   TRUSTED_ORIGINS: z.string().transform(list).pipe(z.array(origin)).default([]),
   FRONTEND_URL: origin.optional(),
-  TRUSTED_PROXIES: z
-    .string()
-    .transform(list)
-    .pipe(
-      z.array(
-        z.string().transform((text, context) => {
-          const range = parseRange(text)
-          if (range) return range
-          context.addIssue({
-            code: 'custom',
-            message: 'holds something that is neither an IP address nor a CIDR range',
-          })
-          return z.NEVER
-        }),
-      ),
-    )
-    .default([]),
+  TRUSTED_PROXIES: z.string().transform(list).pipe(z.array(addressRange)).default([]),
   JWT_ALGORITHM: oneOf('RS256', 'ES256', 'EdDSA').default('RS256'),
   JWT_TTL: z
     .string()
@@ -118,13 +66,7 @@ const EnvSchema = z.object({
     .string()
     .regex(/^[^\p{C}]{1,50}$/u, 'must have 1 to 50 characters, none of them a control character')
     .optional(),
-  SMTP_URL: z
-    .string()
-    .refine(
-      (value) => URL.canParse(value) && /^smtps?:$/.test(new URL(value).protocol),
-      'is not an smtp:// or smtps:// URL',
-    )
-    .optional(),
+  SMTP_URL: smtpUrl.optional(),
   MAIL_FROM: z
     .string()
     .regex(/^[^\r\n]*@[^\r\n]+$/, 'is not a mail address')

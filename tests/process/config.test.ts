@@ -124,6 +124,10 @@ test('each setting has its effect', () => {
   expect(config.trustedProxies).toHaveLength(2)
 })
 
+test('a % in a password may be written as it is', () => {
+  expect(faultsOf({ ...postgres, DATABASE_URL: 'postgres://latchkey:100%zz%25@db.example.com/latchkey' })).toEqual([])
+})
+
 test.each(bad)('R-41 %s may not be "%s"', (name, value) => {
   const faults = faultsOf({ [name]: value })
 
