@@ -134,6 +134,8 @@ export function parseConfig(env: Record<string, string | undefined>) {
   if (!parsed.success) faults.push(...parsed.error.issues.map((issue) => `${String(issue.path[0])}: ${issue.message}`))
   if (parsed.success && parsed.data.JWT_SHARED_ISSUER === `${baseUrlOf(parsed.data)}/api/auth`)
     faults.push('JWT_SHARED_ISSUER: must not be this service itself')
+  if (parsed.success && parsed.data.RATE_LIMIT === 0 && !isLoopback(new URL(baseUrlOf(parsed.data)).hostname))
+    faults.push('RATE_LIMIT: must not be 0 where BETTER_AUTH_URL is no loopback host: passwords could be guessed')
   if (!parsed.success || faults.length > 0) throw new ConfigError([...new Set(faults)])
   return toConfig(parsed.data)
 }

@@ -96,7 +96,7 @@ test('each setting has its effect', () => {
     ...openId,
     OIDC_NAME: 'Example',
     SIGN_UP: 'closed',
-    RATE_LIMIT: '0',
+    RATE_LIMIT: '9999999',
     LOG_LEVEL: 'silent',
     WEB_CONCURRENCY: '64',
   })
@@ -117,11 +117,21 @@ test('each setting has its effect', () => {
     oidc: { issuer: 'https://login.example.com/', clientId: 'id', clientSecret: 'key', name: 'Example' },
     google: undefined,
     signUpOpen: false,
-    rateLimit: 0,
+    rateLimit: 9_999_999,
     logLevel: 'silent',
     workers: 64,
   })
   expect(config.trustedProxies).toHaveLength(2)
+})
+
+test('R-43 the limits are switched off on a loopback host only', () => {
+  const off = { ...postgres, RATE_LIMIT: '0' }
+  expect(faultsOf({ ...off, BETTER_AUTH_URL: 'http://localhost:3000' })).toEqual([])
+  expect(faultsOf({ RATE_LIMIT: '0' })).toEqual([])
+
+  expect(faultsOf(off)).toEqual([
+    'RATE_LIMIT: must not be 0 where BETTER_AUTH_URL is no loopback host: passwords could be guessed',
+  ])
 })
 
 test('a % in a password may be written as it is', () => {

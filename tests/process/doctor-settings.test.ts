@@ -51,7 +51,8 @@ test.each<[string, string, Record<string, string>]>([
   ['trusted-proxies', 'problem', { TRUSTED_PROXIES: '::/0' }],
   ['trusted-origins', 'warning', { TRUSTED_ORIGINS: 'http://app.example.com' }],
   ['trusted-origins', 'ok', { TRUSTED_ORIGINS: 'https://app.example.com,http://localhost:5173' }],
-  ['rate-limit', 'problem', { ...postgres, RATE_LIMIT: '0' }],
+  ['rate-limit', 'ok', { RATE_LIMIT: '0' }],
+  ['rate-limit', 'ok', { ...postgres, RATE_LIMIT: '10' }],
   ['log-level', 'warning', { ...postgres, LOG_LEVEL: 'debug' }],
   ['log-level', 'ok', { ...postgres, LOG_LEVEL: 'warn' }],
   ['mail', 'warning', postgres],
@@ -120,8 +121,6 @@ describe('what is to be mended is told at start, a line each', () => {
     const told = warnings(service.logLines())
     const expected = (await settingsFindings(service.services.config)).filter(({ level }) => level !== 'ok')
     expect(told).toMatchObject(expected.map(({ check, what, mend }) => ({ level: 40, check, msg: `${what}. ${mend}` })))
-    expect(expected.map(({ check }) => check)).toEqual(
-      expect.arrayContaining(['trusted-proxies', 'rate-limit', 'log-level', 'mail']),
-    )
+    expect(expected.map(({ check }) => check)).toEqual(expect.arrayContaining(['trusted-proxies', 'log-level', 'mail']))
   })
 })

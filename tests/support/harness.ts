@@ -107,7 +107,8 @@ export async function startService({
   const env: Record<string, string> = {
     BETTER_AUTH_SECRET: secret,
     BETTER_AUTH_URL: '',
-    RATE_LIMIT: '0',
+    // A service that calls itself public cannot be without.
+    RATE_LIMIT: extra['BETTER_AUTH_URL']?.startsWith('https://') ? '9999999' : '0',
     ...own.env,
     ...extra,
   }
