@@ -104,8 +104,12 @@ describe('tokens of a client have their events', () => {
       const rows = await eventsOf(db, () => client.revoke(token))
       expect(rows).toMatchObject([{ action: 'token.revoked', actor_id: client.id, target_id: user.id }])
     }
-    for (const token of ['unknown', opaque, access_token, refresh_token])
+    for (const token of ['unknown', opaque, access_token])
       expect(await eventsOf(db, () => client.revoke(token))).toEqual([])
+
+    const again = await eventsOf(db, () => client.revoke(refresh_token))
+    expect(again).toMatchObject([{ action: 'token.reused', actor_id: client.id, target_id: user.id }])
+    expect(await eventsOf(db, () => client.revoke(refresh_token))).toEqual([])
   })
 
   test('but not of another client', async () => {
@@ -219,6 +223,8 @@ describe('a client without a secret', async () => {
     ])
     const revoked = await eventsOf(db, () => app.revoke(token, { auth: 'none' }))
     expect(revoked).toMatchObject([{ ...own, action: 'token.revoked' }])
+    const again = await eventsOf(db, () => app.revoke(token, { auth: 'none' }))
+    expect(again).toMatchObject([{ ...nobody, action: 'token.reused', target_id: user.id }])
     expect(await eventsOf(db, () => app.revoke('made-up', { auth: 'none' }))).toEqual([])
     expect(await redeem(code)).toMatchObject([{ ...nobody, action: 'token.reused', target_id: user.id }])
   })

@@ -5,7 +5,7 @@ import { ProblemError } from '../../http/problem.ts'
 import { type CallEndpoint, type EndpointContext, wrapEndpoint } from '../endpoint.ts'
 import { decodeJwt } from '../jwt.ts'
 import type { Authenticate, Authenticated, Principal } from '../principal.ts'
-import { clientOf } from './client.ts'
+import { clientOf, credentialsIn } from './client.ts'
 import {
   endAccessTokens,
   endTokensOfFamily,
@@ -16,7 +16,7 @@ import {
 } from './oauth.queries.ts'
 import { apiScopesOf } from './scopes.ts'
 import { hashSecret } from './secret.ts'
-import { noteRevoked } from './token-events.ts'
+import { noteEnded } from './token-events.ts'
 import { asChallenge, errorCode, keepingRefusals } from './transaction.ts'
 
 type Parameters = Record<string, unknown>
@@ -101,17 +101,19 @@ export function guardRevocation<E>(endpoint: E, { db, authenticate }: { db: Db; 
     const token = tokenIn(context)
     const standing = await standingOf(token, authenticate)
     const known = standing === 'opaque' ? token : token && nobodys
-    const client = clientOf(context)
+    const given = credentialsIn(context)
+    const client = given?.id
     // Nothing is kept of a client that does not prove itself.
-    if (client !== undefined) noteAudit({ actorType: 'client', actorId: client })
+    if (given) noteAudit({ actorType: 'client', actorId: given.id, proves: given.method === 'none' })
     try {
       return await keepingRefusals(db, context, async (trx) => {
         await holdClient(trx, client)
-        const { answer, userId, isRevoked } = await revoke(trx, () => callFor(call, context, known), known, client)
+        const { answer, userId, end } = await revoke(trx, () => callFor(call, context, known), known, client)
         const principal = typeof standing === 'string' ? undefined : standing.principal
         const own = principal?.clientId === client ? principal : undefined
         if (own) await revokeJwt(trx, token)
-        if (own || isRevoked) await noteRevoked(trx, client, own?.kind === 'user' ? own.subject : userId)
+        const what = own ? 'token.revoked' : end
+        if (what) await noteEnded(trx, what, client, own?.kind === 'user' ? own.subject : userId)
         return answer
       })
     } catch (error) {
@@ -120,19 +122,36 @@ export function guardRevocation<E>(endpoint: E, { db, authenticate }: { db: Db; 
   })
 }
 
-/** Has the provider check the client, and revoke a token of which there is a row; tells whether the client had one. */
-async function revoke(trx: Tx, call: () => Promise<unknown>, token: string, clientId: string | undefined) {
+interface Revocation {
+  answer: unknown
+  /** Of the token, if the client had it. */
+  userId: string | undefined
+  /** What is to be told; undefined where there was nothing to end. */
+  end: 'token.revoked' | 'token.reused' | undefined
+}
+
+/** Has the provider check the client, and revoke a token of which there is a row. */
+async function revoke(
+  trx: Tx,
+  call: () => Promise<unknown>,
+  token: string,
+  clientId: string | undefined,
+): Promise<Revocation> {
   const held = await holdRefreshToken(trx, hashSecret(token), clientId)
   const opaque = held ? undefined : await holdAccessToken(trx, hashSecret(token), clientId)
   const userId = held?.user_id ?? opaque?.user_id ?? undefined
   try {
     const answer = await call()
     if (held) await endAccessTokens(trx, held)
-    return { answer, userId, isRevoked: held !== undefined || opaque !== undefined }
+    return { answer, userId, end: held || opaque ? 'token.revoked' : undefined }
   } catch (error) {
     if (!isAPIError(error) || token === '' || !isUnknown(error)) throw error
-    if (held) await endTokensOfFamily(trx, held)
-    return { answer: { response: null, headers: new Headers(), status: 200 }, userId, isRevoked: false }
+    const isReused = held !== undefined && (await endTokensOfFamily(trx, held))
+    return {
+      answer: { response: null, headers: new Headers(), status: 200 },
+      userId,
+      end: isReused ? 'token.reused' : undefined,
+    }
   }
 }
 

@@ -36,9 +36,14 @@ export async function noteRefused(db: Db, refusal: Refusal): Promise<void> {
   })
 }
 
-/** Tells it that a client gave a token back. */
-export async function noteRevoked(trx: Tx, client: string | undefined, userId: string | undefined): Promise<void> {
-  await noteEvent(trx, { action: 'token.revoked', target: targetOf(client, userId), changes: { clientId: client } })
+/** Tells it that a client gave a token back; `token.reused`: one that was over, with which all that it held for the user ended. */
+export async function noteEnded(
+  trx: Tx,
+  action: 'token.revoked' | 'token.reused',
+  client: string | undefined,
+  userId: string | undefined,
+): Promise<void> {
+  await noteEvent(trx, { action, target: targetOf(client, userId), changes: { clientId: client } })
 }
 
 function targetOf(client: string | undefined, userId: string | undefined) {
