@@ -14,10 +14,9 @@ const database = await startPostgres()
 afterAll(() => database.stop())
 const start = () => startAsDeployed(root, database.url)
 // Of fewer `tests/http/attack-denial.test.ts` asks each time.
-const nightly = test.runIf(isNightly)
 const longMs = 300_000
 
-nightly(
+test.runIf(isNightly)(
   'D-02 ten thousand slow heads and bodies are answered 408, and keep nobody waiting (nightly)',
   {
     timeout: longMs,
@@ -40,7 +39,7 @@ nightly(
   },
 )
 
-nightly(
+test.runIf(isNightly)(
   'D-03 15,000 connections that have asked once, and stay, are all served in 400 MB (nightly)',
   {
     timeout: longMs,
