@@ -103,7 +103,7 @@ begin
       case
         when u.id is null then 'user-deleted'
         when is_banned(u.banned, u.ban_expires) then 'banned'
-        when callers like '%function account_password_set(%' then 'password'
+        when callers like '%account_password_set(%' then 'password'
         -- Who was deleted ends them by a foreign key, who was banned or has another role by a trigger.
         when e.impersonated_by is not null and (i.id is null or pg_trigger_depth() > 1) then 'impersonator'
         else coalesce(ending, 'revoked')
