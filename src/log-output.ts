@@ -1,5 +1,6 @@
-import { fstatSync, statfsSync } from 'node:fs'
+import { fstatSync } from 'node:fs'
 import { pino } from 'pino'
+import { freeBytes } from './db/free-bytes.ts'
 
 // What waits for a reader that does not read: some tens of thousands of lines.
 const maxWaitingBytes = 8 * 1_024 * 1_024
@@ -78,7 +79,5 @@ export function openLogOutput(maxWrite?: number): LogOutput {
 
 /** Whether standard output is a file that may not take all that waits: pino would try for ever to write it. */
 function isDiskFull(): boolean {
-  if (!fstatSync(1).isFile()) return false
-  const { bavail, bsize } = statfsSync('/dev/fd/1')
-  return bavail * bsize < maxWaitingBytes
+  return fstatSync(1).isFile() && freeBytes('/dev/fd/1') < maxWaitingBytes
 }

@@ -170,7 +170,7 @@ async function prepare(services: Services): Promise<() => void> {
   const { log, providers, config } = services
   await createFirstAdmin(services)
   const link = await services.setup.offer()
-  const findings = await settingsFindings(config)
+  const findings = settingsFindings(config)
   return () => {
     for (const { check, what, mend } of findings) if (mend !== undefined) log.warn({ check }, `${what}. ${mend}`)
     for (const { id, name } of providers)

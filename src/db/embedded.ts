@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs'
-import { chmod, mkdir, readdir, readFile, rename, rm, statfs } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm'
 import { createPgConfig } from '@electric-sql/pglite/node-postgres'
 import { type DirectoryLock, lockDirectory } from './directory-lock.ts'
+import { freeBytes } from './free-bytes.ts'
 
 const majorVersion = '18'
 // One file of the log of writes.
@@ -97,8 +98,7 @@ async function openCluster(cluster: string): Promise<PGlite> {
   try {
     return await PGlite.create(cluster, { extensions })
   } catch (cause) {
-    const { bavail, bsize } = await statfs(cluster)
-    const isFull = bavail * bsize < neededBytes
+    const isFull = freeBytes(cluster) < neededBytes
     const reason = isFull ? 'its disk is full. Make room.' : 'it is corrupt. Restore it from a backup.'
     throw new EmbeddedDatabaseError(`${cluster} cannot be opened: ${reason}`, { cause })
   }

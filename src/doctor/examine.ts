@@ -29,14 +29,13 @@ export interface Patient {
 /** Looks at a running set-up, and changes nothing. Each check takes a few seconds at most. */
 export async function examine(patient: Patient): Promise<Finding[]> {
   const { config } = patient
-  const [settings, { findings: ofDatabase, keyIds }, ofProviders, ofMail] = await Promise.all([
-    settingsFindings(config),
+  const [{ findings: ofDatabase, keyIds }, ofProviders, ofMail] = await Promise.all([
     lookAtDatabase(patient),
     examined('providers', () => providerFindings(config)),
     config.smtp ? examined('mail', async () => [await mailFinding(config.smtp?.url ?? '')]) : [],
   ])
   const ofUrl = await lookAtPublicUrl(patient, keyIds)
-  return [...settings, ...ofDatabase, ...ofUrl, ...ofProviders, ...ofMail]
+  return [...settingsFindings(config), ...ofDatabase, ...ofUrl, ...ofProviders, ...ofMail]
 }
 
 async function lookAtDatabase({ db, config, authConfig, secrets }: Patient) {

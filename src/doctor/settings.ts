@@ -1,7 +1,9 @@
-import { statfs } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import type { Config } from '../config.ts'
+import { freeBytes } from '../db/free-bytes.ts'
 import { isLoopback, isPrivate } from '../http/loopback.ts'
+import { hasKeptSecret } from '../kept-secret.ts'
 import { type Finding, findingsOf } from './finding.ts'
 
 /** The oldest Node that the service runs on, as in `package.json`. */
@@ -15,12 +17,12 @@ const leastFree = { problem: 0.1 * gigabyte, warning: gigabyte }
  * loopback host, where one develops, next to nothing of it matters.
  * @param nodeVersion such as `20.19.0`
  */
-export async function settingsFindings(config: Config, nodeVersion = process.versions.node): Promise<Finding[]> {
+export function settingsFindings(config: Config, nodeVersion = process.versions.node): Finding[] {
   return [
     node(nodeVersion),
     processes(config),
     ...(config.database ? [databaseTls(config.database.url)] : [durability(config), keptSecret(config)]),
-    ...(config.database ? [] : await disk(config.dataDir)),
+    ...(config.database ? [] : disk(config.dataDir)),
     trustedProxies(config),
     trustedOrigins(config),
     rateLimit(config),
@@ -73,9 +75,18 @@ function durability({ isLoopback: isLocal }: Config): Finding {
   )
 }
 
-function keptSecret({ secret, secrets, isLoopback: isLocal }: Config): Finding {
+function keptSecret({ secret, secrets, dataDir, isLoopback: isLocal }: Config): Finding {
   const { ok, warning } = findingsOf('secret')
-  if (secret !== undefined || secrets.length > 0) return ok('the secret is set')
+  if (secret !== undefined) return ok('the secret is set')
+  if (secrets.length > 0) {
+    if (!hasKeptSecret(dataDir)) return ok('the secrets are set')
+    const what = 'the secret that is kept in DATA_DIR is trusted beside those of BETTER_AUTH_SECRETS'
+    if (isLocal) return ok(what)
+    return warning(
+      what,
+      'Remove the file "secret" of DATA_DIR a quarter after the change, when the sessions and keys of that secret are over',
+    )
+  }
   if (isLocal) return ok('the secret is kept in DATA_DIR')
   return warning(
     'the secret is kept beside the database that it protects',
@@ -84,11 +95,10 @@ function keptSecret({ secret, secrets, isLoopback: isLocal }: Config): Finding {
 }
 
 /** None for a folder that is not there yet. */
-async function disk(folder: string): Promise<Finding[]> {
+function disk(folder: string): Finding[] {
   const { ok, warning, problem } = findingsOf('disk')
-  const state = await statfs(folder).catch(() => undefined)
-  if (!state) return []
-  const free = state.bavail * state.bsize
+  if (!existsSync(folder)) return []
+  const free = freeBytes(folder)
   const what = `${(free / gigabyte).toFixed(1)} GB are free where DATA_DIR is`
   const mend = 'Make room, or move DATA_DIR: a full disk stops all writes'
   if (free < leastFree.problem) return [problem(what, mend)]

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -14,7 +14,7 @@ const at = (url: string) => ({ ...postgres, DATABASE_URL: url })
 const remote = 'postgres://latchkey:canary@db.example.com/latchkey'
 
 const toMend = async (env: Record<string, string>) =>
-  (await settingsFindings(parseConfig(env))).filter(({ level }) => level !== 'ok')
+  settingsFindings(parseConfig(env)).filter(({ level }) => level !== 'ok')
 
 test('on this machine there is nothing to mend', async () => {
   expect(await toMend({})).toEqual([])
@@ -57,11 +57,24 @@ test.each<[string, string, Record<string, string>]>([
   ['log-level', 'ok', { ...postgres, LOG_LEVEL: 'warn' }],
   ['mail', 'warning', postgres],
 ])('%s: %s with %o', async (check, level, env) => {
-  const finding = byCheck(await settingsFindings(parseConfig(env)))[check]
+  const finding = byCheck(settingsFindings(parseConfig(env)))[check]
 
   expect(finding?.level).toBe(level)
   expect(finding?.mend === undefined).toBe(level === 'ok')
   expect(JSON.stringify(finding)).not.toMatch(/canary/)
+})
+
+test('a kept secret that is still trusted beside others is told of, until its file is gone', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-secret-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const env = { BETTER_AUTH_URL: 'https://auth.example.com', BETTER_AUTH_SECRETS: `2:${secret}`, DATA_DIR: folder }
+  const finding = (more = {}) => byCheck(settingsFindings(parseConfig({ ...env, ...more })))['secret']
+
+  expect(finding()).toMatchObject({ level: 'ok', what: 'the secrets are set' })
+  writeFileSync(join(folder, 'secret'), `${secret}\n`)
+  expect(finding()).toMatchObject({ level: 'warning', what: expect.stringContaining('is trusted beside') as string })
+  expect(finding({ BETTER_AUTH_URL: 'http://localhost:3000' })).toMatchObject({ level: 'ok' })
+  expect(finding({ BETTER_AUTH_SECRET: secret })).toMatchObject({ level: 'ok', what: 'the secret is set' })
 })
 
 test.each([
@@ -70,7 +83,7 @@ test.each([
   ['20.19.0', 'ok'],
   ['22.0.0', 'ok'],
 ])('Node %s: %s', async (version, level) => {
-  expect(byCheck(await settingsFindings(parseConfig({}), version))['node']?.level).toBe(level)
+  expect(byCheck(settingsFindings(parseConfig({}), version))['node']?.level).toBe(level)
 })
 
 test('the oldest Node is that of package.json', () => {
@@ -95,7 +108,7 @@ test.skipIf(!canMount).each([
   [500, 'warning'],
   [2_000, 'ok'],
 ])('%i MB for the embedded database: %s (needs the right to mount)', async (size, level) => {
-  const findings = await settingsFindings(parseConfig({ DATA_DIR: fileSystem(size) }))
+  const findings = settingsFindings(parseConfig({ DATA_DIR: fileSystem(size) }))
 
   expect(byCheck(findings)['disk']?.level).toBe(level)
 })
@@ -119,7 +132,7 @@ describe('what is to be mended is told at start, a line each', () => {
     onTestFinished(() => service.stop())
 
     const told = warnings(service.logLines())
-    const expected = (await settingsFindings(service.services.config)).filter(({ level }) => level !== 'ok')
+    const expected = settingsFindings(service.services.config).filter(({ level }) => level !== 'ok')
     expect(told).toMatchObject(expected.map(({ check, what, mend }) => ({ level: 40, check, msg: `${what}. ${mend}` })))
     expect(expected.map(({ check }) => check)).toEqual(expect.arrayContaining(['trusted-proxies', 'log-level', 'mail']))
   })
