@@ -50,7 +50,7 @@ export function createSharedLog(level: string): Log {
 }
 
 function tellingLosses(log: Log, { onLoss }: LogOutput): Log {
-  onLoss((lines) => log.warn({ lines }, 'lines of the log were lost: they were not read, or there was no room'))
+  onLoss((lines) => log.error({ lines }, 'lines of the log were lost: they were not read, or there was no room'))
   return log
 }
 

@@ -15,14 +15,20 @@ function startWriting(
   stdout: 'pipe' | number,
   then: string,
 ): { child: ChildProcess; said: () => string } {
-  const url = pathToFileURL(join(root, 'dist/src/log-output.js')).href
   const program = `
-    const { openLogOutput } = await import(${JSON.stringify(url)})
+    const { openLogOutput } = await import(${urlOf('log-output.js')})
     const log = openLogOutput()
     log.onLoss((lost) => console.error('lost', lost))
     const write = (from) => { for (let i = from; i < from + ${lines}; i++) log.write(String(i).padEnd(999, '.') + '\\n') }
     write(0)
     ${then}`
+  return start(program, stdout)
+}
+
+const urlOf = (file: string) => JSON.stringify(pathToFileURL(join(root, 'dist/src', file)).href)
+
+/** A process that runs a module, and what it says on standard error. */
+function start(program: string, stdout: 'pipe' | number): { child: ChildProcess; said: () => string } {
   const args = ['--input-type=module', '--eval', program]
   const child = spawn(process.execPath, args, { env: processEnv({}), stdio: ['pipe', stdout, 'pipe'] })
   onTestFinished(() => void child.kill('SIGKILL'))
@@ -54,6 +60,21 @@ test('of what nobody reads eight megabytes wait whole, and how many lines were l
   expect(lines.every((line) => line.length === 999)).toBe(true)
   expect(lines.length * 1_000).toBeGreaterThan(7.9e6)
   expect(lines.length + Number(said().split(' ')[1])).toBe(20_000)
+})
+
+test('that lines were lost is told where the log is for errors only', async () => {
+  const program = `
+    const { createLog } = await import(${urlOf('log.js')})
+    const log = createLog('error')
+    for (let i = 0; i < 20_000; i++) log.error('.'.repeat(900))`
+  const { child } = start(program, 'pipe')
+  let read = ''
+  child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+    read += chunk
+  })
+
+  expect(await ended(child)).toBe(0)
+  expect(read).toContain('lines of the log were lost')
 })
 
 test('whoever reads none of it does not keep the process from ending', async () => {
