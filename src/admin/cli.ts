@@ -14,7 +14,7 @@ const usage = `usage: npm run admin -- create <email>            make a new admi
        npm run admin -- grant <email> <role>      give a user a role
        npm run admin -- reset-password <email>    set a password, end the user's sessions
        npm run admin -- list                      show the admins
-       npm run admin -- end-sessions              end all sessions and tokens of everybody
+       npm run admin -- end-sessions              end all sessions, tokens and mailed links
        npm run admin -- doctor [--json]           look at the running service, and tell what to mend
        npm run admin -- audit verify              check the audit log; --since <head>: from one that was noted
 A password is asked for, or read from standard input.`

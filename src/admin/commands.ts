@@ -69,7 +69,7 @@ async function carryOut(services: AdminServices, command: AdminCommand): Promise
       return `${command.email} has the role ${role} now.`
     }
     case 'end-sessions':
-      return `The sessions and tokens of all ${await endAllSessions(db)} users have ended.`
+      return `The sessions, tokens and mailed links of all ${await endAllSessions(db)} users have ended.`
     case 'audit verify': {
       const { isWhole, message } = await verifyAuditLog(db, command.since)
       if (!isWhole) throw new AdminCommandError(message)

@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { endTokens } from '../auth/authority/authority.queries.ts'
 import type { Tx } from '../db/database.ts'
 
 /**
@@ -16,11 +16,7 @@ export async function endSessionsAfter(trx: Tx, after: string, count: number): P
     .execute()
   const ids = users.map(({ id }) => id)
   if (ids.length === 0) return ids
-  const now = sql<Date>`greatest(clock_timestamp(), valid_after)`
-  await trx.updateTable('user').set({ valid_after: now }).where('id', 'in', ids).execute()
-  // As a sign-out does, which comes to the tokens by way of the session.
-  await trx.selectFrom('session').select('id').where('user_id', 'in', ids).orderBy('id').forUpdate().execute()
-  await trx.deleteFrom('oauth_access_token').where('user_id', 'in', ids).execute()
+  await endTokens(trx, ids)
   await trx.deleteFrom('oauth_refresh_token').where('user_id', 'in', ids).execute()
   await trx.deleteFrom('session').where('user_id', 'in', ids).execute()
   return ids

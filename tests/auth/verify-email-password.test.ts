@@ -1,3 +1,4 @@
+import { SignJWT } from 'jose'
 import pg from 'pg'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { startService, startServiceForFile } from '../support/harness.ts'
@@ -72,8 +73,15 @@ describe('while a password is computed', () => {
     expect(Math.max(...calls)).toBeLessThan(begins[0] ?? 0)
   })
 
-  test('a password that is changed meanwhile stays, and the address is not confirmed', async () => {
-    const { user, token } = await signUp()
+  test.each([
+    ['ends the link', 0, [400, { code: 'INVALID_TOKEN' }]],
+    ['stays where the link is dated ahead by a clock', 60, [409, { code: 'PASSWORD_CHANGED' }]],
+  ])('a password that is changed meanwhile %s, and the address is not confirmed', async (_, aheadSeconds, refusal) => {
+    const { user } = await signUp()
+    const claims = new SignJWT({ email: user.email }).setProtectedHeader({ alg: 'HS256' })
+    const { secret } = await service.services.auth.$context
+    const iat = Math.floor(Date.now() / 1_000) + aheadSeconds
+    const token = await claims.setIssuedAt(iat).setExpirationTime('1h').sign(Buffer.from(secret))
     const { verify } = passwords
     const spy = vi.spyOn(passwords, 'verify').mockImplementation(async (given) => {
       const ids = db.selectFrom('user').select('id').where('email', '=', user.email)
@@ -82,7 +90,7 @@ describe('while a password is computed', () => {
     })
     onTestFinished(() => spy.mockRestore())
 
-    expect(await confirm({ token, password: another })).toMatchObject([409, { code: 'PASSWORD_CHANGED' }])
+    expect(await confirm({ token, password: another })).toMatchObject(refusal)
 
     expect(await stateOf(user.email)).toEqual({ email_verified: false, password: 'changed' })
   })

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { SignJWT } from 'jose'
 import { sql } from 'kysely'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { AdminCommand, AdminCommandError, runAdminCommand } from '../../src/admin/commands.ts'
@@ -140,12 +141,32 @@ describe('the command', () => {
 
     const answer = await runAdminCommand(own.services, { command: 'end-sessions' })
 
-    expect(answer).toBe('The sessions and tokens of all 1203 users have ended.')
+    expect(answer).toBe('The sessions, tokens and mailed links of all 1203 users have ended.')
     for (const { token, cookie } of people)
       expect([await whoami({ token }), await whoami({ cookie })]).toEqual([401, 401])
     expect(await own.db.selectFrom('verification').select('id').execute()).toEqual([])
     expect(await own.db.selectFrom('user').select('id').where('role', '=', 'admin').execute()).toHaveLength(1)
     expect(await whoami({ token: (await own.signIn(people[0] as SignedIn)).token })).toBe(200)
+  })
+
+  test('end-sessions ends the links to confirm an address that were mailed before, and none after', async () => {
+    const own = await startService()
+    onTestFinished(() => own.stop())
+    const { email } = await own.createUser({ emailVerified: false })
+    const { secret } = await own.services.auth.$context
+    const confirmBy = async (iat: number) => {
+      const claims = new SignJWT({ email }).setProtectedHeader({ alg: 'HS256' }).setIssuedAt(iat)
+      const token = await claims.setExpirationTime('1h').sign(Buffer.from(secret))
+      const json = { token, password: 'another good one' }
+      const response = await own.request('/api/auth/verify-email', { headers: { origin: own.baseUrl }, json })
+      return [response.status, await response.json()]
+    }
+    const before = Math.floor(Date.now() / 1_000)
+
+    await runAdminCommand(own.services, { command: 'end-sessions' })
+
+    expect(await confirmBy(before)).toMatchObject([400, { code: 'INVALID_TOKEN' }])
+    expect(await confirmBy(before + 60)).toMatchObject([200, { status: true }])
   })
 
   test('list shows the admins, and who of them is banned', async () => {

@@ -87,19 +87,19 @@ export async function slideSession(db: Db, sessionId: string, expiresAt: Date): 
   return session?.expires_at
 }
 
-/** Ends the tokens of a user that have no session. */
-async function endTokens(db: Db, userId: string): Promise<void> {
+/** Ends the tokens of users that have no session, and keeps their sessions as they are until the transaction ends. */
+export async function endTokens(db: Db, userIds: readonly string[]): Promise<void> {
   const now = sql<Date>`greatest(clock_timestamp(), valid_after)`
-  await db.updateTable('user').set({ valid_after: now }).where('id', '=', userId).execute()
+  await db.updateTable('user').set({ valid_after: now }).where('id', 'in', userIds).execute()
   // As a sign-out does, which comes to the tokens by way of the session.
-  await db.selectFrom('session').select('id').where('user_id', '=', userId).orderBy('id').forUpdate().execute()
-  await db.deleteFrom('oauth_access_token').where('user_id', '=', userId).execute()
+  await db.selectFrom('session').select('id').where('user_id', 'in', userIds).orderBy('id').forUpdate().execute()
+  await db.deleteFrom('oauth_access_token').where('user_id', 'in', userIds).execute()
 }
 
 /** Ends the sessions of a user, but for `spared`, and the tokens that have none. Returns how many were live. */
 export async function endSessions(db: Db, userId: string, spared: string | null): Promise<number> {
   // The user first, as everywhere.
-  await endTokens(db, userId)
+  await endTokens(db, [userId])
   const ended = await db
     .deleteFrom('session')
     .where('user_id', '=', userId)

@@ -30,7 +30,7 @@ export function assertIssuedAfter(claims: Claims, { valid_after }: AuthorityRow)
 }
 
 /** Whether a token is from before a change. `iat` counts whole seconds: one of the very second may be, and counts as it. */
-export function isFromBefore({ iat }: Claims, validAfter: Date | null): boolean {
+export function isFromBefore({ iat }: Pick<Claims, 'iat'>, validAfter: Date | null): boolean {
   return validAfter !== null && iat <= seconds(validAfter)
 }
 

@@ -3,8 +3,9 @@ import { verifyJWT } from 'better-auth/crypto'
 import { z } from 'zod'
 import type { Db } from '../../db/database.ts'
 import type { Messages } from '../../mail/messages.ts'
-import { inAuthTransaction, markEmailVerified, removeProviders } from '../auth-transaction.ts'
-import { lockAuthority } from '../authority/authority.queries.ts'
+import { inAuthTransaction, markEmailVerified, removeProviders, transactionOr } from '../auth-transaction.ts'
+import { findAuthority, lockAuthority } from '../authority/authority.queries.ts'
+import { isFromBefore } from '../authority/authority.ts'
 import { type MiddlewareContext, refused, wrapEndpoint } from '../endpoint.ts'
 import type { SignInTurns } from '../hashing/sign-in-turns.ts'
 import { storePassword } from './credential.ts'
@@ -24,7 +25,7 @@ interface Dependencies {
 }
 
 // What Better-Auth signs for a link to confirm an address.
-const Claims = z.object({ email: z.email(), updateTo: z.undefined().optional() })
+const Claims = z.object({ email: z.email(), iat: z.number(), updateTo: z.undefined().optional() })
 
 /**
  * Confirms an address by a mailed link, in place of Better-Auth's own, which a program that only opens the link could do.
@@ -51,7 +52,7 @@ export function emailVerification({ db, send, messages, signInTurns, passwordBud
     },
     async (ctx) => {
       const { token, password } = ctx.body
-      const user = await userOf(ctx, token)
+      const user = await userOf(db, ctx, token)
       if (user.emailVerified) {
         assertUnused(password)
         return ctx.json({ status: true })
@@ -63,7 +64,7 @@ export function emailVerification({ db, send, messages, signInTurns, passwordBud
       await inAuthTransaction(db, ctx.context.options, async (trx) => {
         // In which changes of passwords queue.
         await lockAuthority(trx)
-        const { emailVerified } = await userOf(ctx, token)
+        const { emailVerified } = await userOf(db, ctx, token)
         if (emailVerified) return assertUnused(password)
         if (weighed && (await replacePassword(ctx, user.id, weighed))) {
           await removeProviders(user.id)
@@ -86,12 +87,22 @@ function assertUnused(password: string | undefined): void {
   throw refused('EMAIL_ALREADY_VERIFIED', 'The address is confirmed already: the password was not used', 'BAD_REQUEST')
 }
 
-/** Whose address a mailed token is to confirm. @throws APIError for a token that is no good */
-async function userOf({ context }: MiddlewareContext, token: string) {
+/**
+ * Whose address a mailed token is to confirm.
+ * @throws APIError for a token that is no good, or from before what ended the tokens of the user, if it would still do anything
+ */
+async function userOf(db: Db, { context }: MiddlewareContext, token: string) {
   const claims = Claims.safeParse(await verifyJWT(token, context.secret))
   const found = claims.success && (await context.internalAdapter.findUserByEmail(claims.data.email))
-  if (!found) throw refused('INVALID_TOKEN', 'Invalid token', 'BAD_REQUEST')
+  if (!found) throw invalidToken()
+  const authority = await findAuthority(transactionOr(db), found.user.id, null)
+  if (!authority || (!found.user.emailVerified && isFromBefore(claims.data, authority.valid_after)))
+    throw invalidToken()
   return found.user
+}
+
+function invalidToken(): APIError {
+  return refused('INVALID_TOKEN', 'Invalid token', 'BAD_REQUEST')
 }
 
 /** What a password means to an account: the hash of the one that is stored, and of the new one unless that is the same. */
