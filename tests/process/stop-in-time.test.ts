@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { onPostgres } from '../support/database-template.ts'
-import { createTestDatabase } from '../support/harness.ts'
+import { createTestDatabase, startService } from '../support/harness.ts'
 import { buildService, type ServiceProcess, statusOf } from '../support/service-process.ts'
 import { startProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 import { messages, startSignIn, startWorkers } from '../support/workers.ts'
@@ -65,3 +65,13 @@ test.skipIf(!onPostgres).each(processes)(
     expect(await ended).toBeDefined()
   },
 )
+
+test('what hangs for ever is given up before the process must end, and named', async () => {
+  const service = await startService()
+  const { upkeep } = service.services
+  const { close } = upkeep
+  onTestFinished(close)
+  upkeep.close = () => new Promise(() => {})
+
+  await expect(service.stop()).rejects.toThrow(/^Stopping took too long, and is cut off: upkeep$/)
+})
