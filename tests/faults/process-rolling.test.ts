@@ -16,7 +16,9 @@ const minuteMs = 60_000
 test(`R-15 three instances restart in turn, ${rounds} time(s), and no request fails`, {
   timeout: rounds * 2 * minuteMs,
 }, async () => {
-  const { url, members, replace } = await startFleet(root, { databaseUrl: database.url, count: 3 })
+  // In the long form a token is used for longer than a quarter of an hour.
+  const env = { JWT_TTL: '60m' }
+  const { url, members, replace } = await startFleet(root, { databaseUrl: database.url, count: 3, env })
   await expect.poll(() => statusAt(`${url}/health/ready`)).toBe(200)
   const ada = await signUp(url)
   const rename = JSON.stringify({ name: 'Ada Lovelace' })
