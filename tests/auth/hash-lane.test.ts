@@ -17,11 +17,17 @@ const overloaded = expect.objectContaining({
   headers: { 'retry-after': expect.stringMatching(/^\d+$/) },
 })
 
-/** A lane whose work begins and ends as a test wants it. */
-function heldLane(options: Partial<Parameters<typeof createHashLane>[0]> = {}) {
+type Limits = Partial<Parameters<typeof createHashLane>[0]>
+const patient: Limits = { maxWaitMs: 60_000, maxRunMs: 60_000 }
+
+/** A lane whose work begins and ends as a test wants it, and which waits for as long as that. */
+const heldLane = (options: Limits = {}) => heldWith({ ...patient, ...options })
+
+/** The same with the limits of the service, where no others are given. */
+function heldWith(options: Limits) {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey hashing '))
   const module = new URL('../support/standins/held-hash.js', import.meta.url)
-  const lane = createHashLane({ size: 1, log, maxWaitMs: 60_000, maxRunMs: 60_000, module, ...options })
+  const lane = createHashLane({ size: 1, log, module, ...options })
   const put = (name: string) => writeFileSync(join(folder, name), '')
   onTestFinished(async () => {
     put('go')
@@ -194,7 +200,7 @@ test('R-36 a thread that comes to no end is replaced', async () => {
 })
 
 test('R-36 while every thread hangs, who is in turn is refused in five seconds, and so is who waits', async () => {
-  const { derive, put } = heldLane({ maxWaitMs: 5_000, maxRunMs: 2_250 })
+  const { derive, put } = heldWith({})
   const askedAt = performance.now()
   const refusedAfter = ['a', 'b', 'c'].map(async (salt) => {
     await expect(derive(salt)).rejects.toEqual(overloaded)
