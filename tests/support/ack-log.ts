@@ -8,29 +8,34 @@ export interface AckLog {
   created: string[]
   signedUp: string[]
   banned: string[]
+  /** Those of the banned who had signed up, and so had a session. */
+  expelled: string[]
 }
 
 interface Writer {
   url: string
   /** What it calls itself. */
   baseUrl: string
-  /** An admin's token. */
+  /** An admin's token, as it is at each call. */
   token: string
 }
 
 /** Writes to a service, and keeps what it acknowledged: a success is noted before anything else is asked. */
-export function ackLog({ url, baseUrl, token }: Writer): {
+export function ackLog(writer: Writer): {
   log: AckLog
   calls: Record<string, () => Promise<Response>>
 } {
-  const log: AckLog = { created: [], signedUp: [], banned: [] }
+  const { url, baseUrl } = writer
+  const log: AckLog = { created: [], signedUp: [], banned: [], expelled: [] }
+  const guests: string[] = []
+  const strangers: string[] = []
   const send = (path: string, json: object) =>
     fetch(`${url}${path}`, {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
         origin: baseUrl,
-        ...(path.startsWith('/api/v1') && { authorization: `Bearer ${token}` }),
+        ...(path.startsWith('/api/v1') && { authorization: `Bearer ${writer.token}` }),
       },
       body: JSON.stringify(json),
     })
@@ -44,19 +49,28 @@ export function ackLog({ url, baseUrl, token }: Writer): {
   return {
     log,
     calls: {
-      create: () => noted(send('/api/v1/users', { email: email(), name: 'New' }), ({ id }) => log.created.push(id)),
+      create: () =>
+        noted(send('/api/v1/users', { email: email(), name: 'New' }), ({ id }) => {
+          log.created.push(id)
+          strangers.push(id)
+        }),
       ban() {
-        // Who was made before is banned once.
-        const id = log.created[log.banned.length]
+        // Once each, and first who has a session to lose.
+        const guest = guests.shift()
+        const id = guest ?? strangers.shift()
         if (id === undefined) return send('/api/v1/users', { email: email(), name: 'New' })
-        return noted(send(`/api/v1/users/${id}/ban`, {}), () => log.banned.push(id))
+        return noted(send(`/api/v1/users/${id}/ban`, {}), () => {
+          log.banned.push(id)
+          if (guest !== undefined) log.expelled.push(id)
+        })
       },
       signUp() {
         // A password takes a tenth of a second of a processor.
-        if (signUps++ % 5 > 0) return fetch(`${url}/health`)
-        return noted(send('/api/auth/sign-up/email', { email: email(), password, name: 'Ada' }), ({ user }) =>
-          log.signedUp.push(user.id),
-        )
+        if (signUps++ % 3 > 0) return fetch(`${url}/health`)
+        return noted(send('/api/auth/sign-up/email', { email: email(), password, name: 'Ada' }), ({ user }) => {
+          log.signedUp.push(user.id)
+          guests.push(user.id)
+        })
       },
     },
   }

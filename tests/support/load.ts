@@ -3,9 +3,9 @@ import { expect, onTestFinished } from 'vitest'
 /** How one request of a load was answered. */
 export interface LoadAnswer {
   name: string
-  /** 0 where nobody answered. */
+  /** 0 where nobody answered, or wrongly. */
   status: number
-  /** The type of a problem without `/problems/`, or Better-Auth's code; empty for a success. */
+  /** The type of a problem without `/problems/`, or Better-Auth's code, or what else went wrong; empty for a success. */
   refusal: string
   retryAfter: string | null
   /** How long it took, and when it was answered, in milliseconds. */
@@ -52,9 +52,9 @@ export function startLoad(perSecond: number, calls: Record<string, () => Promise
 
 async function timed(name: string, call: () => Promise<Response>): Promise<LoadAnswer> {
   const startedAt = performance.now()
-  const { status, refusal, retryAfter } = await call().then(outcomeOf, () => ({
+  const { status, refusal, retryAfter } = await call().then(outcomeOf, ({ message }: Error) => ({
     status: 0,
-    refusal: 'no answer',
+    refusal: message,
     retryAfter: null,
   }))
   const at = performance.now()
