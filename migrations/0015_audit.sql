@@ -68,7 +68,8 @@ create unlogged table audit_pending (
   user_agent text
 );
 
--- The lock of the head is the last that a transaction takes: nobody waits for anything while they hold it.
+-- The lock of the head is the last that a transaction takes: who holds it waits for nobody. All who write wait for it, at
+-- most for a batch of `audit_prune`.
 create function audit_chain() returns trigger
 language plpgsql as $$
 declare

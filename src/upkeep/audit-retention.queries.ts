@@ -2,11 +2,11 @@ import { sql } from 'kysely'
 import type { Db } from '../db/database.ts'
 import { inTransaction } from '../db/transaction.ts'
 
-// Each removal is an event of its own: a batch is long, and only whole days go.
-const batchSize = 5_000
+// Who writes waits for it. Each removal is an event of its own, so that only whole days go.
+const batchSize = 1_000
 
 /**
- * Removes up to 5,000 of the oldest events of the audit log that are from before a day, so many days ago; of UTC, so that
+ * Removes up to 1,000 of the oldest events of the audit log that are from before a day, so many days ago; of UTC, so that
  * there is something to remove once a day.
  * @returns whether there may be more
  */

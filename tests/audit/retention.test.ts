@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { expect, test } from 'vitest'
 import { verifyAuditLog } from '../../src/admin/audit-log.ts'
 import { auditedAs } from '../../src/db/audit-context.ts'
-import { eventsOf } from '../support/audit.ts'
+import { ageAuditLog, eventsOf } from '../support/audit.ts'
 import { onPostgres } from '../support/database-template.ts'
 import { startServiceForFile } from '../support/harness.ts'
 
@@ -12,33 +12,11 @@ const forEver = await startServiceForFile({ env: { AUDIT_RETENTION_DAYS: '0' } }
 const seqs = async ({ db }: typeof service) =>
   (await sql<{ seq: number }>`select seq from audit_event order by seq`.execute(db)).rows.map(({ seq }) => seq)
 
-/** Makes the log older, and chains it anew: all of it, so that it is whole. */
-async function age({ db }: typeof service, days: number): Promise<void> {
-  await db.transaction().execute(async (trx) => {
-    for (const table of ['audit_event', 'audit_head'])
-      await sql.raw(`alter table ${table} disable trigger user`).execute(trx)
-    await sql`update audit_event set created_at = created_at - make_interval(days => ${days})`.execute(trx)
-    await sql`do $$
-      declare e record; chained bytea := (select first_hash from audit_head);
-      begin
-        for e in select * from audit_event order by seq loop
-          chained := sha256(chained || convert_to(jsonb_build_array(e.seq, (extract(epoch from e.created_at) * 1000000)::bigint,
-            e.action, e.actor_type, e.actor_id, e.client_id, e.target_type, e.target_id, e.changes, e.reason, e.request_id,
-            e.ip_address, e.user_agent)::text, 'UTF8'));
-          update audit_event set hash = chained where seq = e.seq;
-        end loop;
-        update audit_head set last_hash = chained;
-      end $$`.execute(trx)
-    for (const table of ['audit_event', 'audit_head'])
-      await sql.raw(`alter table ${table} enable trigger user`).execute(trx)
-  })
-}
-
 test('events that are too old go, the oldest first, and the log stays whole', async () => {
   const { db, services } = service
   await service.createUser()
   const noted = /\d+:[\da-f]{64}/.exec((await verifyAuditLog(db, undefined)).message)?.[0]
-  await age(service, 31)
+  await ageAuditLog(service.db, 31)
   const old = await seqs(service)
   const kept = await eventsOf(db, () => service.createUser())
   expect(await verifyAuditLog(db, undefined)).toMatchObject({ isWhole: true })
@@ -77,7 +55,7 @@ test('events that are too old go, the oldest first, and the log stays whole', as
 })
 
 test('with 0 days none goes', async () => {
-  await age(forEver, 5_000)
+  await ageAuditLog(forEver.db, 5_000)
   const before = await seqs(forEver)
   await forEver.services.upkeep.run()
   expect((await seqs(forEver)).slice(0, before.length)).toEqual(before)
@@ -86,7 +64,7 @@ test('with 0 days none goes', async () => {
 test.runIf(onPostgres)('what is written meanwhile waits for a removal, and comes after it', async () => {
   await service.createUser()
   const { db } = service
-  await age(service, 2)
+  await ageAuditLog(service.db, 2)
   let waited: Promise<unknown> | undefined
   await db.transaction().execute(async (trx) => {
     await sql`select audit_prune(now() - interval '1 day', 1)`.execute(trx)

@@ -38,6 +38,44 @@ export async function tampered<T>(db: Db, statements: string[], judge: (trx: Tx)
   return judged.verdict
 }
 
+/** Adds so many more events to the log, each as its first is, which `ageAuditLog` chains. */
+export async function growAuditLog(db: Db, count: number): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    for (const table of ['audit_event', 'audit_head'])
+      await sql.raw(`alter table ${table} disable trigger user`).execute(trx)
+    await sql`insert into audit_event
+      select last_seq + n, last_at, action, actor_type, actor_id, client_id, target_type, target_id, changes, reason,
+        request_id, ip_address, user_agent, hash
+      from audit_head, generate_series(1, ${count}::int) as n, (select * from audit_event order by seq limit 1) as e
+    `.execute(trx)
+    await sql`update audit_head set last_seq = last_seq + ${count}`.execute(trx)
+    for (const table of ['audit_event', 'audit_head'])
+      await sql.raw(`alter table ${table} enable trigger user`).execute(trx)
+  })
+}
+
+/** Makes the log older, and chains it anew: all of it, so that it is whole. */
+export async function ageAuditLog(db: Db, days: number): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    for (const table of ['audit_event', 'audit_head'])
+      await sql.raw(`alter table ${table} disable trigger user`).execute(trx)
+    await sql`update audit_event set created_at = created_at - make_interval(days => ${days})`.execute(trx)
+    await sql`do $$
+      declare e record; chained bytea := (select first_hash from audit_head);
+      begin
+        for e in select * from audit_event order by seq loop
+          chained := sha256(chained || convert_to(jsonb_build_array(e.seq, (extract(epoch from e.created_at) * 1000000)::bigint,
+            e.action, e.actor_type, e.actor_id, e.client_id, e.target_type, e.target_id, e.changes, e.reason, e.request_id,
+            e.ip_address, e.user_agent)::text, 'UTF8'));
+          update audit_event set hash = chained where seq = e.seq;
+        end loop;
+        update audit_head set last_hash = chained;
+      end $$`.execute(trx)
+    for (const table of ['audit_event', 'audit_head'])
+      await sql.raw(`alter table ${table} enable trigger user`).execute(trx)
+  })
+}
+
 const agent = 'test agent/1'
 
 /** Calls of a service that tell the events of the audit log that they made. */
