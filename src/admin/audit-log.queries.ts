@@ -55,13 +55,30 @@ interface ChainedRow extends Omit<Row<'audit_event'>, 'created_at' | 'hash' | 'c
   changes: string
 }
 
-/** The place of the first removal of events that were less than a day old. */
-export async function findEarlyRemoval(db: Db): Promise<number | undefined> {
-  const { rows } = await sql<{ seq: number }>`
-    select seq from audit_event
-    where action = 'audit.pruned' and created_at - (changes #>> '{removedTo,to}')::timestamptz < interval '1 day'
-    order by seq limit 1`.execute(db)
-  return rows[0]?.seq
+/** Removals of events that were younger than is kept. */
+export interface EarlyRemovals {
+  /** How many, each an event. */
+  count: number
+  /** Of the last of them. Its hash is in hex. */
+  seq: number
+  hash: string
+  at: Date
+  /** When the youngest was written that it removed. */
+  removed_to: Date
+}
+
+/**
+ * The removals after a place that took events of the last days before them.
+ * @param days how many are kept; 0 for all
+ */
+export async function findEarlyRemovals(db: Db, after: number, days: number): Promise<EarlyRemovals | undefined> {
+  const { rows } = await sql<EarlyRemovals>`
+    select seq, encode(hash, 'hex') as hash, created_at as at, removed_to, count(*) over () as count
+    from audit_event, cast(changes #>> '{removedTo,to}' as timestamptz) as removed_to
+    where action = 'audit.pruned' and seq > ${after}
+      and (${days} = 0 or created_at - removed_to < make_interval(days => ${days}))
+    order by seq desc limit 1`.execute(db)
+  return rows[0]
 }
 
 function asJson(text: string | null): string {

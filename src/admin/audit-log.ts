@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Db } from '../db/database.ts'
-import { type AuditEnds, type ChainedEvent, findChained, findEarlyRemoval, findEnds } from './audit-log.queries.ts'
+import { type AuditEnds, type ChainedEvent, findChained, findEarlyRemovals, findEnds } from './audit-log.queries.ts'
 
 /** What became of the verification of the log. */
 export interface Verification {
@@ -15,24 +15,32 @@ const batchSize = 1_000
  * Checks that each event of the log is as it was written, in its place, and that none is missing and none was added. Who
  * can write all tables can write the whole log anew: that is found only by a head that was noted elsewhere.
  * @param noted a head that must be in the log as it was, `<seq>:<hash>`
+ * @param keptDays for how many days events are kept; 0 for ever. What was removed earlier is told of, if it was after `noted`
  */
-export async function verifyAuditLog(db: Db, noted: string | undefined): Promise<Verification> {
+export async function verifyAuditLog(db: Db, noted: string | undefined, keptDays: number): Promise<Verification> {
   const since = noted === undefined ? undefined : headIn(noted)
   for (;;) {
     const ends = await findEnds(db)
     if (!ends) return broken('The table "audit_head" is empty')
-    const verification = await verifyBetween(db, ends, since)
+    const verification = await verifyBetween(db, ends, since, keptDays)
     // What retention removes meanwhile would be missing.
     if (verification.isWhole || (await findEnds(db))?.first_seq === ends.first_seq) return verification
   }
 }
 
-async function verifyBetween(db: Db, ends: AuditEnds, since: NotedHead | undefined): Promise<Verification> {
+async function verifyBetween(
+  db: Db,
+  ends: AuditEnds,
+  since: NotedHead | undefined,
+  keptDays: number,
+): Promise<Verification> {
   if (since && since.seq > ends.last_seq) return broken(`Event ${since.seq} is missing: the log ends before it`)
   if (since && since.seq < ends.first_seq - 1)
     return broken(`Event ${since.seq} was removed as too old: note a later head`)
-  const fault = (await faultIn(db, ends, since)) ?? faultAtEnds(ends) ?? (await faultOfRemovals(db))
+  const fault = (await faultIn(db, ends, since)) ?? faultAtEnds(ends)
   if (fault !== undefined) return broken(fault)
+  const early = await earlyRemovals(db, since?.seq ?? 0, keptDays)
+  if (early !== undefined) return { isWhole: false, message: early }
   const count = ends.last_seq + 1 - ends.first_seq
   const words = `${count} events are as they were written, ${ends.first_seq} to ${ends.last_seq}.`
   return { isWhole: true, message: `${words}\nHead, to be noted elsewhere: ${ends.last_seq}:${ends.last_hash}` }
@@ -80,10 +88,16 @@ function faultAtEnds({ greatest, last_seq }: AuditEnds): string | undefined {
     : undefined
 }
 
-/** Retention leaves at least the last day, whoever says that it was retention. */
-async function faultOfRemovals(db: Db): Promise<string | undefined> {
-  const seq = await findEarlyRemoval(db)
-  return seq === undefined ? undefined : `Event ${seq} tells that events of its own day were removed`
+/** What was removed sooner than the setting says, whoever says that it was retention; the setting may have been another. */
+async function earlyRemovals(db: Db, after: number, keptDays: number): Promise<string | undefined> {
+  const early = await findEarlyRemovals(db, after, keptDays)
+  if (!early) return undefined
+  const { count, seq, hash, at, removed_to: to } = early
+  const times = count === 1 ? '' : `, after ${count - 1} more of the kind`
+  const what = `Event ${seq}, of ${at.toISOString()}${times}, tells that events up to ${to.toISOString()} were removed`
+  const kept =
+    keptDays === 0 ? 'AUDIT_RETENTION_DAYS=0 keeps all' : `AUDIT_RETENTION_DAYS=${keptDays} keeps them longer`
+  return `${what}: ${kept}.\nWhere that setting was another then, go on from here: audit verify --since ${seq}:${hash}`
 }
 
 function hashOf(before: string, { members }: ChainedEvent): string {

@@ -29,7 +29,7 @@ export class AdminCommandError extends Error {
   override name = 'AdminCommandError'
 }
 
-type AdminServices = Pick<Services, 'db' | 'roles' | 'userAccounts'>
+type AdminServices = Pick<Services, 'db' | 'roles' | 'userAccounts' | 'config'>
 
 /**
  * Carries out a command of the operator, who is not held to any permission.
@@ -41,7 +41,7 @@ export function runAdminCommand(services: AdminServices, command: AdminCommand):
 }
 
 async function carryOut(services: AdminServices, command: AdminCommand): Promise<string> {
-  const { db, roles, userAccounts } = services
+  const { db, roles, userAccounts, config } = services
   switch (command.command) {
     case 'create': {
       const { email, password } = command
@@ -71,7 +71,7 @@ async function carryOut(services: AdminServices, command: AdminCommand): Promise
     case 'end-sessions':
       return `The sessions, tokens and mailed links of all ${await endAllSessions(db)} users have ended.`
     case 'audit verify': {
-      const { isWhole, message } = await verifyAuditLog(db, command.since)
+      const { isWhole, message } = await verifyAuditLog(db, command.since, config.auditRetentionDays)
       if (!isWhole) throw new AdminCommandError(message)
       return message
     }

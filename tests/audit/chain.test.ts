@@ -17,7 +17,7 @@ interface Ends {
 
 const endsOf = async (of: Db) =>
   (await sql<Ends>`select first_seq, last_seq from audit_head`.execute(of)).rows[0] as Ends
-const verify = (of: Db = db, noted?: string) => verifyAuditLog(of, noted)
+const verify = (of: Db = db, noted?: string) => verifyAuditLog(of, noted, 400)
 const headOf = async () => /\d+:[\da-f]{64}/.exec((await verify()).message)?.[0] ?? ''
 const userOf = () => ({ id: randomUUID(), name: 'Ada', email: `${randomUUID()}@example.com` })
 

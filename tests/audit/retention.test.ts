@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
 import { verifyAuditLog } from '../../src/admin/audit-log.ts'
+import { AdminCommandError, runAdminCommand } from '../../src/admin/commands.ts'
 import { auditedAs } from '../../src/db/audit-context.ts'
 import { ageAuditLog, eventsOf } from '../support/audit.ts'
 import { onPostgres } from '../support/database-template.ts'
@@ -15,11 +16,11 @@ const seqs = async ({ db }: typeof service) =>
 test('events that are too old go, the oldest first, and the log stays whole', async () => {
   const { db, services } = service
   await service.createUser()
-  const noted = /\d+:[\da-f]{64}/.exec((await verifyAuditLog(db, undefined)).message)?.[0]
-  await ageAuditLog(service.db, 31)
+  const noted = /\d+:[\da-f]{64}/.exec((await verifyAuditLog(db, undefined, 30)).message)?.[0]
+  await ageAuditLog(db, 31)
   const old = await seqs(service)
   const kept = await eventsOf(db, () => service.createUser())
-  expect(await verifyAuditLog(db, undefined)).toMatchObject({ isWhole: true })
+  expect(await verifyAuditLog(db, undefined, 30)).toMatchObject({ isWhole: true })
 
   const rows = await eventsOf(db, () => services.upkeep.run())
   expect(rows).toMatchObject([
@@ -35,20 +36,20 @@ test('events that are too old go, the oldest first, and the log stays whole', as
     },
   ])
   expect(await seqs(service)).toEqual([...kept, ...rows].map(({ seq }) => seq))
-  const { isWhole, message } = await verifyAuditLog(db, undefined)
+  const { isWhole, message } = await verifyAuditLog(db, undefined, 30)
   expect([isWhole, message.split('\n')[0]]).toEqual([
     true,
     `2 events are as they were written, ${old.length + 1} to ${old.length + 2}.`,
   ])
   // The head of before stands at the new beginning, and was made anew by this test.
-  expect(await verifyAuditLog(db, noted)).toMatchObject({
+  expect(await verifyAuditLog(db, noted, 30)).toMatchObject({
     isWhole: false,
     message: expect.stringContaining('another one than the noted') as unknown,
   })
 
   expect(await eventsOf(db, () => services.upkeep.run())).toEqual([])
   await service.createUser()
-  expect(await verifyAuditLog(db, `${old.length - 1}:${'0'.repeat(64)}`)).toMatchObject({
+  expect(await verifyAuditLog(db, `${old.length - 1}:${'0'.repeat(64)}`, 30)).toMatchObject({
     isWhole: false,
     message: expect.stringContaining('was removed as too old') as unknown,
   })
@@ -64,26 +65,59 @@ test('with 0 days none goes', async () => {
 test.runIf(onPostgres)('what is written meanwhile waits for a removal, and comes after it', async () => {
   await service.createUser()
   const { db } = service
-  await ageAuditLog(service.db, 2)
+  await ageAuditLog(db, 31)
   let waited: Promise<unknown> | undefined
   await db.transaction().execute(async (trx) => {
-    await sql`select audit_prune(now() - interval '1 day', 1)`.execute(trx)
+    await sql`select audit_prune(now() - interval '30 days', 1)`.execute(trx)
     waited = service.createUser()
   })
   await waited
-  expect(await verifyAuditLog(db, undefined)).toMatchObject({ isWhole: true })
+  expect(await verifyAuditLog(db, undefined, 30)).toMatchObject({ isWhole: true })
 })
+
+const verified = async ({ services }: typeof service, since?: string) => {
+  const answer = runAdminCommand(services, { command: 'audit verify', since })
+  return answer.catch((error: unknown) => error as AdminCommandError)
+}
 
 test('who removes what is young is told of, however often they do', async () => {
   const { db } = forEver
   await forEver.createUser()
-  expect(await verifyAuditLog(db, undefined)).toMatchObject({ isWhole: true })
+  expect(await verified(forEver)).toContain('as they were written')
   const prune = sql<{ n: number }>`select audit_prune('infinity', 2000000000) as n`
   for (const claimed of [{ actorType: 'system', actorId: 'upkeep' } as const, {}]) {
     expect((await auditedAs(claimed, () => prune.execute(db))).rows[0]?.n).toBeGreaterThan(0)
-    expect(await verifyAuditLog(db, undefined)).toEqual({
-      isWhole: false,
-      message: expect.stringContaining('tells that events of its own day were removed') as unknown,
+    expect(await verified(forEver)).toMatchObject({
+      message: expect.stringContaining('were removed: AUDIT_RETENTION_DAYS=0 keeps all') as string,
     })
   }
+})
+
+test('who removes what is older than a day, and should be kept, is told of, until that is known', async () => {
+  const { db, services } = service
+  await ageAuditLog(service.db, 31)
+  await services.upkeep.run()
+  expect(await verified(service)).toContain('as they were written')
+  await ageAuditLog(service.db, 2)
+  await service.createUser()
+  expect(await verified(service)).toContain('as they were written')
+
+  const prune = sql`select audit_prune(now() - interval '25 hours', 2000000000)`
+  const removals = [await eventsOf(db, () => prune.execute(db))]
+  await ageAuditLog(service.db, 2)
+  removals.push(await eventsOf(db, () => prune.execute(db)))
+
+  const places = removals.map(([{ seq } = { seq: 0 }]) => seq)
+  const refused = (await verified(service)) as AdminCommandError
+  expect(refused).toBeInstanceOf(AdminCommandError)
+  expect(refused.message).toMatch(new RegExp(`^Event ${places[1]}, of .*Z, tells that events up to .*Z were removed: `))
+  expect(refused.message).toContain('AUDIT_RETENTION_DAYS=30 keeps them longer.')
+  // The setting may have been 1 when they went: then that is right, and so is what is from after it.
+  expect(await verifyAuditLog(db, undefined, 1)).toMatchObject({ isWhole: true })
+  const head = /--since (\d+:[\da-f]{64})$/.exec(refused.message)?.[1] ?? ''
+  expect(await verified(service, head)).toContain('as they were written')
+  await prune.execute(db)
+  await service.createUser()
+  await sql`select audit_prune('infinity', 2000000000)`.execute(db)
+  expect(await verified(service, head)).toBeInstanceOf(AdminCommandError)
 })

@@ -180,7 +180,7 @@ describe('the audit log', () => {
     const { rows } = await sql<{ ahead: boolean }>`
       select created_at > now() + interval '1 minute' as ahead from audit_event order by seq desc limit 1`.execute(db)
     expect(rows).toEqual([{ ahead: false }])
-    expect(await verifyAuditLog(db, undefined)).toMatchObject({ isWhole: true })
+    expect(await verifyAuditLog(db, undefined, 400)).toMatchObject({ isWhole: true })
   })
 })
 

@@ -60,6 +60,10 @@ export async function ageAuditLog(db: Db, days: number): Promise<void> {
     for (const table of ['audit_event', 'audit_head'])
       await sql.raw(`alter table ${table} disable trigger user`).execute(trx)
     await sql`update audit_event set created_at = created_at - make_interval(days => ${days})`.execute(trx)
+    await sql`
+      update audit_event set changes = jsonb_set(changes, '{removedTo,to}', to_jsonb(audit_time(
+        cast(changes #>> '{removedTo,to}' as timestamptz) - make_interval(days => ${days}))))
+      where action = 'audit.pruned'`.execute(trx)
     await sql`do $$
       declare e record; chained bytea := (select first_hash from audit_head);
       begin
