@@ -41,6 +41,11 @@ export async function uncountAttempt(db: Db, { id }: AttemptCount): Promise<void
   await less.where('id', '=', id).execute()
 }
 
+/** Deletes the windows that are over, by the clock of the database, of all keys that begin so. */
+export async function forgetAttempts(db: Db, prefix: string): Promise<void> {
+  await sql`delete from rate_limit where starts_with(key, ${prefix}) and last_request <= ${nowMs}`.execute(db)
+}
+
 /** What is counted under these keys now; a key without anything is left out. */
 export async function findAttempts(db: Db, keys: readonly string[]): Promise<AttemptCount[]> {
   const { rows } = await sql<AttemptCount>`

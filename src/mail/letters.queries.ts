@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { countAttempt, uncountAttempt } from '../db/attempt-counts.ts'
+import { countAttempt, forgetAttempts, uncountAttempt } from '../db/attempt-counts.ts'
 import type { Db } from '../db/database.ts'
 import type { Message } from './mailer.ts'
 
@@ -18,7 +18,7 @@ export async function countLetter(
   db: Db,
   { to, subject, cap }: Pick<Message, 'to' | 'subject' | 'cap'>,
 ): Promise<(() => Promise<void>) | undefined> {
-  await db.deleteFrom('rate_limit').where('key', 'like', 'letter|%').where('last_request', '<=', Date.now()).execute()
+  await forgetAttempts(db, 'letter|')
   const kind = [subject, to.toLowerCase()]
   if (typeof cap !== 'object') return countUp(db, keyOf(kind), maxLetters)
   // Theirs first: what is over it takes nothing from others.

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { countLetter } from '../../src/mail/letters.queries.ts'
 import { from, newAddress, proxied } from '../support/addresses.ts'
 import { onPostgres } from '../support/database-template.ts'
@@ -139,6 +139,18 @@ test('B-10 after the hour there are letters again, and what was counted is gone'
   // What failed only now was of the hour before.
   await takeBack?.()
   expect(await counted.execute()).toEqual([{ count: 1 }])
+})
+
+test('B-10 an instance whose clock is ahead ends no hour early', async () => {
+  const { db } = service
+  const letter = { to: 'bea@example.com', subject: 'Any' }
+  for (let i = 0; i < maxLetters; i++) expect(await countLetter(db, letter)).toBeDefined()
+
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 7_200_000 })
+  onTestFinished(() => void vi.useRealTimers())
+
+  expect(await countLetter(db, letter)).toBeUndefined()
+  expect(await countLetter(db, { ...letter, subject: 'Another' })).toBeDefined()
 })
 
 describe('B-10 a flood', () => {
