@@ -43,12 +43,13 @@ function constraintIn(failure: ReturnType<typeof databaseFailure>) {
 
 /** The one place where an error becomes a response: a problem, or Better-Auth's `{code, message}` under `/api/auth`. */
 export function errorHandler(log: Log, page?: (c: Context, problem: ProblemError) => Response | Promise<Response>) {
+  const tell = failureTeller(log)
   return (error: Error, c: Context): Response | Promise<Response> => {
     const problem = toProblem(error)
     const { id, route } = exchangeOf(c)
     // What was refused on purpose, as while starting, is no failure; nor is a client that goes before it was answered.
     const isFailure = problem.status >= 500 && (problem !== error || problem.cause !== undefined) && !hasLeft(c)
-    if (isFailure) log.error({ requestId: id, route, err: problem.cause ?? error }, problem.slug)
+    if (isFailure) tell(problem, { requestId: id, route, err: problem.cause ?? error })
     if (page && isForPeople(c)) return page(c, problem)
     // Where a provider leads people back to, with a page that says what to do.
     if (c.req.path.startsWith('/api/auth/callback/') && problem.slug !== 'not-found') {
@@ -57,6 +58,27 @@ export function errorHandler(log: Log, page?: (c: Context, problem: ProblemError
       return c.redirect(`/error?error=${problem.slug}`, 303)
     }
     return c.req.path.startsWith('/api/auth/') ? authResponse(c, error, problem) : problemResponse(c, problem)
+  }
+}
+
+// In an outage every request fails for the same reason.
+const outageLineEveryMs = 10_000
+
+/** Logs failures of ours: each, but of an outage one in ten seconds, with how many there were since the line before. */
+function failureTeller(log: Log) {
+  const outages = new Map<ProblemSlug, { at: number; omitted: number }>()
+  return (
+    { slug, status }: ProblemError,
+    about: { requestId: string; route: string | undefined; err: unknown },
+  ): void => {
+    if (status !== 503) return log.error(about, slug)
+    const last = outages.get(slug)
+    if (last && performance.now() - last.at < outageLineEveryMs) {
+      last.omitted++
+      return
+    }
+    outages.set(slug, { at: performance.now(), omitted: 0 })
+    log.error({ ...about, ...(last && { sinceLast: last.omitted }) }, slug)
   }
 }
 

@@ -27,7 +27,9 @@ export function createRequestLog(log: Log): RequestLog {
   const { [pino.symbols.chindingsSym]: bindings } = log as Log & { [pino.symbols.chindingsSym]: string }
   const base = JSON.parse(`{${bindings.slice(1)}}`) as Record<string, unknown>
   const refusals = limitLines((omitted) => log.warn({ omitted }, 'refused requests without a line of their own'))
-  const isWritten = (status: number) => log.isLevelEnabled('info') && (status < 400 || status >= 500 || refusals.take())
+  // In an outage or a storm 503 is what every request gets.
+  const isRefusal = (status: number) => (status >= 400 && status < 500) || status === 503
+  const isWritten = (status: number) => log.isLevelEnabled('info') && (!isRefusal(status) || refusals.take())
   return {
     answered(exchange, incoming, outgoing) {
       // Who leaves before an answer costs no more lines than who is refused.

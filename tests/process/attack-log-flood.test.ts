@@ -70,6 +70,37 @@ describe('D-11 a flood of refused requests', () => {
     expect(refused.length).toBeLessThanOrEqual(perSecond * windows)
   })
 
+  test('is one too while the database is out of order, and the reason is told once in ten seconds', async () => {
+    const service = await startService()
+    const ada = await service.createSignedIn()
+    await sql`create function refuse() returns boolean language plpgsql as $$
+      begin raise exception 'the reason' using errcode = '53000'; end $$`.execute(service.db)
+    await sql`alter table account rename to elsewhere`.execute(service.db)
+    await sql`create view account as select * from elsewhere where refuse()`.execute(service.db)
+    await sql`insert into elsewhere (id, account_id, provider_id, user_id, created_at, updated_at)
+      values ('a', 'a', 'google', ${ada.id}, now(), now())`.execute(service.db)
+    const [since, count, startedAt] = [service.logLines().length, 600, performance.now()]
+    const head = `HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${ada.token}`
+    await flood(service, `GET /api/v1/users/me/accounts ${head}`, count)
+    const seconds = (performance.now() - startedAt) / 1_000
+    await sql`drop view account`.execute(service.db)
+    await sql`alter table elsewhere rename to account`.execute(service.db)
+    await service.stop()
+
+    const lines = service
+      .logLines()
+      .slice(since)
+      .map((line) => JSON.parse(line) as Line)
+    const refused = lines.filter(({ status }) => status === 503)
+    const told = lines.flatMap(({ omitted }) => omitted ?? [])
+    expect(refused.length).toBeGreaterThan(0)
+    expect(refused.length).toBeLessThanOrEqual(perSecond * (Math.ceil(seconds) + 1))
+    expect(refused.length + told.reduce((sum, omitted) => sum + omitted, 0)).toBe(count)
+    const reasons = lines.filter(({ msg }) => msg === 'dependency-unavailable')
+    expect(reasons[0]).toMatchObject({ level: 50, err: { message: 'the reason' } })
+    expect(reasons.length).toBeLessThanOrEqual(Math.ceil(seconds / 10))
+  })
+
   test('takes no line from failures of ours, from sign-ins, or from what is answered', async () => {
     const service = await startService()
     const ada = await service.createSignedIn()
