@@ -8,7 +8,7 @@ export type Log = Logger
 // the length of a text to find nothing: JWTs, signed cookies, mailed tokens, password hashes, addresses.
 const secrets: [RegExp, string][] = [
   [/(?<![\w-])eyJ[\w-]+\.[\w-]*\.?[\w-]*/g, '[jwt]'],
-  [/((?:token|code|state|password|secret)["']?\s*[=:]\s*)"(?:[^"\\]|\\.)*"/gi, '$1"[redacted]"'],
+  [/((?:token|code|state|password|secret)["']?\s*[=:]\s*)"(?:[^"\\]|\\[^])*(?:"|\\?$)/gi, '$1"[redacted]"'],
   [/((?:token|code|state|password|secret|session_token)["']?\s*[=:]\s*["']?)[^\s"'&;,)}]+/gi, '$1[redacted]'],
   [/(reset-password\/)[^\s?/"']+/g, '$1[redacted]'],
   [/(bearer|basic)\s+[\w.~+/%=-]+/gi, '$1 [redacted]'],
@@ -20,10 +20,17 @@ const secrets: [RegExp, string][] = [
 const maxMessageChars = 2_000
 const maxStackChars = 8_000
 
+// Longer than the part of a secret that no pattern finds, as what tells it is beyond the end.
+const marginChars = 500
+
 /** Text without the secrets it may hold, cut where it is longer than anybody reads: a caller may have written it. */
 export function scrub(text: string, maxChars = maxMessageChars): string {
-  const short = text.length > maxChars ? `${text.slice(0, maxChars)}…` : text
-  return secrets.reduce((scrubbed, [pattern, replacement]) => scrubbed.replaceAll(pattern, replacement), short)
+  const seenChars = maxChars + marginChars
+  const seen = text.slice(0, seenChars)
+  const scrubbed = secrets.reduce((rest, [pattern, replacement]) => rest.replaceAll(pattern, replacement), seen)
+  // Where there is more, what is last may be the beginning of a secret.
+  const end = text.length > seenChars ? Math.min(maxChars, Math.max(0, scrubbed.length - marginChars)) : maxChars
+  return text.length > seenChars || scrubbed.length > end ? `${scrubbed.slice(0, end)}…` : scrubbed
 }
 
 // What a pipe takes from one of several writers without tearing it, PIPE_BUF of Linux.

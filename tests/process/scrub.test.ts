@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { scrub } from '../../src/log.ts'
 
 test.each([
@@ -27,4 +27,34 @@ test.each(['a', 'eyJ', 'a@', 'a.', 'x://', 'token=', 'bearer ', '0123456789abcde
 
 test('a text that a caller made long is cut before it is scrubbed', () => {
   expect(scrub('a'.repeat(60_000))).toHaveLength(2_001)
+})
+
+describe('a secret is scrubbed wherever the text is cut', () => {
+  const most = 100
+  test.each([
+    ['a password hash', `${'0a'.repeat(16)}:${'0b'.repeat(64)}`, /0a|0b/],
+    ['an e-mail address', 'ada.lovelace@mail.example.com', /lovelace/],
+    ['a database URL', 'postgres://app:s3cr3t@db:5432/x', /s3cr3t/],
+    ['a JWT', 'eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln', /eyJ/],
+    ['a password in JSON', '{"password": "not seen s3cr3t"}', /seen|s3cr3t/],
+  ])('%s', (_, secret, part) => {
+    for (let before = 0; before <= most; before++) {
+      const text = `${'x '.repeat(most).slice(0, before)} ${secret} ${'y '.repeat(1_000)}`
+      expect(scrub(text, most)).not.toMatch(part)
+      expect(scrub(text, most).length).toBeLessThanOrEqual(most + 1)
+    }
+  })
+
+  test('and where what comes before it becomes shorter', () => {
+    const hash = `${'0a'.repeat(16)}:${'0b'.repeat(64)}`
+    for (let after = 0; after <= 700; after++) {
+      const text = `eyJ${'a'.repeat(300)} ${'x '.repeat(350).slice(0, after)} ${hash} ${'y '.repeat(1_000)}`
+      expect(scrub(text, most)).not.toMatch(/0a|0b/)
+    }
+  })
+
+  test('where the quotation has no end', () => {
+    expect(scrub('{"password": "correct horse s3cr3t \\')).not.toContain('horse')
+    expect(scrub(`{"password": "correct horse ${'s3cr3t '.repeat(500)}"}`)).not.toContain('s3cr3t')
+  })
 })
