@@ -55,8 +55,7 @@ async function examineEmbedded(config: Config, authConfig: AuthConfig): Promise<
   const answer = await askRunning(config.dataDir, { command: 'doctor' })
   if (answer?.ok) return JSON.parse(answer.output) as Finding[]
   const { problem } = findingsOf('service')
-  if (answer)
-    return [problem('the running service does not know what to do', 'Start it anew: it is of another version')]
+  if (answer) return [problem(`the running service could not look: ${answer.output}`, 'See its log, and start it anew')]
   const rest = await examine({ config, authConfig, db: undefined, secrets: undefined, arrivalProofs: undefined })
   const where = existsSync(config.dataDir) ? 'no service runs on DATA_DIR' : 'there is no folder DATA_DIR'
   return [

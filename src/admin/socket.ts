@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { z } from 'zod'
 import { toProblem } from '../failures.ts'
+import { scrub } from '../log.ts'
 import type { Services } from '../services.ts'
 import { AdminCommand, AdminCommandError, runAdminCommand } from './commands.ts'
 
@@ -17,6 +18,9 @@ interface Answer {
 /** What the running service can be asked, beside the commands: to look at itself. */
 export type Asked = AdminCommand | { command: 'doctor' }
 
+const beatMs = 1_000
+const maxSilenceMs = 30_000
+
 /**
  * Takes commands of the operator beside a running service whose embedded database nobody else can open: on a Unix socket
  * in the data directory, which nobody but its owner may write to.
@@ -27,7 +31,13 @@ export async function serveAdmin(services: Services, examine: () => Promise<unkn
   const path = socketPath(services.config.dataDir)
   await rm(path, { force: true })
   const server = createServer((incoming, outgoing) => {
-    void answer(services, incoming, examine).then((body) => outgoing.end(JSON.stringify(body)))
+    // JSON may begin with spaces: who waits sees that something is done.
+    const beat = setInterval(() => outgoing.write(' '), beatMs)
+    outgoing.on('close', () => clearInterval(beat))
+    void answer(services, incoming, examine).then((body) => {
+      clearInterval(beat)
+      outgoing.end(JSON.stringify(body))
+    })
   })
   await throughShortPath(path, async (short) => {
     server.listen(short)
@@ -41,18 +51,32 @@ export async function serveAdmin(services: Services, examine: () => Promise<unkn
   }
 }
 
-/** Asks the running service to carry out a command; undefined when none is running. */
-export async function askRunning(dataDir: string, command: Asked): Promise<Answer | undefined> {
+/**
+ * Asks the running service to carry out a command, for as long as it shows that it is at it.
+ * @param silenceMs after how many milliseconds without a sign it is given up
+ * @returns undefined when none is running; for one that gives no answer, what is known of why
+ */
+export async function askRunning(
+  dataDir: string,
+  command: Asked,
+  silenceMs = maxSilenceMs,
+): Promise<Answer | undefined> {
   return throughShortPath(socketPath(dataDir), async (short) => {
+    const outgoing = request({ socketPath: short, method: 'POST', timeout: silenceMs })
+    let isSilent = false
+    outgoing.on('timeout', () => {
+      isSilent = true
+      outgoing.destroy()
+    })
     try {
-      const outgoing = request({ socketPath: short, method: 'POST' })
       outgoing.end(JSON.stringify(command))
       const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage]
       return JSON.parse(await text(incoming)) as Answer
     } catch (error) {
-      if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ECONNREFUSED'))
-        return undefined
-      throw error
+      const { code, message } = error as NodeJS.ErrnoException
+      if (code === 'ENOENT' || code === 'ECONNREFUSED') return undefined
+      const why = isSilent ? `has said nothing for ${silenceMs / 1_000} seconds` : `gave no answer: ${message}`
+      return { ok: false, output: `The service that runs on DATA_DIR ${why}. See its log.` }
     }
   })
 }
@@ -64,13 +88,19 @@ async function answer(
   incoming: AsyncIterable<Uint8Array>,
   examine: () => Promise<unknown>,
 ): Promise<Answer> {
+  let command: Asked | undefined
   try {
-    const command = z.union([Doctor, AdminCommand]).parse(JSON.parse(await text(incoming)))
+    command = z.union([Doctor, AdminCommand]).safeParse(JSON.parse(await text(incoming))).data
+    if (!command)
+      return { ok: false, output: 'The running service does not know this command: it is of another version' }
     if (command.command === 'doctor') return { ok: true, output: JSON.stringify(await examine()) }
     return { ok: true, output: await runAdminCommand(services, command) }
   } catch (error) {
     if (error instanceof AdminCommandError) return { ok: false, output: error.message }
-    return { ok: false, output: toProblem(error).message }
+    const problem = toProblem(error)
+    if (problem.status < 500) return { ok: false, output: problem.message }
+    services.log.error({ command: command?.command, err: error }, 'a command of the operator failed')
+    return { ok: false, output: `It failed: ${scrub(error instanceof Error ? error.message : String(error))}` }
   }
 }
 

@@ -1,13 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { SignJWT } from 'jose'
 import { sql } from 'kysely'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { AdminCommand, AdminCommandError, runAdminCommand } from '../../src/admin/commands.ts'
-import { askRunning } from '../../src/admin/socket.ts'
-import { onPostgres } from '../support/database-template.ts'
 import {
   createTestDatabase,
   password,
@@ -190,52 +185,5 @@ describe('the command', () => {
     { command: 'list', all: true },
   ])('is checked before it is run: %j', (command) => {
     expect(AdminCommand.safeParse(command).success).toBe(false)
-  })
-})
-
-// With DATABASE_URL the command line opens the database itself: there is no socket.
-describe.skipIf(onPostgres)('the socket beside an embedded database (there is none with PostgreSQL)', () => {
-  test('carries out the commands of its owner', async () => {
-    const dataDir = service.env['DATA_DIR'] ?? ''
-    const email = newEmail()
-
-    expect(await askRunning(dataDir, { command: 'create', email, password })).toEqual({
-      ok: true,
-      output: `${email} is an admin now.`,
-    })
-    expect(await askRunning(dataDir, { command: 'list' })).toMatchObject({ ok: true })
-    expect(await askRunning(dataDir, { command: 'create', email, password })).toMatchObject({ ok: false })
-    const unknown = await askRunning(dataDir, { command: 'drop' } as unknown as AdminCommand)
-    expect(unknown).toMatchObject({ ok: false })
-    expect(await signIn(service, email, password)).toBe(200)
-  })
-
-  test('is for its owner only', () => {
-    const { mode } = statSync(join(service.env['DATA_DIR'] ?? '', 'admin.sock'))
-    expect(mode & 0o777).toBe(0o600)
-  })
-
-  test('works in a folder whose path is too long for a socket, and is gone afterwards', async () => {
-    const parent = mkdtempSync(join(tmpdir(), 'latchkey-long-'))
-    onTestFinished(() => rmSync(parent, { recursive: true, force: true }))
-    const database = await createTestDatabase()
-    const dataDir = join(parent, 'a'.repeat(100), 'b'.repeat(100))
-    mkdirSync(join(dataDir, '..'), { recursive: true })
-    renameSync(database.env['DATA_DIR'] ?? '', dataDir)
-
-    const far = await startService({ database: { env: { DATA_DIR: dataDir }, remove: database.remove } })
-    onTestFinished(() => far.stop())
-
-    expect(await askRunning(dataDir, { command: 'list' })).toEqual({ ok: true, output: 'There is no admin yet.' })
-    expect(statSync(join(dataDir, 'admin.sock')).mode & 0o777).toBe(0o600)
-    await far.stop()
-    expect(await askRunning(dataDir, { command: 'list' })).toBeUndefined()
-  })
-
-  test('that nobody listens on is as good as none', async () => {
-    const empty = mkdtempSync(join(tmpdir(), 'latchkey-empty-'))
-    onTestFinished(() => rmSync(empty, { recursive: true, force: true }))
-
-    expect(await askRunning(empty, { command: 'list' })).toBeUndefined()
   })
 })
