@@ -113,13 +113,18 @@ function readiness(answers: Answer[]): Finding {
 
 /** Each answer has an id of its own. */
 function caching([first, second]: Answer[]): Finding {
-  const { ok, problem } = findingsOf('caching')
-  const isKept = [first, second].some((answer) => Number(answer?.headers['age'] ?? 0) > 0)
+  const { ok, warning, problem } = findingsOf('caching')
+  const isOld = [first, second].some((answer) => Number(answer?.headers['age'] ?? 0) > 0)
   const id = first?.headers['x-request-id']
-  if (!isKept && (id === undefined || id !== second?.headers['x-request-id'])) return ok('answers are not cached')
-  return problem(
-    'something on the way keeps answers that say no-store: one person may be shown what is another’s',
-    'Let the proxy cache nothing but what says so',
+  if (isOld || (id !== undefined && id === second?.headers['x-request-id']))
+    return problem(
+      'something on the way keeps answers that say no-store: one person may be shown what is another’s',
+      'Let the proxy cache nothing but what says so',
+    )
+  if (id !== undefined) return ok('answers are not cached')
+  return warning(
+    'whether answers are cached could not be seen: X-Request-Id does not arrive',
+    'Let the proxy pass it on: it also leads from an error to its line in the log',
   )
 }
 

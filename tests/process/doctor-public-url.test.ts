@@ -105,6 +105,13 @@ test.each<[string, Habits, string, string, RegExp]>([
     /keeps answers that say no-store/,
   ],
   ['keeps answers, by their id', changing(() => ({ 'x-request-id': 'one' })), 'caching', 'problem', /keeps answers/],
+  [
+    'takes the id of answers away',
+    { response: (headers) => without(headers, 'x-request-id') },
+    'caching',
+    'warning',
+    /X-Request-Id does not arrive/,
+  ],
   ['runs two minutes ahead', later(120_000), 'clock', 'problem', /the public URL is 1(19|20) s ahead/],
   ['runs two minutes late', later(-120_000), 'clock', 'problem', /is 1(19|20) s behind/],
   ['runs some seconds ahead', later(4_500), 'clock', 'warning', /is [34] s ahead/],
