@@ -136,14 +136,18 @@ language sql volatile as $$
   select audit_note(array[row(action, target_type, target_id, changes, reason)::audit_entry])
 $$;
 
--- What more than a thousand rows have in common is one event: nobody acts on so many but with SQL.
+-- Of more than a thousand rows each kind of event is one, with how many rows there were. A row makes five events at most:
+-- who asks notes no more than those of a thousand rows, and one.
 create function audit_rows(entries audit_entry[], total bigint) returns void
 language plpgsql as $$
 begin
   if cardinality(entries) = 0 then return; end if;
-  if cardinality(entries) > 1000 then
-    entries := array[row((entries[1]).action, (entries[1]).target_type, null,
-      jsonb_build_object('count', jsonb_build_object('from', null, 'to', total)), null)::audit_entry];
+  if cardinality(entries) > 1000 and total > 1000 then
+    entries := array(
+      select row(e.action, min(e.target_type), null,
+        jsonb_build_object('count', jsonb_build_object('from', null, 'to', total)), null)::audit_entry
+      from unnest(entries) with ordinality as e group by e.action order by min(e.ordinality)
+    );
   end if;
   perform audit_note(entries);
 end

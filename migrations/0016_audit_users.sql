@@ -51,7 +51,7 @@ begin
           then jsonb_build_object('validAfter', audit_time(n.valid_after))
           else jsonb_build_object('validAfter', audit_time(o.valid_after)) end, null)
     ) as e (action, before, after, reason)
-    where e.before <> e.after limit 1001
+    where e.before <> e.after limit 5001
   ), (select count(*) from n));
   return null;
 end
@@ -148,7 +148,7 @@ begin
       ('account.linked', audit_diff('{}', jsonb_build_object('providerId', n.provider_id, 'accountId', n.account_id)),
         n.provider_id <> 'credential'),
       ('password.set', '{}', n.password is not null)
-    ) as e (action, changes, is_so) where e.is_so limit 1001
+    ) as e (action, changes, is_so) where e.is_so limit 5001
   ), (select count(*) from n));
   return null;
 end
@@ -170,7 +170,7 @@ begin
           jsonb_build_object('providerId', o.provider_id, 'accountId', o.account_id, 'userId', o.user_id),
           jsonb_build_object('providerId', n.provider_id, 'accountId', n.account_id, 'userId', n.user_id)),
         (n.provider_id, n.account_id, n.user_id) <> (o.provider_id, o.account_id, o.user_id))
-    ) as e (action, changes, is_so) where e.is_so limit 1001
+    ) as e (action, changes, is_so) where e.is_so limit 5001
   ), (select count(*) from n));
   return null;
 end

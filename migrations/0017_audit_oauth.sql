@@ -39,7 +39,7 @@ begin
     cross join lateral (values
       ('client.updated', audit_diff(audit_client(o), audit_client(n)), audit_client(n) <> audit_client(o)),
       ('client.secret_rotated', '{}', n.client_secret is distinct from o.client_secret)
-    ) as e (action, changes, is_so) where e.is_so limit 1001
+    ) as e (action, changes, is_so) where e.is_so limit 5001
   ), (select count(*) from n));
   return null;
 end
@@ -130,14 +130,22 @@ $$;
 create trigger consent_audit_deleted after delete on oauth_consent
   referencing old table as o for each statement execute function consent_audit_deleted();
 
+-- A client who goes may take more along than there are to be events: then there is one, about the client.
 create function grant_audit_deleted() returns trigger
 language plpgsql as $$
+declare
+  ended bigint := (select count(*) from o join "user" on "user".id = o.user_id where o.ended_at is null);
 begin
-  perform audit_rows(array(
+  perform audit_rows(case when ended <= 1000 then array(
     select row('grant.ended', 'user', o.user_id, audit_diff(
       jsonb_build_object('clientId', o.client_id, 'scopes', o.scopes), '{}'), null)::audit_entry
-    from o join "user" on "user".id = o.user_id where o.ended_at is null limit 1001
-  ), (select count(*) from o));
+    from o join "user" on "user".id = o.user_id where o.ended_at is null
+  ) else array(
+    select row('grant.ended', 'client', o.client_id,
+      jsonb_build_object('count', jsonb_build_object('from', null, 'to', count(*))), null)::audit_entry
+    from o join "user" on "user".id = o.user_id where o.ended_at is null
+    group by o.client_id order by o.client_id limit 1001
+  ) end, ended);
   return null;
 end
 $$;

@@ -50,6 +50,26 @@ describe('a change past the service has its event', () => {
     expect(deleted).toHaveLength(999)
   })
 
+  test('by SQL for many at once, of several kinds: each of them, and of more than a thousand one of each kind', async () => {
+    const many = (count: number) =>
+      sql`insert into "user" (id, name, email) select 'kinds-' || n, 'Many', 'kinds-' || n || '@example.com'
+        from generate_series(1, ${count}::int) as n on conflict do nothing`.execute(db)
+    const change = (name: string, role: string) =>
+      eventsOf(db, () => sql`update "user" set name = ${name}, role = ${role} where id like 'kinds-%'`.execute(db))
+    const kindsOf = (rows: AuditRow[]) => rows.map(({ action, target_id, changes }) => [action, target_id, changes])
+    await many(501)
+
+    const few = await change('Few', 'moderator')
+    expect(few).toHaveLength(1_002)
+    expect(new Set(few.map(({ target_id }) => target_id)).size).toBe(501)
+    await many(1_001)
+    expect(kindsOf(await change('More', 'user'))).toEqual([
+      ['user.role_changed', null, { count: { from: null, to: 1_001 } }],
+      ['user.updated', null, { count: { from: null, to: 1_001 } }],
+    ])
+    await sql`delete from "user" where id like 'kinds-%'`.execute(db)
+  })
+
   test.each([
     `update "user" set id = 'other', role = 'admin'`,
     `update session set id = 'other'`,
@@ -95,6 +115,39 @@ describe('a change past the service has its event', () => {
       throw takenBack
     })
     await expect(truncating).rejects.toBe(takenBack)
+  })
+
+  test('by the API, of a client with more grants than that: one that names the client', async () => {
+    const admin = await service.createSignedIn('admin')
+    const grants = async (id: string, count: number) => {
+      await sql`insert into oauth_client (id, client_id, redirect_uris) values (${id}, ${id}, '[]')`.execute(db)
+      await sql`insert into "user" (id, name, email) select ${id} || n, 'Many', ${id} || n || '@example.com'
+        from generate_series(1, ${count}::int) as n`.execute(db)
+      await sql`insert into oauth_grant (user_id, client_id, scopes) select ${id} || n, ${id}, '[]'
+        from generate_series(1, ${count}::int) as n`.execute(db)
+    }
+    const removal = (id: string) =>
+      eventsOf(db, async () => {
+        const response = await service.request(`/api/v1/clients/${id}`, { method: 'DELETE', token: admin.token })
+        expect(response.status).toBe(204)
+      })
+    await grants('few', 2)
+    await grants('many', 1_001)
+
+    const told = (rows: AuditRow[]) =>
+      rows.map(({ action, target_type, target_id }) => [action, target_type, target_id])
+    expect(told(await removal('few')).toSorted()).toEqual([
+      ['client.deleted', 'client', 'few'],
+      ['grant.ended', 'user', 'few1'],
+      ['grant.ended', 'user', 'few2'],
+    ])
+    const rows = await removal('many')
+    expect(told(rows).toSorted()).toEqual([
+      ['client.deleted', 'client', 'many'],
+      ['grant.ended', 'client', 'many'],
+    ])
+    const ended = rows.find(({ action }) => action === 'grant.ended')
+    expect(ended).toMatchObject({ actor_id: admin.id, changes: { count: { from: null, to: 1_001 } } })
   })
 
   test('in no name of somebody for whom the service has used the same connection before', async () => {
