@@ -1,5 +1,8 @@
-/** How a check turned out: `problem` is something that does not work or is not safe, `warning` what may become one. */
-export type Level = 'ok' | 'warning' | 'problem'
+/**
+ * How a check turned out: `problem` is something that does not work or is not safe, `warning` what may become one, `note` what
+ * only a person can look at.
+ */
+export type Level = 'ok' | 'note' | 'warning' | 'problem'
 
 /** What one check has found, in a line, and how to mend it, in another. Neither holds anything secret. */
 export interface Finding {
@@ -14,6 +17,7 @@ export interface Finding {
 export function findingsOf(check: string) {
   return {
     ok: (what: string): Finding => ({ check, level: 'ok', what }),
+    note: (what: string): Finding => ({ check, level: 'note', what }),
     warning: (what: string, mend: string): Finding => ({ check, level: 'warning', what, mend }),
     problem: (what: string, mend: string): Finding => ({ check, level: 'problem', what, mend }),
   }
@@ -27,7 +31,12 @@ export function toText(findings: readonly Finding[]): string {
     ...(mend === undefined ? [] : [`${' '.repeat(width + 11)}→ ${mend}`]),
   ])
   const count = (level: Level) => findings.filter((finding) => finding.level === level).length
-  return [...lines, '', `problems: ${count('problem')}, warnings: ${count('warning')}, ok: ${count('ok')}`].join('\n')
+  const notes = count('note') > 0 ? `notes: ${count('note')}, ` : ''
+  return [
+    ...lines,
+    '',
+    `problems: ${count('problem')}, warnings: ${count('warning')}, ${notes}ok: ${count('ok')}`,
+  ].join('\n')
 }
 
 /** Whether nothing has to be mended. */

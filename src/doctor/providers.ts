@@ -5,10 +5,15 @@ import { isPrivate } from '../http/loopback.ts'
 import { scrub } from '../log.ts'
 import { type Finding, findingsOf } from './finding.ts'
 
-/** The callback URL to register at each provider, and whether an OpenID provider can be discovered. */
+/**
+ * The callback URL to register at each provider, which only a person can see there: what a provider makes of a wrong one is a
+ * page for people. And whether an OpenID provider can be discovered.
+ */
 export async function providerFindings(config: Config): Promise<Finding[]> {
   const callbacks = providersOf(config).map(({ id, name }) =>
-    findingsOf(`callback-${id}`).ok(`register at ${name} exactly ${config.baseUrl}/api/auth/callback/${id}`),
+    findingsOf(`callback-${id}`).note(
+      `see that at ${name} exactly this is registered: ${config.baseUrl}/api/auth/callback/${id}`,
+    ),
   )
   return config.oidc ? [...callbacks, await discovery(config.oidc)] : callbacks
 }

@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { parseConfig } from '../../src/config.ts'
+import { findingsOf, isWell, toText } from '../../src/doctor/finding.ts'
 import { providerFindings } from '../../src/doctor/providers.ts'
 import { providerEnv } from '../support/provider-env.ts'
 import { configurationPath, type Lie, startLyingProvider } from '../support/standins/lying-provider.ts'
@@ -18,22 +19,29 @@ test('the exact callback URL of each provider is told', async () => {
   expect(await providerFindings(parseConfig(env))).toEqual([
     {
       check: 'callback-google',
-      level: 'ok',
-      what: 'register at Google exactly https://auth.example.com/api/auth/callback/google',
+      level: 'note',
+      what: 'see that at Google exactly this is registered: https://auth.example.com/api/auth/callback/google',
     },
     {
       check: 'callback-github',
-      level: 'ok',
-      what: 'register at GitHub exactly https://auth.example.com/api/auth/callback/github',
+      level: 'note',
+      what: 'see that at GitHub exactly this is registered: https://auth.example.com/api/auth/callback/github',
     },
     {
       check: 'callback-oidc',
-      level: 'ok',
-      what: 'register at Example exactly https://auth.example.com/api/auth/callback/oidc',
+      level: 'note',
+      what: 'see that at Example exactly this is registered: https://auth.example.com/api/auth/callback/oidc',
     },
     { check: 'discovery-oidc', level: 'ok', what: 'Example says where its endpoints are' },
   ])
   expect(provider.asked).toEqual([configurationPath])
+})
+
+test('what nobody has looked at is not called good', () => {
+  const findings = [findingsOf('callback-google').note('see'), findingsOf('node').ok('Node')]
+
+  expect(toText(findings)).toMatch(/^note +callback-google +see\n[^]*\nproblems: 0, warnings: 0, notes: 1, ok: 1$/)
+  expect(isWell(findings)).toBe(true)
 })
 
 const answering = (status: number, body: string, headers = {}): Lie => ({
