@@ -16,6 +16,7 @@ import { createRouter } from './http/router.ts'
 import { createServer, type Fetch } from './http/server.ts'
 import { closeServer, endListening, listen } from './listen.ts'
 import type { Log } from './log.ts'
+import { lookLater } from './look-later.ts'
 import { migrateDirectly } from './open-database.ts'
 import { assetRoutes } from './pages/assets.ts'
 import { problemView } from './pages/problem.tsx'
@@ -45,6 +46,8 @@ export interface Running {
 
 /** What leads several workers of one port, as one of them sees it. */
 export interface Lead {
+  /** Whether it is the one that looks at the set-up, of all workers of a start. */
+  isFirst: boolean
   /** Whether it answers while it starts, as none is ready yet; one that comes later would turn requests away. */
   listensWhileStarting: Promise<boolean>
   /** Resolves once the database is migrated and holds what a first start makes. */
@@ -124,6 +127,7 @@ export async function serve(
     state = 'ready'
     if (listensLate) await listen(server, config)
     tellReady()
+    if (!lead || lead.isFirst) closing.unshift(lookLater(services, authConfig, isReady))
 
     async function drain(signal: NodeJS.Signals | undefined): Promise<void> {
       state = 'draining'

@@ -3,8 +3,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { authConfig } from '../../auth.config.ts'
 import { parseConfig } from '../../src/config.ts'
 import { oldestNode, settingsFindings } from '../../src/doctor/settings.ts'
+import { lookLater } from '../../src/look-later.ts'
 import { postgres } from '../support/config-faults.ts'
 import { byCheck } from '../support/examined.ts'
 import { secret, startService } from '../support/harness.ts'
@@ -135,5 +137,46 @@ describe('what is to be mended is told at start, a line each', () => {
     const expected = settingsFindings(service.services.config).filter(({ level }) => level !== 'ok')
     expect(told).toMatchObject(expected.map(({ check, what, mend }) => ({ level: 40, check, msg: `${what}. ${mend}` })))
     expect(expected.map(({ check }) => check)).toEqual(expect.arrayContaining(['trusted-proxies', 'log-level', 'mail']))
+  })
+
+  test('and a while later what is to be seen of a public set-up, once', { timeout: 60_000 }, async () => {
+    const service = await startService({ env: { BETTER_AUTH_URL: 'https://auth.invalid' } })
+    onTestFinished(() => service.stop())
+    const atStart = warnings(service.logLines()).length
+    const later = () => warnings(service.logLines()).slice(atStart)
+
+    await expect.poll(() => later().length, { timeout: 30_000 }).toBeGreaterThan(0)
+    expect(later()).toEqual([
+      expect.objectContaining({
+        level: 40,
+        check: 'admin',
+        msg: expect.stringMatching(/^there is no admin yet\. /) as string,
+      }),
+      expect.objectContaining({
+        check: 'public-url',
+        msg: expect.stringMatching(/cannot be reached: .+\. Let the name/) as string,
+      }),
+    ])
+  })
+
+  test('but not on this machine, and not once the service stops', async () => {
+    const service = await startService()
+    onTestFinished(() => service.stop())
+    const { services } = service
+    const elsewhere = {
+      ...services,
+      config: { ...services.config, baseUrl: 'https://auth.invalid', isLoopback: false },
+    }
+    let asked = 0
+    const isReady = () => {
+      asked++
+      return false
+    }
+    lookLater(services, authConfig, isReady, 0)
+    await lookLater(elsewhere, authConfig, isReady, 50)()
+    lookLater(elsewhere, authConfig, isReady, 0)
+
+    await expect.poll(() => asked, { timeout: 10_000 }).toBe(1)
+    expect(warnings(service.logLines())).toEqual([])
   })
 })
