@@ -17,6 +17,12 @@ export const successes: Record<string, JsonObject> = {
       ),
     },
   },
+  '/sign-up/email': {
+    200: {
+      description: 'Signed up; with a token where that signs in',
+      ...json({ token: { type: ['string', 'null'] }, user: { $ref: '#/components/schemas/User' } }, ['token', 'user']),
+    },
+  },
   '/callback/{id}': {
     302: { description: 'Signed in; on to the callback URL, or to the error page' },
     303: { description: 'On to the error page' },
@@ -30,6 +36,9 @@ export const successes: Record<string, JsonObject> = {
     },
   },
   '/admin/stop-impersonating': { 200: { description: 'One’s own session, with its cookie' } },
+  '/update-user': {
+    200: { description: 'Changed', ...json({ status: { type: 'boolean', enum: [true] } }, ['status']) },
+  },
   '/delete-user': {
     200: {
       description: 'The account is deleted',

@@ -49,6 +49,49 @@ const leak = new RegExp(
   'i',
 )
 
+// Of the others each needs what was mailed, a provider, or a user in a state that comes rarely.
+const known = [
+  'delete /api/v1/users/{id}',
+  'delete /api/v1/users/{id}/ban',
+  'delete /api/v1/users/{id}/sessions',
+  'get /api/auth/admin/list-users',
+  'get /api/auth/get-session',
+  'get /api/auth/jwks',
+  'get /api/auth/list-accounts',
+  'get /api/auth/list-sessions',
+  'get /api/auth/ok',
+  'get /api/auth/token',
+  'get /api/v1/audit-events',
+  'get /api/v1/auth/accounts',
+  'get /api/v1/auth/me',
+  'get /api/v1/auth/session',
+  'get /api/v1/clients',
+  'get /api/v1/users',
+  'get /api/v1/users/{id}',
+  'get /api/v1/users/{id}/accounts',
+  'get /api/v1/users/{id}/grants',
+  'get /api/v1/users/{id}/sessions',
+  'patch /api/v1/users/{id}',
+  'post /api/auth/admin/list-user-sessions',
+  'post /api/auth/admin/revoke-user-sessions',
+  'post /api/auth/change-email',
+  'post /api/auth/delete-user',
+  'post /api/auth/oauth2/introspect',
+  'post /api/auth/oauth2/revoke',
+  'post /api/auth/request-password-reset',
+  'post /api/auth/reset-password/check',
+  'post /api/auth/revoke-other-sessions',
+  'post /api/auth/revoke-session',
+  'post /api/auth/revoke-sessions',
+  'post /api/auth/send-verification-email',
+  'post /api/auth/sign-in/email',
+  'post /api/auth/sign-out',
+  'post /api/auth/sign-up/email',
+  'post /api/auth/update-user',
+  'post /api/v1/auth/verify',
+  'post /api/v1/clients',
+  'post /api/v1/users',
+]
 const successes = new Set<string>()
 let admin: SignedIn = await service.createSignedIn('admin')
 const failures = () => service.logLines().filter((line) => (JSON.parse(line) as { level: number }).level > 40)
@@ -91,12 +134,9 @@ async function isStillThere({ token, id }: SignedIn): Promise<boolean> {
   return response.status === 200 && ((await response.json()) as { id: string }).id === id
 }
 
-/** @returns how many requests were made */
-async function tryOut(base: '/api/v1' | '/api/auth', target: Target): Promise<number> {
-  let requests = 0
+async function tryOut(base: '/api/v1' | '/api/auth', target: Target): Promise<void> {
   const property = fc.asyncProperty(fc.array(target.requests, { minLength: 1, maxLength: 8 }), async (batch) => {
     const before = failures().length
-    requests += batch.length
     const faults = await Promise.all(batch.map((one) => faultWith(base, target, one)))
     expect(faults.filter(Boolean)).toEqual([])
     expect(failures().slice(before)).toEqual([])
@@ -105,7 +145,6 @@ async function tryOut(base: '/api/v1' | '/api/auth', target: Target): Promise<nu
     if (!(await isStillThere(admin))) admin = await service.createSignedIn('admin')
   })
   await fc.assert(property, fuzzed({ short: 5, nightly: 500 }))
-  return requests
 }
 
 test('there is much to try, and much that must not be told', () => {
@@ -114,16 +153,17 @@ test('there is much to try, and much that must not be told', () => {
 
 describe('N-04, N-07, N-26, I-05 /api/v1: whatever is asked', () => {
   test.each(ownTargets)('of $name, the answer is a documented one', async (target) => {
-    expect(await tryOut('/api/v1', target)).toBeGreaterThan(0)
+    await expect(tryOut('/api/v1', target)).resolves.toBeUndefined()
   })
 })
 
 describe('N-04, N-07, N-26, I-05 /api/auth: whatever is asked', () => {
   test.each(authTargets)('of $name, the answer is a documented one', async (target) => {
-    expect(await tryOut('/api/auth', target)).toBeGreaterThan(0)
+    await expect(tryOut('/api/auth', target)).resolves.toBeUndefined()
   })
 })
 
-test('what was good among it went well', () => {
-  expect(successes.size).toBeGreaterThan(25)
+// Of another seed others may be left out.
+test.skipIf(process.env['FUZZ_SEED'])('what was good among it went well, of each operation that is known to', () => {
+  expect([...successes]).toEqual(expect.arrayContaining(known))
 })
