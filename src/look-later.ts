@@ -21,7 +21,7 @@ export function lookLater(
   const { log, config } = services
   if (config.isLoopback) return async () => {}
   async function look(): Promise<void> {
-    const told = new Set((await settingsFindings(config)).map(({ check }) => check))
+    const told = new Set(settingsFindings(config).map(({ check }) => check))
     const findings = await examineService(services, authConfig)
     if (!isReady()) return
     for (const { check, what, mend } of findings)
