@@ -1,7 +1,7 @@
 import type { AuthConfig } from './auth/auth-config.ts'
 import { settingsFindings } from './doctor/settings.ts'
+import type { Running } from './process.ts'
 import { examineService } from './run-doctor.ts'
-import type { Services } from './services.ts'
 
 // By then a load balancer has noticed that the service is ready, and leads to it.
 const lookAfterMs = 10_000
@@ -9,18 +9,16 @@ const lookAfterMs = 10_000
 /**
  * Lets a service look at its set-up once, in a while, and log what is to be mended beside what its settings tell at start.
  * Not on a loopback host, where one develops. Nothing waits for it.
- * @param isReady whether there is still somebody to tell
- * @returns lets it be, if it has not begun
  */
 export function lookLater(
-  services: Services,
+  { services, isReady }: Pick<Running, 'services' | 'isReady'>,
   authConfig: AuthConfig,
-  isReady: () => boolean,
   afterMs = lookAfterMs,
-): () => Promise<void> {
+): void {
   const { log, config } = services
-  if (config.isLoopback) return async () => {}
+  if (config.isLoopback) return
   async function look(): Promise<void> {
+    if (!isReady()) return
     const told = new Set(settingsFindings(config).map(({ check }) => check))
     const findings = await examineService(services, authConfig)
     if (!isReady()) return
@@ -28,6 +26,5 @@ export function lookLater(
       if (mend !== undefined && !told.has(check)) log.warn({ check }, `${what}. ${mend}`)
   }
   const failed = (err: unknown) => log.error({ err }, 'the set-up could not be looked at')
-  const timer = setTimeout(() => void look().catch(failed), afterMs).unref()
-  return async () => clearTimeout(timer)
+  setTimeout(() => void look().catch(failed), afterMs).unref()
 }

@@ -7,6 +7,7 @@ import { DirectoryInUseError } from './db/directory-lock.ts'
 import { EmbeddedDatabaseError } from './db/embedded.ts'
 import { MigrationError } from './db/migrate.ts'
 import { createLog, createSharedLog, type Log } from './log.ts'
+import { lookLater } from './look-later.ts'
 import { prepareDatabase, type Running, runMigrate, StopError, serve } from './process.ts'
 import { runDoctor } from './run-doctor.ts'
 import { followPrimary, tellPrimary } from './worker.ts'
@@ -59,12 +60,17 @@ async function takeRequests(config: Config, authConfig: AuthConfig, log: Log, en
   // The port decides the public URL, so a port that had to change means another configuration.
   const withPort = (port: number) => parseConfig({ ...env, PORT: String(port) })
   if (worker) {
-    running = await serve(config, authConfig, log, withPort, followPrimary(worker, stop))
+    const serving = await serve(config, authConfig, log, withPort, followPrimary(worker, stop))
+    running = serving
     await tellPrimary(worker, 'ready')
+    // One of them; one that replaces another has another id.
+    if (worker.id === 1) lookLater(serving, authConfig)
   } else if (config.workers > 1) {
     running = await runWorkers(config.workers, log, () => prepareDatabase(config, authConfig, log))
   } else {
-    running = await serve(config, authConfig, log, withPort)
+    const serving = await serve(config, authConfig, log, withPort)
+    running = serving
+    lookLater(serving, authConfig)
   }
 }
 

@@ -16,7 +16,6 @@ import { createRouter } from './http/router.ts'
 import { createServer, type Fetch } from './http/server.ts'
 import { closeServer, endListening, listen } from './listen.ts'
 import type { Log } from './log.ts'
-import { lookLater } from './look-later.ts'
 import { migrateDirectly } from './open-database.ts'
 import { assetRoutes } from './pages/assets.ts'
 import { problemView } from './pages/problem.tsx'
@@ -35,6 +34,8 @@ export interface Running {
   services: Services
   /** Where it listens, for callers on this machine. */
   url: string
+  /** Whether it takes requests, and is not about to end. */
+  isReady: () => boolean
   /**
    * Ends it without losing a request: not ready at once, then no new connection, then the requests under way.
    * After SIGTERM new requests are still taken for a moment, until a load balancer has noticed. Requests that take too long
@@ -46,8 +47,6 @@ export interface Running {
 
 /** What leads several workers of one port, as one of them sees it. */
 export interface Lead {
-  /** Whether it is the one that looks at the set-up, of all workers of a start. */
-  isFirst: boolean
   /** Whether it answers while it starts, as none is ready yet; one that comes later would turn requests away. */
   listensWhileStarting: Promise<boolean>
   /** Resolves once the database is migrated and holds what a first start makes. */
@@ -127,7 +126,6 @@ export async function serve(
     state = 'ready'
     if (listensLate) await listen(server, config)
     tellReady()
-    if (!lead || lead.isFirst) closing.unshift(lookLater(services, authConfig, isReady))
 
     async function drain(signal: NodeJS.Signals | undefined): Promise<void> {
       state = 'draining'
@@ -145,7 +143,7 @@ export async function serve(
     }
     let stopped: Promise<void> | undefined
     const url = `http://${config.host === '0.0.0.0' ? '127.0.0.1' : config.host}:${port}`
-    return { config, services, url, stop: (signal) => (stopped ??= inTime(drain(signal), () => ending)) }
+    return { config, services, url, isReady, stop: (signal) => (stopped ??= inTime(drain(signal), () => ending)) }
   } catch (error) {
     await closeAll()
     throw error

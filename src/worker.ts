@@ -23,8 +23,6 @@ export function followPrimary(worker: Worker, stop: (signal?: NodeJS.Signals) =>
   })
   void tellPrimary(worker, 'waiting')
   return {
-    // One that replaces another has another id.
-    isFirst: worker.id === 1,
     listensWhileStarting: Promise.race([listen.then(() => true), begin.then(() => false)]),
     prepared: begin,
     async allBuilt() {

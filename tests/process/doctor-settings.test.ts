@@ -9,7 +9,7 @@ import { oldestNode, settingsFindings } from '../../src/doctor/settings.ts'
 import { lookLater } from '../../src/look-later.ts'
 import { postgres } from '../support/config-faults.ts'
 import { byCheck } from '../support/examined.ts'
-import { secret, startService } from '../support/harness.ts'
+import { secret, startService, type TestService } from '../support/harness.ts'
 
 const embedded = { BETTER_AUTH_URL: 'https://auth.example.com', BETTER_AUTH_SECRET: secret }
 const at = (url: string) => ({ ...postgres, DATABASE_URL: url })
@@ -139,14 +139,19 @@ describe('what is to be mended is told at start, a line each', () => {
     expect(expected.map(({ check }) => check)).toEqual(expect.arrayContaining(['trusted-proxies', 'log-level', 'mail']))
   })
 
-  test('and a while later what is to be seen of a public set-up, once', { timeout: 60_000 }, async () => {
-    const service = await startService({ env: { BETTER_AUTH_URL: 'https://auth.invalid' } })
-    onTestFinished(() => service.stop())
-    const atStart = warnings(service.logLines()).length
-    const later = () => warnings(service.logLines()).slice(atStart)
+  // Nobody is there.
+  const asPublic = ({ services }: TestService) => ({
+    ...services,
+    config: { ...services.config, baseUrl: 'https://127.0.0.1:1', isLoopback: false },
+  })
 
-    await expect.poll(() => later().length, { timeout: 30_000 }).toBeGreaterThan(0)
-    expect(later()).toEqual([
+  test('and a while later what is to be seen of a public set-up, once', async () => {
+    const service = await startService()
+    onTestFinished(() => service.stop())
+    lookLater({ services: asPublic(service), isReady: () => true }, authConfig, 0)
+
+    await expect.poll(() => warnings(service.logLines()).length, { timeout: 30_000 }).toBeGreaterThan(0)
+    expect(warnings(service.logLines())).toEqual([
       expect.objectContaining({
         level: 40,
         check: 'admin',
@@ -154,7 +159,7 @@ describe('what is to be mended is told at start, a line each', () => {
       }),
       expect.objectContaining({
         check: 'public-url',
-        msg: expect.stringMatching(/cannot be reached: .+\. Let the name/) as string,
+        msg: expect.stringMatching(/cannot be reached: /) as string,
       }),
     ])
   })
@@ -162,19 +167,13 @@ describe('what is to be mended is told at start, a line each', () => {
   test('but not on this machine, and not once the service stops', async () => {
     const service = await startService()
     onTestFinished(() => service.stop())
-    const { services } = service
-    const elsewhere = {
-      ...services,
-      config: { ...services.config, baseUrl: 'https://auth.invalid', isLoopback: false },
-    }
     let asked = 0
-    const isReady = () => {
+    const isStopping = () => {
       asked++
       return false
     }
-    lookLater(services, authConfig, isReady, 0)
-    await lookLater(elsewhere, authConfig, isReady, 50)()
-    lookLater(elsewhere, authConfig, isReady, 0)
+    lookLater({ services: service.services, isReady: isStopping }, authConfig, 0)
+    lookLater({ services: asPublic(service), isReady: isStopping }, authConfig, 0)
 
     await expect.poll(() => asked, { timeout: 10_000 }).toBe(1)
     expect(warnings(service.logLines())).toEqual([])
