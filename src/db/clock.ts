@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Db } from './database.ts'
-import { outOfPatience } from './patience.ts'
+import { outsideRequests } from './shared-work.ts'
 
 /** A clock that all instances of one database share. */
 export interface Clock {
@@ -37,7 +37,7 @@ export async function followDatabaseClock(db: Db): Promise<Clock> {
 
   function askAgain(): void {
     // For all requests, though one of them may notice the jump.
-    asking ??= outOfPatience(() => ask(db))
+    asking ??= outsideRequests(() => ask(db))
       .then((answer) => {
         if (isQuick(answer) || !isWithin(answer, timeAt(known, answer.steady))) known = answer
       })

@@ -10,7 +10,7 @@ interface Patience {
   since: number
 }
 
-const patience = new AsyncLocalStorage<Patience | undefined>()
+const patience = new AsyncLocalStorage<Patience>()
 
 /** The database takes longer than a request waits for it. */
 export class ImpatientError extends Error {
@@ -23,11 +23,6 @@ export class ImpatientError extends Error {
 /** Runs the work of one request, which waits for the database for four and a half seconds, in however many queries. */
 export function withPatience<T>(work: () => T): T {
   return patience.run({ leftMs: perRequestMs, waiting: 0, since: 0 }, work)
-}
-
-/** Runs what is not for the request under way, or not for it alone: it has no limit here, and is not counted. */
-export function outOfPatience<T>(work: () => T): T {
-  return patience.run(undefined, work)
 }
 
 /** Waits for the database as long as it takes, and counts it, what is waited for at the same time once. */

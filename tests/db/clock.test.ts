@@ -2,6 +2,7 @@ import type { KyselyPlugin } from 'kysely'
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { followDatabaseClock } from '../../src/db/clock.ts'
 import type { Db } from '../../src/db/database.ts'
+import { reportOutage, throwOutage } from '../../src/db/outage.ts'
 import { counted, withPatience } from '../../src/db/patience.ts'
 import { startServiceForFile } from '../support/harness.ts'
 
@@ -23,14 +24,21 @@ afterEach(() => {
 })
 
 /** Follows a clock whose answers take so long, in turn, and then none; it is `aheadMs` ahead of the steady one. */
-async function follow(delays: number[], aheadMs = { of: 500_000 }) {
+async function follow(delays: (number | 'down')[], aheadMs = { of: 500_000 }) {
   let asked = 0
   const plugin: KyselyPlugin = {
     transformQuery: ({ node }) => node,
     async transformResult({ result }) {
       const ms = time + aheadMs.of
       // All of it on the way back: the worst there is.
-      time += delays[asked++] ?? 0
+      const delay = delays[asked++] ?? 0
+      if (delay === 'down') {
+        // As the pool does.
+        const failure = new Error('The database is down')
+        reportOutage(failure)
+        throw failure
+      }
+      time += delay
       return { ...result, rows: [{ ms }] }
     },
   }
@@ -79,6 +87,18 @@ test('a slow answer does not replace a better one, but where it proves that to b
   expect(error()).toBe(-4_000)
   await askAgain()
   expect(error()).toBe(-100)
+})
+
+test('a jump that cannot be asked about is no failure of the request that noticed it', async () => {
+  const { clock, asked, aheadMs } = await follow([0, 'down'])
+  wallAheadMs = 3_600_000
+
+  const work = async () => {
+    const now = clock.now()
+    await expect.poll(asked).toBe(2)
+    return now
+  }
+  expect(await throwOutage(work)).toBe(time + aheadMs.of)
 })
 
 test('a jump is asked about though the request that noticed it has no patience left', async () => {
