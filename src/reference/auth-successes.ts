@@ -36,6 +36,9 @@ export const successes: Record<string, JsonObject> = {
     },
   },
   '/admin/stop-impersonating': { 200: { description: 'One’s own session, with its cookie' } },
+  '/admin/update-user': {
+    200: { description: 'Changed', content: { 'application/json': { schema: { $ref: '#/components/schemas/User' } } } },
+  },
   '/update-user': {
     200: { description: 'Changed', ...json({ status: { type: 'boolean', enum: [true] } }, ['status']) },
   },
