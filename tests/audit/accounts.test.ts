@@ -42,7 +42,8 @@ describe('an address has its events', () => {
   /** Somebody whose address is not confirmed yet, and the token of the link for it. */
   async function createUnconfirmed() {
     const user = await createLinked()
-    await db.updateTable('user').set({ email_verified: false }).where('id', '=', user.id).execute()
+    // The password is of this very second, as that of no sign-up is.
+    await db.updateTable('user').set({ email_verified: false, valid_after: null }).where('id', '=', user.id).execute()
     await auth('/send-verification-email', { email: user.email })
     return { ...user, linkToken: mailedToken(service, user.email) }
   }
