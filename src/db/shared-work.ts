@@ -17,12 +17,9 @@ export function shareWork<T>(work: () => Promise<T>): () => Promise<T> {
   const answer = outsideRequests(work)
   // There may be nobody left who waits.
   answer.catch(() => {})
-  return async () => {
-    try {
-      return await waited(() => answer)
-    } catch (error) {
-      if (error instanceof Error) reportOutage(error)
-      throw error
-    }
-  }
+  return () =>
+    waited(() => answer).catch((failure: Error) => {
+      reportOutage(failure)
+      throw failure
+    })
 }
