@@ -16,18 +16,28 @@ export async function eventsOf(db: Db, work: () => Promise<unknown>): Promise<Au
   return rows
 }
 
+/** Does to the audit log what its guards refuse. */
+async function unguarded(trx: Tx, work: () => Promise<void>): Promise<void> {
+  const switchGuards = async (how: 'disable' | 'enable') => {
+    for (const table of ['audit_event', 'audit_head'])
+      await sql.raw(`alter table ${table} ${how} trigger user`).execute(trx)
+  }
+  await switchGuards('disable')
+  await work()
+  await switchGuards('enable')
+}
+
 /**
  * Writes the audit log as nobody can who does not switch its guards off, and lets `judge` look at it before all is taken
  * back.
  */
 export async function tampered<T>(db: Db, statements: string[], judge: (trx: Tx) => Promise<T>): Promise<T> {
-  const tables = ['audit_event', 'audit_head']
   const takenBack = new Error('taken back')
   let judged: { verdict: T } | undefined
   const attack = db.transaction().execute(async (trx) => {
-    for (const table of tables) await sql.raw(`alter table ${table} disable trigger user`).execute(trx)
-    for (const statement of statements) await sql.raw(statement).execute(trx)
-    for (const table of tables) await sql.raw(`alter table ${table} enable trigger user`).execute(trx)
+    await unguarded(trx, async () => {
+      for (const statement of statements) await sql.raw(statement).execute(trx)
+    })
     judged = { verdict: await judge(trx) }
     throw takenBack
   })
@@ -40,31 +50,28 @@ export async function tampered<T>(db: Db, statements: string[], judge: (trx: Tx)
 
 /** Adds so many more events to the log, each as its first is, which `ageAuditLog` chains. */
 export async function growAuditLog(db: Db, count: number): Promise<void> {
-  await db.transaction().execute(async (trx) => {
-    for (const table of ['audit_event', 'audit_head'])
-      await sql.raw(`alter table ${table} disable trigger user`).execute(trx)
-    await sql`insert into audit_event
+  await db.transaction().execute((trx) =>
+    unguarded(trx, async () => {
+      await sql`insert into audit_event
       select last_seq + n, last_at, action, actor_type, actor_id, client_id, target_type, target_id, changes, reason,
         request_id, ip_address, user_agent, hash
       from audit_head, generate_series(1, ${count}::int) as n, (select * from audit_event order by seq limit 1) as e
     `.execute(trx)
-    await sql`update audit_head set last_seq = last_seq + ${count}`.execute(trx)
-    for (const table of ['audit_event', 'audit_head'])
-      await sql.raw(`alter table ${table} enable trigger user`).execute(trx)
-  })
+      await sql`update audit_head set last_seq = last_seq + ${count}`.execute(trx)
+    }),
+  )
 }
 
 /** Makes the log older, and chains it anew: all of it, so that it is whole. */
 export async function ageAuditLog(db: Db, days: number): Promise<void> {
-  await db.transaction().execute(async (trx) => {
-    for (const table of ['audit_event', 'audit_head'])
-      await sql.raw(`alter table ${table} disable trigger user`).execute(trx)
-    await sql`update audit_event set created_at = created_at - make_interval(days => ${days})`.execute(trx)
-    await sql`
+  await db.transaction().execute((trx) =>
+    unguarded(trx, async () => {
+      await sql`update audit_event set created_at = created_at - make_interval(days => ${days})`.execute(trx)
+      await sql`
       update audit_event set changes = jsonb_set(changes, '{removedTo,to}', to_jsonb(audit_time(
         cast(changes #>> '{removedTo,to}' as timestamptz) - make_interval(days => ${days}))))
       where action = 'audit.pruned'`.execute(trx)
-    await sql`do $$
+      await sql`do $$
       declare e record; chained bytea := (select first_hash from audit_head);
       begin
         for e in select * from audit_event order by seq loop
@@ -75,9 +82,8 @@ export async function ageAuditLog(db: Db, days: number): Promise<void> {
         end loop;
         update audit_head set last_hash = chained;
       end $$`.execute(trx)
-    for (const table of ['audit_event', 'audit_head'])
-      await sql.raw(`alter table ${table} enable trigger user`).execute(trx)
-  })
+    }),
+  )
 }
 
 const agent = 'test agent/1'
