@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Scalar } from '@scalar/hono-api-reference'
 import { Hono } from 'hono'
-import { referenceClientId } from '../auth/oauth/first-party-clients.ts'
+import { referenceClientId, referenceReturnPath } from '../auth/oauth/first-party-clients.ts'
 import type { Env } from '../http/exchange.ts'
 import { createScalarAsset } from './scalar-asset.ts'
 
@@ -28,6 +28,7 @@ export async function referenceRoutes({ document, authDocument, baseUrl }: Depen
     .get('/api/v1/openapi.json', (c) => c.body(own, 200, json))
     .get('/api/v1/openapi-auth.json', (c) => c.body(auth, 200, json))
     .get('/api/v1/docs', (c) => c.body(page, 200, html))
+    .get(referenceReturnPath, (c) => c.html(returned, 200, { 'content-security-policy': nothingAllowed }))
     .get(scriptPath, async (c) => {
       const { plain, gzipped } = await asset()
       const compressed = /\bgzip\b/.test(c.req.header('accept-encoding') ?? '')
@@ -39,6 +40,15 @@ export async function referenceRoutes({ document, authDocument, baseUrl }: Depen
       })
     })
 }
+
+/** Where a window ends in which somebody signed in for the reference: Scalar reads its address, and closes it. */
+const returned = `<!doctype html>
+<html lang="en">
+  <head><title>Back to the reference</title></head>
+  <body><p>Back to the reference. You may close this window.</p></body>
+</html>
+`
+const nothingAllowed = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 const configuration = {
   pageTitle: 'Latchkey API',
@@ -63,7 +73,7 @@ function authentication(baseUrl: string) {
   // Without a choice of scopes it asks for all that the client may have.
   const authorizationCode = {
     'x-scalar-client-id': referenceClientId,
-    'x-scalar-redirect-uri': `${baseUrl}/api/v1/docs`,
+    'x-scalar-redirect-uri': `${baseUrl}${referenceReturnPath}`,
     'x-usePkce': 'SHA-256',
     // In a header an empty secret is refused, and the browser asks people for it.
     'x-scalar-credentials-location': 'body',

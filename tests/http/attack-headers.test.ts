@@ -18,6 +18,7 @@ const kinds: [kind: string, status: number, path: string, options?: RequestOptio
   ['bad input', 422, '/api/v1/users/me/sessions?limit=0', { token: ada.token }],
   ['a page', 200, '/problems/internal'],
   ['the reference', 200, '/api/v1/docs'],
+  ['where the reference is come back to', 200, '/api/v1/docs/signed-in'],
   ['a redirection', 303, '/'],
   ['a form', 200, '/sign-in'],
   ['a stylesheet', 200, '/assets/pages.css'],

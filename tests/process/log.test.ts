@@ -84,6 +84,7 @@ test('each request has one line, with the pattern of its route and who asked', a
       '/api/auth/.well-known/openid-configuration',
       '/api/v1/docs',
       '/api/v1/docs/scalar.js',
+      '/api/v1/docs/signed-in',
       '/api/v1/openapi.json',
       '/api/v1/openapi-auth.json',
     ].map((path): Case => [path, {}, path, null]),
