@@ -3,16 +3,28 @@ import { sql } from 'kysely'
 import { describe, expect, test } from 'vitest'
 import type { Db } from '../../src/db/database.ts'
 import { inTransaction } from '../../src/db/transaction.ts'
+import { createBareClient, type Tokens } from '../support/bare-client.ts'
 import { createDoors } from '../support/doors.ts'
 import { password, type SignedIn, startServiceForFile } from '../support/harness.ts'
+import { registerClient } from '../support/relying-party.ts'
 
 const service = await startServiceForFile()
 const { db } = service
 const { v1, auth, createMember, signInWith } = await createDoors(service)
 const admin = await createMember('admin')
 await createMember('admin')
+const client = createBareClient(service, await registerClient(service))
 
-const written = ['user', 'account', 'session', 'verification', 'oauth_client', 'oauth_grant', 'password_attempt']
+const written = [
+  'user',
+  'account',
+  'session',
+  'verification',
+  'oauth_client',
+  'oauth_grant',
+  'oauth_refresh_token',
+  'password_attempt',
+]
 
 // What a sequence counts stays counted when the transaction is rolled back.
 await sql`create sequence conflicts_left`.execute(db)
@@ -49,6 +61,10 @@ const onMember =
     const member = await createMember()
     return () => attempt(member)
   }
+const onGrant = (attempt: (tokens: Tokens) => ReturnType<Attempt>) => async (): Promise<Attempt> => {
+  const tokens = await client.tokensFor(await createMember())
+  return () => attempt(tokens)
+}
 const once = (attempt: Attempt) => () => Promise.resolve(attempt)
 const newPassword = 'another good one'
 
@@ -65,6 +81,8 @@ const writes: [name: string, arrange: () => Promise<Attempt>][] = [
     'POST /clients',
     once(() => v1(admin, 'POST', '/clients', { name: 'Weather', redirectUris: ['https://a.example/cb'] })),
   ],
+  ['/oauth2/token', onGrant(({ refresh_token }) => client.refresh(refresh_token))],
+  ['/oauth2/revoke', onGrant(({ refresh_token }) => client.revoke(refresh_token))],
   ['/admin/ban-user', onMember(({ id }) => auth(admin, '/admin/ban-user', { userId: id }))],
   ['/sign-in/email', onMember(({ email }) => signInWith(email, password))],
   ['/sign-out', onMember((member) => auth(member, '/sign-out'))],

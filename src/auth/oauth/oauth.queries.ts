@@ -174,11 +174,6 @@ async function holdGrant(trx: Tx, { user_id, client_id, session_id }: Owner): Pr
     .execute()
 }
 
-/** @throws where a statement of the transaction has failed, of which somebody took no notice */
-export async function assertUsable(trx: Tx): Promise<void> {
-  await sql`select`.execute(trx)
-}
-
 /** Ends the access tokens of a grant, as a new refresh brings others: those that have a row, and those that have none. */
 export async function endAccessTokens(trx: Tx, { user_id, client_id }: Delegation): Promise<void> {
   await trx.deleteFrom('oauth_access_token').where('user_id', '=', user_id).where('client_id', '=', client_id).execute()

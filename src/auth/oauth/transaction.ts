@@ -2,7 +2,6 @@ import { APIError, isAPIError } from 'better-auth/api'
 import type { Db, Tx } from '../../db/database.ts'
 import { inAuthTransaction } from '../auth-transaction.ts'
 import { type EndpointContext } from '../endpoint.ts'
-import { assertUsable } from './oauth.queries.ts'
 
 /**
  * Runs a call of the provider with all its writes in one transaction. What a refused request ends is ended all the same,
@@ -17,10 +16,8 @@ export async function keepingRefusals(
     context.context.adapter = withoutNoSession(adapter)
     return work(trx).then(
       (answer) => ({ answer }),
-      async (error: unknown) => {
+      (error: unknown) => {
         if (isRefusal(error)) return { error }
-        // The provider hides what the database said, who may have to be asked again.
-        if (isAPIError(error) && error.statusCode >= 500) await assertUsable(trx)
         throw error
       },
     )
