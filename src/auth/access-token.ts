@@ -63,7 +63,7 @@ const entryBytes = 512
 export function createAccessTokenVerifier(keyRows: KeyRows, options: VerifierOptions): VerifyAccessToken {
   const { issuer, audience, graceMs, shared, now = () => Date.now() } = options
   const audiences: [string, string] = [audience, `${issuer}/oauth2/userinfo`]
-  const sharedKey = shared && createSecretKey(shared.secret, 'utf8')
+  const frontEnd = shared && { issuer: shared.issuer, key: createSecretKey(shared.secret, 'utf8') }
   const verified = new LRUCache<string, Verified>({
     max: maxVerified,
     maxSize: maxVerifiedBytes,
@@ -71,8 +71,8 @@ export function createAccessTokenVerifier(keyRows: KeyRows, options: VerifierOpt
   })
 
   function verifyShared(text: string, decoded: DecodedJwt): AccessToken {
-    if (!shared || !sharedKey || !hasTag(decoded, sharedKey)) throw new ProblemError('invalid-token')
-    return admit(text, decoded, { issuer: shared.issuer, key: undefined })
+    if (!frontEnd || !hasTag(decoded, frontEnd.key)) throw new ProblemError('invalid-token')
+    return admit(text, decoded, { issuer: frontEnd.issuer, key: undefined })
   }
 
   function verifySigned(text: string, decoded: DecodedJwt, key: Key | undefined): AccessToken {
