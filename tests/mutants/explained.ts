@@ -1,2 +1,20 @@
 /** Mutants that no test can notice, or none needs to, as `file: what → what`, and why. */
-export const explanations: ReadonlyMap<string, string> = new Map([])
+export const explanations: ReadonlyMap<string, string> = new Map([
+  ['src/auth/access-token.ts: known.key → true', 'keys are read, and not asked'],
+  ['src/auth/access-token.ts: verified.delete(endOf(text)) → nothing', 'what is remembered is judged again each time'],
+  ['src/auth/auth-config.ts: contrast < 4.5 → contrast <= 4.5', 'no color of 24 bits has that very contrast'],
+  ['src/auth/auth-config.ts: c <= 0.04045 → c < 0.04045', 'it is 10.3 of 255'],
+  ['src/auth/authorize.ts: error instanceof ProblemError → true', 'nothing else that is thrown has 401 for a status'],
+  ['src/auth/authorize.ts: role === null → false', 'no list of roles holds null'],
+  ['src/auth/authorize.ts: i < rawHeaders.length → i <= rawHeaders.length', 'nothing has no name'],
+  ['src/auth/endpoints/hash-ahead.ts: verify(asked) → false', 'Better-Auth asks for the password that was sent'],
+  ['src/auth/jwt-claims.ts: nbf !== undefined → true', 'undefined is later than nothing'],
+  ['src/auth/jwt.ts: known → false', 'a header is parsed again, to the same'],
+  ['src/auth/jwt.ts: headers.set(segment, header) → nothing', 'a header is parsed again, to the same'],
+  ['src/auth/secrets.ts: at > 0 → true', 'nobody signs no text, and no text is its own signature'],
+  ['src/auth/secrets.ts: at > 0 → at >= 0', 'nobody signs no text'],
+  ['src/http/page.ts: last !== undefined → true', 'a page has a row at least where more follow'],
+  ['src/http/request-limit.ts: i < clients.length → i <= clients.length', 'of nobody nothing is told'],
+  ['src/http/response.ts: i < list.length → i <= list.length', 'nothing has no name'],
+  ['src/http/server.ts: i < rawHeaders.length → i <= rawHeaders.length', 'nothing has no name'],
+])

@@ -1,51 +1,62 @@
-import { mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { readFileSync, renameSync } from 'node:fs'
 import pg from 'pg'
 import { startPostgres } from '../support/throwaway-postgres.ts'
 import { type Copy, makeCopy } from './copy.ts'
 import type { Mutant, Source } from './mutations.ts'
-import { nearest, type Reach, withMutation, withProbes } from './reach.ts'
+import { type Nearest, numberReaches, readReaches, within, withMutation, withSwitches } from './reach.ts'
 import { type Result, resultOf } from './results.ts'
 
 const hourMs = 3_600_000
 
-/** Runs all tests once, to make a `folder` of which of them reach what. @throws Error when some of them fail */
+/**
+ * Runs all tests once, to make a `folder` of which of them reach what. Where some fail, those alone are run the next time.
+ * @throws Error when some fail
+ */
 export async function learn(sources: readonly Source[], mutants: readonly Mutant[], folder: string): Promise<void> {
   const unfinished = `${folder}.unfinished`
-  rmSync(unfinished, { recursive: true, force: true })
-  mkdirSync(unfinished, { recursive: true })
+  numberReaches(unfinished, mutants)
   await inCopy(async (copy, url) => {
-    for (const { name, text } of sources) {
-      const own = mutants.filter(({ file }) => file === name)
-      copy.write(name, withProbes(text, own))
-    }
+    writeSwitches(copy, sources, mutants)
     const env = { TEST_DATABASE_URL: url, MUTANTS_REACHED: unfinished }
-    const { passed, output } = await copy.test([], { env, mostMs: hourMs })
-    if (!passed) throw new Error(`Some tests fail with probes in the sources:\n${output}`)
+    const known = readReaches(unfinished, mutants).map(({ file }) => file)
+    // Our own tests look at the sources as they are without switches.
+    const args = ['tests/mutants/**', ...known].map((file) => `--exclude=${file}`)
+    const { passed, output } = await copy.test([], { env, mostMs: hourMs, args })
+    if (!passed) throw new Error(`Some tests fail with switches in the sources:\n${output}`)
   })
   renameSync(unfinished, folder)
+}
+
+/** Writes switches for all mutants into a copy. */
+export function writeSwitches(copy: Copy, sources: readonly Source[], mutants: readonly Mutant[]): void {
+  for (const { name, text } of sources) {
+    const own = mutants.filter(({ file }) => file === name)
+    copy.write(name, withSwitches(text, own))
+  }
 }
 
 interface Judging {
   /** Mutants that are taken from it one by one, by several at the same time. */
   left: Mutant[]
-  reaches: readonly Reach[]
+  nearest: Nearest
   /** How long the tests for one mutant take, at most, where they pass. */
   mostMs: number
   tell: (result: Result) => void
 }
 
 /** Judges mutants as long as some are left, on a copy and a database server of its own. */
-export async function judge({ left, reaches, mostMs, tell }: Judging): Promise<void> {
+export async function judge({ left, nearest, mostMs, tell }: Judging): Promise<void> {
   await inCopy(async (copy, url) => {
     for (let mutant = left.shift(); mutant; mutant = left.shift()) {
-      const files = nearest(mutant.id, reaches, mostMs)
+      const files = within(mostMs, nearest(mutant))
       tell(files.length === 0 ? resultOf(mutant, 'not reached') : await judged(mutant, files, copy, url, mostMs))
       await removeDatabases(url)
     }
   })
 }
 
-async function inCopy(work: (copy: Copy, url: string) => Promise<void>): Promise<void> {
+/** Does some work on a copy and a database server of its own. */
+export async function inCopy(work: (copy: Copy, url: string) => Promise<void>): Promise<void> {
   const copy = makeCopy()
   try {
     const { url, stop } = await startPostgres()
@@ -60,11 +71,11 @@ async function inCopy(work: (copy: Copy, url: string) => Promise<void>): Promise
 }
 
 async function judged(mutant: Mutant, files: string[], copy: Copy, url: string, mostMs: number) {
-  const { file, mutation } = mutant
-  copy.write(file, withMutation(readFileSync(file, 'utf8'), mutation))
+  const { file } = mutant
+  copy.write(file, withMutation(readFileSync(file, 'utf8'), mutant))
   try {
     // A test that fails by chance fails once. Who waits for ever does not pass, either.
-    const args = ['--bail=1', '--maxWorkers=1', '--retry=1']
+    const args = ['--bail=1', '--maxWorkers=1', '--retry=1', '--testTimeout=20000', '--hookTimeout=20000']
     const { passed, output } = await copy.test(files, { env: { TEST_DATABASE_URL: url }, mostMs: 5 * mostMs, args })
     return passed ? resultOf(mutant, 'survived') : resultOf(mutant, 'killed', failureIn(output))
   } finally {

@@ -1,15 +1,17 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { explanations } from './explained.ts'
+import { readGuards } from './guards.ts'
 import { judge, learn } from './judge.ts'
-import { mutantsOf } from './mutations.ts'
-import { readReaches } from './reach.ts'
-import { keep, kept, keyOf, lineOf, resultOf } from './results.ts'
+import { keyOf, type Mutant, mutantsOf } from './mutations.ts'
+import { killQuickly } from './quick.ts'
+import { createNearest, readReaches } from './reach.ts'
+import { keep, kept, lineOf, resultOf } from './results.ts'
 
 // Whether the tests notice faults in what guards: `npm run mutants -- [part of a path …]`. All tests are run once to learn
 // which of them reach what; then each mutant meets those nearest to it, until one fails. What is known stays in a folder,
-// so that a run that was interrupted goes on.
+// so that a run that was interrupted goes on, after a change of the tests or of some sources, too.
 const { values, positionals } = parseArgs({
   options: {
     folder: { type: 'string', default: 'mutants' },
@@ -20,11 +22,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 })
 
-// The rest of `src` is held by what it does.
-const guarding = /^src\/(auth\/.*\.ts|http\/.*\.ts|.*\.routes\.tsx?)$/
-const paths = readdirSync('src', { recursive: true, encoding: 'utf8' }).map((name) => `src/${name}`)
-const names = paths.filter((path) => guarding.test(path)).toSorted()
-const sources = names.map((name) => ({ name, text: readFileSync(name, 'utf8') }))
+const sources = readGuards()
 const mutants = mutantsOf(sources)
 const asked = mutants.filter(({ file }) => positionals.length === 0 || positionals.some((part) => file.includes(part)))
 
@@ -35,16 +33,21 @@ else process.exitCode = (await judgeAll(resolve(values.folder))) ? 0 : 1
 async function judgeAll(folder: string): Promise<boolean> {
   const reached = join(folder, 'reached')
   if (!existsSync(reached)) await learn(sources, mutants, reached)
-  const reaches = readReaches(reached)
-  const known = new Set(kept(folder).map(keyOf))
-  const left = asked.filter((mutant) => !known.has(keyOf(resultOf(mutant, 'killed'))))
-  process.stdout.write(`${asked.length} mutants, ${left.length} of them to be judged\n`)
-  const mostMs = 1_000 * Number(values.seconds)
-  const judges = Array.from({ length: Number(values.workers) }, () =>
+  const nearest = createNearest(mutants, readReaches(reached, mutants))
+  const known = kept(folder)
+  // What was not noticed may be by now.
+  const left = new Set(asked.filter((mutant) => known.get(keyOf(mutant))?.verdict !== 'killed'))
+  process.stdout.write(`${asked.length} mutants, ${left.size} of them to be judged\n`)
+  const workers = Number(values.workers)
+  const tell = (mutant: Mutant, by: string) => keep(folder, resultOf(mutant, 'killed', by))
+  await killQuickly({ sources, mutants, left, nearest, workers, tell })
+  const queue = [...left]
+  process.stdout.write(`${queue.length} left to be judged one by one\n`)
+  const judges = Array.from({ length: workers }, () =>
     judge({
-      left,
-      reaches,
-      mostMs,
+      left: queue,
+      nearest,
+      mostMs: 1_000 * Number(values.seconds),
       tell: (result) => {
         keep(folder, result)
         if (result.verdict !== 'killed') process.stdout.write(lineOf(result))
@@ -56,11 +59,12 @@ async function judgeAll(folder: string): Promise<boolean> {
 }
 
 function tellAll(folder: string): boolean {
-  const results = kept(folder)
+  const known = kept(folder)
+  const results = mutants.flatMap((mutant) => known.get(keyOf(mutant)) ?? [])
   const unnoticed = results.filter(({ verdict }) => verdict !== 'killed')
   const unexplained = unnoticed.filter((result) => !explanations.has(keyOf(result)))
   process.stdout.write(
-    `${results.length} judged, ${unnoticed.length} not noticed, ${unexplained.length} of them not explained:\n`,
+    `${results.length} of ${mutants.length} judged, ${unnoticed.length} not noticed, ${unexplained.length} of them not explained:\n`,
   )
   for (const result of unexplained) process.stdout.write(lineOf(result))
   return unexplained.length === 0

@@ -10,8 +10,8 @@ export interface Mutation {
   line: number
   /** What is replaced by what, on one line. */
   words: string
-  /** Whether it stands where a line begins, and so must not begin with a parenthesis. */
-  isStatement: boolean
+  /** What stands there. A statement begins a line, and so must not begin with a parenthesis. */
+  kind: 'value' | 'statement' | 'rule' | 'permission'
 }
 
 const boundary: Record<string, string> = { '<': '<=', '<=': '<', '>': '>=', '>=': '>' }
@@ -29,15 +29,20 @@ export function mutationsOf(name: string, text: string): Mutation[] {
   const conditions = new Set<unknown>()
   const textOf = ({ start, end }: Span) => text.slice(start, end)
 
-  const replace = (at: Span, replacement: string, { words = replacement, isStatement = false } = {}) => {
+  const replace = (
+    at: Span,
+    replacement: string,
+    { words = replacement, kind = 'value' }: { words?: string; kind?: Mutation['kind'] } = {},
+  ) => {
     const line = text.slice(0, at.start).split('\n').length
     const { start, end } = at
-    found.push({ start, end, replacement, line, words: oneLine(`${textOf(at)} → ${words}`), isStatement })
+    found.push({ start, end, replacement, line, words: oneLine(`${textOf(at)} → ${words}`), kind })
   }
   const condition = (test: Expression) => {
     conditions.add(test)
-    replace(test, 'true')
-    replace(test, 'false')
+    // Who notices that a part of it does not count notices that none does.
+    if (operatorOf(test) !== '&&') replace(test, 'true')
+    if (operatorOf(test) !== '||') replace(test, 'false')
   }
 
   new Visitor({
@@ -51,8 +56,7 @@ export function mutationsOf(name: string, text: string): Mutation[] {
       for (const part of [left, right]) {
         conditions.add(part)
         // What it is made of is looked at by itself.
-        const isChain = part.type === 'LogicalExpression' && part.operator === operator
-        if (!isChain) replace(part, operator === '&&' ? 'true' : 'false')
+        if (operatorOf(part) !== operator) replace(part, operator === '&&' ? 'true' : 'false')
       }
     },
     BinaryExpression: (node) => {
@@ -62,24 +66,31 @@ export function mutationsOf(name: string, text: string): Mutation[] {
     },
     ExpressionStatement: ({ expression }) => {
       const call = expression.type === 'AwaitExpression' ? expression.argument : expression
-      if (call.type === 'CallExpression') replace(expression, 'void 0', { words: 'nothing', isStatement: true })
+      if (call.type === 'CallExpression') replace(expression, 'void 0', { words: 'nothing', kind: 'statement' })
     },
     Property: ({ key, value }) => {
       if (key.type !== 'Identifier' || key.name !== 'rules' || value.type !== 'ArrayExpression') return
       for (const rule of value.elements) {
         if (rule?.type === 'SpreadElement') replace(rule.argument, '[]')
-        else if (rule) replace(rule, '() => {}', { words: 'nothing' })
+        else if (rule) replace(rule, '() => {}', { words: 'nothing', kind: 'rule' })
       }
     },
     CallExpression: (node) => {
       const [permission, options] = node.arguments
       if (node.callee.type !== 'Identifier' || node.callee.name !== 'requires' || !permission) return
-      if (textOf(permission) !== everybodys)
-        replace(node, `requires(${everybodys}${options ? `, ${textOf(options)}` : ''})`)
-      replace(node, `requires(${textOf(permission)}${options ? '' : ', { orSelf: true }'})`)
+      const other = (text: string) => replace(node, text, { kind: 'permission' })
+      if (textOf(permission) !== everybodys) other(`requires(${everybodys}${options ? `, ${textOf(options)}` : ''})`)
+      // Of a path without a user nobody is the one.
+      const path = /path: '([^']*)'/.exec(text.slice(node.end))?.[1]
+      if (options) other(`requires(${textOf(permission)})`)
+      else if (path?.includes('{id}')) other(`requires(${textOf(permission)}, { orSelf: true })`)
     },
   }).visit(program)
   return found
+}
+
+function operatorOf(node: Expression): string | undefined {
+  return node.type === 'LogicalExpression' ? node.operator : undefined
 }
 
 /** The permission that everybody has for what is theirs. */
@@ -95,22 +106,27 @@ export interface Source {
   text: string
 }
 
-/** A mutation of one source file, with its number among all. */
-export interface Mutant {
+/** A fault of one source file, with its number among all. */
+export interface Mutant extends Mutation {
   id: number
   file: string
-  mutation: Mutation
+}
+
+/** The name of a mutant, whatever its line and its number. */
+export function keyOf({ file, words }: Pick<Mutant, 'file' | 'words'>): string {
+  return `${file}: ${words}`
 }
 
 /** The mutants of source files, numbered in order. The second that is alike in a file says so. */
 export function mutantsOf(files: readonly Source[]): Mutant[] {
   const times = new Map<string, number>()
-  const mutations = files.flatMap(({ name, text }) => mutationsOf(name, text).map((mutation) => ({ name, mutation })))
-  return mutations.map(({ name, mutation }, id) => {
-    const key = `${name} ${mutation.words}`
+  const found = files.flatMap(({ name, text }) =>
+    mutationsOf(name, text).map((mutation) => ({ ...mutation, file: name })),
+  )
+  return found.map((mutation, id) => {
+    const key = keyOf(mutation)
     const time = (times.get(key) ?? 0) + 1
     times.set(key, time)
-    const words = time === 1 ? mutation.words : `${mutation.words} (${time})`
-    return { id, file: name, mutation: { ...mutation, words } }
+    return { ...mutation, id, words: time === 1 ? mutation.words : `${mutation.words} (${time})` }
   })
 }

@@ -1,6 +1,6 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Mutant } from './mutations.ts'
+import { keyOf, type Mutant } from './mutations.ts'
 
 /** What became of a mutant: a test failed, none did, or none came to where it is. */
 export type Verdict = 'killed' | 'survived' | 'not reached'
@@ -15,13 +15,8 @@ export interface Result {
   by?: string
 }
 
-/** The name of a mutant, whatever its line. */
-export function keyOf({ file, words }: Pick<Result, 'file' | 'words'>): string {
-  return `${file}: ${words}`
-}
-
 /** A result of a mutant. */
-export function resultOf({ file, mutation: { line, words } }: Mutant, verdict: Verdict, by?: string): Result {
+export function resultOf({ file, line, words }: Mutant, verdict: Verdict, by?: string): Result {
   return { file, line, words, verdict, ...(by !== undefined && { by }) }
 }
 
@@ -35,11 +30,12 @@ export function keep(folder: string, result: Result): void {
   appendFileSync(pathIn(folder), `${JSON.stringify(result)}\n`)
 }
 
-/** The results in a folder, of this run and of those before it. */
-export function kept(folder: string): Result[] {
-  if (!existsSync(pathIn(folder))) return []
+/** The last results in a folder by the names of their mutants, of this run and of those before it. */
+export function kept(folder: string): Map<string, Result> {
+  if (!existsSync(pathIn(folder))) return new Map()
   const lines = readFileSync(pathIn(folder), 'utf8').trim().split('\n')
-  return lines.map((line) => JSON.parse(line) as Result)
+  const results = lines.map((line) => JSON.parse(line) as Result)
+  return new Map(results.map((result) => [keyOf(result), result]))
 }
 
 function pathIn(folder: string): string {
