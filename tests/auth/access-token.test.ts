@@ -12,9 +12,9 @@ const hourMs = 3_600_000
 
 afterEach(() => vi.restoreAllMocks())
 
-function verifierOn(db: Db, { graceMs = hourMs, isHeard = true } = {}) {
+function verifierOn(db: Db, { graceMs = hourMs, isHeard = true, now = Date.now } = {}) {
   const issuer = `${service.baseUrl}/api/auth`
-  const options = { issuer, audience: `${service.baseUrl}/api/v1`, graceMs, shared: undefined }
+  const options = { issuer, audience: `${service.baseUrl}/api/v1`, graceMs, shared: undefined, now }
   const verify = createAccessTokenVerifier(
     createKeyRows(db, () => isHeard),
     options,
@@ -43,6 +43,17 @@ test('a key verifies within its grace, and not long after its row is gone where 
   await service.db.deleteFrom('jwks').where('id', '=', retired.kid).execute()
   clock += 250
   await expect(verify(token)).rejects.toMatchObject({ slug: 'invalid-token' })
+})
+
+test('a key verifies until the very end of its grace', async () => {
+  const user = await service.createSignedIn()
+  const retired = attackerKey(randomUUID())
+  const now = Date.now()
+  await insertKey(retired, { expires_at: new Date(now - hourMs) })
+  const token = signed(retired, sessionClaims(service, user))
+
+  expect(await verifierOn(service.db, { now: () => now - 1 })(token)).toMatchObject({ claims: { sub: user.id } })
+  await expect(verifierOn(service.db, { now: () => now })(token)).rejects.toMatchObject({ slug: 'invalid-token' })
 })
 
 test('keys that cannot be read are asked for again by the next token', async () => {

@@ -33,6 +33,17 @@ test('each role has its own permissions, and an admin all of them', () => {
   expect([...(roles.get('admin') ?? [])]).toEqual([...permissions])
 })
 
+test('a number may be the least and the most that it can be', () => {
+  for (const idleDays of [2, 30]) {
+    expect(defineAuth({ ...settings, session: { idleDays } }).session).toEqual({ idleDays })
+  }
+})
+
+test('the contrast of a color is that of WCAG, of a dark one too', () => {
+  const color = { light: '#2b53c4', dark: '#000000' }
+  expect(() => defineAuth({ ...settings, brand: { ...settings.brand, color } })).toThrow('its contrast is 1.3, not 4.5')
+})
+
 test.each<[string, Partial<Settings>]>([
   ['"Admin" is not a usable role name', { roles: { ...settings.roles, Admin: [] } }],
   ['"a,b" is not a usable role name', { roles: { ...settings.roles, 'a,b': [] } }],

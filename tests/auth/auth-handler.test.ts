@@ -44,3 +44,31 @@ test.each(['/api/auth/jwks', '/api/v1/openapi.json', '/api/v1/openapi-auth.json'
     }
   },
 )
+
+test('what tells of tokens is kept by no cache of old, either', async () => {
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+  const token = await service.request('/api/auth/oauth2/token', { method: 'POST', headers, body: 'grant_type=x' })
+
+  expect(token.headers.get('pragma')).toBe('no-cache')
+  expect((await service.request('/api/auth/ok')).headers.get('pragma')).toBeNull()
+})
+
+test('a body of a type that is not read is refused with that which is', async () => {
+  const headers = { origin: service.baseUrl, 'content-type': 'text/plain' }
+  const request = { method: 'POST', headers, body: '{"email":"ada@example.com"}' }
+  const response = await service.request('/api/auth/sign-in/email', request)
+
+  expect([response.status, response.headers.get('accept')]).toEqual([415, 'application/json'])
+  expect((await service.request('/api/auth/get-session')).headers.get('accept')).toBeNull()
+})
+
+test('what leads elsewhere is of no type, and all else of that of JSON', async () => {
+  const typeOf = async (path: string) => {
+    const { status, headers } = await service.request(path)
+    return [status, headers.get('content-type')]
+  }
+
+  expect(await typeOf('/api/auth/error')).toEqual([302, null])
+  expect(await typeOf('/api/auth/get-session')).toEqual([200, 'application/json'])
+  expect(await typeOf('/api/auth/list-sessions')).toEqual([401, 'application/json'])
+})

@@ -3,6 +3,7 @@ import { afterEach, expect, test, vi } from 'vitest'
 import { createAccessTokenVerifier } from '../../src/auth/access-token.ts'
 import { createKeyRows } from '../../src/auth/keys/key-rows.ts'
 import { isSignatureOf, signText } from '../../src/auth/keys/signature.ts'
+import { maxJwtTtlSeconds } from '../../src/config.ts'
 import { startServiceForFile } from '../support/harness.ts'
 import { jws, type Members } from '../support/tokens.ts'
 
@@ -79,6 +80,8 @@ test.each<[string, Members, unknown]>([
   ['nbf is to come and exp has passed', { nbf: now + 60, exp: now - 60 }, 'invalid-token'],
   ['iat is in six seconds (4.1.6)', { iat: now + 6 }, 'invalid-token'],
   ['iat is in five seconds (4.1.6)', { iat: now + 5 }, 'session'],
+  ['it lives for the longest time', { exp: now + maxJwtTtlSeconds }, 'session'],
+  ['it lives for a second more', { exp: now + maxJwtTtlSeconds + 1 }, 'invalid-token'],
   ['it has ended and is of another issuer', { exp: now - 60, iss: 'x' }, 'invalid-token'],
   ['it has ended and is for another audience', { exp: now - 60, aud: 'x' }, 'invalid-token'],
   ['it has ended and names no session', { exp: now - 60, sid: undefined }, 'token-expired'],
@@ -86,6 +89,22 @@ test.each<[string, Members, unknown]>([
   vi.spyOn(Date, 'now').mockReturnValue(now * 1_000)
 
   expect(await verdict(token(changes))).toBe(expected)
+})
+
+test.each<[string, Members, Members, unknown]>([
+  ['a session JWT', {}, {}, 'session'],
+  ['a session JWT without a session', { sid: undefined }, {}, 'invalid-token'],
+  ['a session JWT of a client', { client_id: 'c' }, {}, 'invalid-token'],
+  ['a session JWT with a type', {}, { typ: 'JWT' }, 'invalid-token'],
+  ['an access token', oauth, { typ: 'at+jwt' }, 'oauth'],
+  ['an access token with a session', { ...oauth, sid: 's' }, { typ: 'at+jwt' }, 'oauth'],
+  ['an access token without a client', { ...oauth, client_id: undefined }, { typ: 'at+jwt' }, 'invalid-token'],
+  ['an access token without an id', { ...oauth, jti: undefined }, { typ: 'at+jwt' }, 'invalid-token'],
+  ['an access token with an empty id', { ...oauth, jti: '' }, { typ: 'at+jwt' }, 'invalid-token'],
+  ['an access token without scopes', { ...oauth, scope: undefined }, { typ: 'at+jwt' }, 'invalid-token'],
+  ['an access token without its type', oauth, {}, 'invalid-token'],
+])('%s is known by what only its kind has', async (_, changes, header, expected) => {
+  expect(await verdict(token(changes, 'ES256', header))).toBe(expected)
 })
 
 test.each<[string, unknown, unknown]>([

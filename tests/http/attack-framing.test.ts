@@ -118,10 +118,11 @@ test('N-24 a head of more than 16 KiB or 100 fields is refused, however it is fi
 
   expect(await withHead(`X: ${'x'.repeat(20_000)}\r\n`)).toBe(431)
   expect(await withHead(`Cookie: a=${'x'.repeat(8_000)}\r\n`.repeat(50))).toBe(431)
-  expect(await withHead(fields(200))).toBe(431)
+  // Two more are there.
+  expect(await withHead(fields(99))).toBe(431)
   // Node drops the fields after the two thousandth.
   expect(await withHead('X:\r\n'.repeat(3_000))).toBe(431)
-  expect(await withHead(fields(90))).toBe(200)
+  expect(await withHead(fields(98))).toBe(200)
   expect(await withHead(`Cookie: a=${'x'.repeat(8_000)}\r\n`)).toBe(200)
 })
 

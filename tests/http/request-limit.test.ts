@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { addRequestCounts, type RequestCount } from '../../src/db/request-counts.ts'
 import { createRequestLimit, type RequestLimit } from '../../src/http/request-limit.ts'
 import { startServiceForFile } from '../support/harness.ts'
@@ -76,6 +76,29 @@ test('requests that come while counts are told are kept, and told the next time'
   expect(told).toEqual([4, 6])
 })
 
+test('what comes while counts are told is told, though nothing comes any more, and of a new minute, too', async () => {
+  let at = 0
+  const told: number[] = []
+  const meanwhile = [() => ask(limit, 1), () => (at += minute) && ask(limit, 2)]
+  const limit = createRequestLimit({
+    name: 'last',
+    perMinute: 10,
+    now: () => at,
+    async exchange(counts) {
+      told.push(...counts.map(({ requests }) => requests))
+      meanwhile.shift()?.()
+      return [{ key: 'of somebody else', requests: 9, endsInMs: minute }, ...counts]
+    },
+  })
+
+  ask(limit, 4)
+  for (let share = 1; share <= 3; share++) expect(await limit.share()).toBe(true)
+  expect(await limit.share()).toBe(false)
+
+  expect(told).toEqual([4, 1, 2])
+  expect(ask(limit, 10)).toBe(8)
+})
+
 test('a request waits for nothing, and who asks little costs the database nothing', async () => {
   let exchanges = 0
   const exchange = async () => {
@@ -147,13 +170,15 @@ test('B-12 a flood of clients is forgotten first, and told in batches of bounded
 
 test('a client that came back after its minute has nothing to tell of the one before', async () => {
   let at = 0
-  const limit = createRequestLimit({ name: 'stale', perMinute: 5, exchange: unshared, now: () => at })
+  const exchange = vi.fn<typeof unshared>(unshared)
+  const limit = createRequestLimit({ name: 'stale', perMinute: 5, exchange, now: () => at })
   ask(limit, 3)
   at += minute
 
   await limit.share()
 
   expect(await limit.share()).toBe(false)
+  expect(exchange).not.toHaveBeenCalled()
   expect(ask(limit, 6)).toBe(5)
 })
 
