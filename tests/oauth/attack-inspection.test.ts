@@ -146,6 +146,23 @@ describe('P-23 the userinfo endpoint', () => {
     }
   })
 
+  test('tells of who signed in what its scopes are for, and no more', async () => {
+    const ada = await service.createSignedIn()
+    const image = 'https://example.com/ada.png'
+    await service.db.updateTable('user').set({ name: 'Ada King Lovelace', image }).where('id', '=', ada.id).execute()
+    const told = async (scope: string) => {
+      const tokens = await client.tokensFor(ada, { scope: `${scope} account:read` })
+      return (await userInfo(service, tokens.access_token)).body
+    }
+    const names = { name: 'Ada King Lovelace', given_name: 'Ada King', family_name: 'Lovelace' }
+
+    expect(await told('openid')).toEqual({ sub: ada.id })
+    expect(await told('openid profile')).toEqual({ sub: ada.id, picture: image, ...names })
+    expect(await told('openid email')).toEqual({ sub: ada.id, email: ada.email, email_verified: true })
+    await service.db.updateTable('user').set({ name: 'Ada', image: null }).where('id', '=', ada.id).execute()
+    expect(await told('openid profile')).toEqual({ sub: ada.id, name: 'Ada' })
+  })
+
   test('asks for a token where there is none, and takes none from the address', async () => {
     for (const query of ['', `?access_token=${access_token}`]) {
       const response = await request(`/api/auth/oauth2/userinfo${query}`)

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { Hono } from 'hono'
+import { sql } from 'kysely'
 import { describe, expect, test } from 'vitest'
 import { errorHandler } from '../../src/failures.ts'
 import { type Env, openExchange } from '../../src/http/exchange.ts'
@@ -59,6 +60,20 @@ describe('the consent page', () => {
     expect((await createVisitor(service).open(sight.at)).at).toMatch(/^\/sign-in\?/)
     await service.db.deleteFrom('session').where('user_id', '=', user.id).execute()
     expect((await decide(visitor, sight, 'allow')).at).toMatch(/^\/sign-in\?/)
+  })
+
+  test('says that an answer cannot be kept now, and takes it when it can', async () => {
+    const visitor = createVisitor(service, (await service.createSignedIn()).cookie)
+    const { url } = await beginSignIn(party)
+    const sight = await visitor.open(url.pathname + url.search)
+    await sql`alter table verification add constraint broken check (false) not valid`.execute(service.db)
+    try {
+      expect((await decide(visitor, sight, 'allow')).status).toBe(503)
+    } finally {
+      await sql`alter table verification drop constraint broken`.execute(service.db)
+    }
+
+    expect((await decide(visitor, sight, 'allow')).at).toContain('?code=')
   })
 
   test('asks again for what is asked in addition only', async () => {

@@ -47,6 +47,18 @@ test('an answer without a body comes through, too', async () => {
   expect((await limitOutbound(() => fetch(url))).status).toBe(204)
 })
 
+test('who gave up before it was asked asks nothing', async () => {
+  let asked = 0
+  const url = await start((_incoming, outgoing) => {
+    asked++
+    outgoing.end()
+  })
+  const signal = AbortSignal.abort(new Error('given up'))
+
+  await expect(limitOutbound(() => fetch(url, { signal }))).rejects.toThrow('given up')
+  expect(asked).toBe(0)
+})
+
 test.each<[string, RequestListener, RegExp]>([
   ['never comes', () => {}, /aborted due to timeout/],
   ['never ends', (_incoming, outgoing) => void outgoing.writeHead(200).write('{'), /aborted due to timeout/],
