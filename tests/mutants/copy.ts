@@ -3,6 +3,9 @@ import { once } from 'node:events'
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { startPostgres } from '../support/throwaway-postgres.ts'
+import type { Mutant, Source } from './mutations.ts'
+import { withSwitches } from './reach.ts'
 
 /** A copy of the project to try mutants in: the processes that tests start run them, too. */
 export interface Copy {
@@ -21,16 +24,35 @@ interface TestOptions {
   args?: readonly string[]
 }
 
-/** Copies what git keeps, or would keep, of the project into a temporary folder. */
-export function makeCopy(): Copy {
-  const folder = mkdtempSync(join(tmpdir(), 'latchkey-mutants-'))
-  for (const file of execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
-    encoding: 'utf8',
-  })
-    .trim()
-    .split('\n')) {
-    cpSync(file, join(folder, file))
+/** Does some work on a copy and a database server of its own. */
+export async function inCopy(work: (copy: Copy, url: string) => Promise<void>): Promise<void> {
+  const copy = makeCopy()
+  try {
+    const { url, stop } = await startPostgres()
+    try {
+      await work(copy, url)
+    } finally {
+      await stop()
+    }
+  } finally {
+    copy.remove()
   }
+}
+
+/** Writes switches for all mutants into a copy. */
+export function writeSwitches(copy: Copy, sources: readonly Source[], mutants: readonly Mutant[]): void {
+  for (const { name, text } of sources) {
+    const own = mutants.filter(({ file }) => file === name)
+    copy.write(name, withSwitches(text, own))
+  }
+}
+
+/** Copies what git keeps, or would keep, of the project into a temporary folder. */
+function makeCopy(): Copy {
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-mutants-'))
+  const list = ['ls-files', '--cached', '--others', '--exclude-standard']
+  const files = execFileSync('git', list, { encoding: 'utf8' }).trim().split('\n')
+  for (const file of files) cpSync(file, join(folder, file))
   for (const modules of ['node_modules', 'tests/clients/node_modules']) {
     symlinkSync(resolve(modules), join(folder, modules))
   }

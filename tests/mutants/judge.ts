@@ -1,9 +1,8 @@
 import { readFileSync, renameSync } from 'node:fs'
 import pg from 'pg'
-import { startPostgres } from '../support/throwaway-postgres.ts'
-import { type Copy, makeCopy } from './copy.ts'
+import { type Copy, inCopy, writeSwitches } from './copy.ts'
 import type { Mutant, Source } from './mutations.ts'
-import { type Nearest, numberReaches, readReaches, within, withMutation, withSwitches } from './reach.ts'
+import { type Nearest, numberReaches, readReaches, within, withMutation } from './reach.ts'
 import { type Result, resultOf } from './results.ts'
 
 const hourMs = 3_600_000
@@ -27,14 +26,6 @@ export async function learn(sources: readonly Source[], mutants: readonly Mutant
   renameSync(unfinished, folder)
 }
 
-/** Writes switches for all mutants into a copy. */
-export function writeSwitches(copy: Copy, sources: readonly Source[], mutants: readonly Mutant[]): void {
-  for (const { name, text } of sources) {
-    const own = mutants.filter(({ file }) => file === name)
-    copy.write(name, withSwitches(text, own))
-  }
-}
-
 interface Judging {
   /** Mutants that are taken from it one by one, by several at the same time. */
   left: Mutant[]
@@ -53,21 +44,6 @@ export async function judge({ left, nearest, mostMs, tell }: Judging): Promise<v
       await removeDatabases(url)
     }
   })
-}
-
-/** Does some work on a copy and a database server of its own. */
-export async function inCopy(work: (copy: Copy, url: string) => Promise<void>): Promise<void> {
-  const copy = makeCopy()
-  try {
-    const { url, stop } = await startPostgres()
-    try {
-      await work(copy, url)
-    } finally {
-      await stop()
-    }
-  } finally {
-    copy.remove()
-  }
 }
 
 async function judged(mutant: Mutant, files: string[], copy: Copy, url: string, mostMs: number) {

@@ -127,6 +127,19 @@ test('what was reached is known by name, whatever has changed since', () => {
   expect(reaches).toEqual([{ file: 'x', ms: 1, ids: [1] }])
 })
 
+test('what was reached stays while the numbers of mutants do', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-reached-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const mutantsIn = (text: string) => mutantsOf([{ name: 'a.ts', text }])
+  numberReaches(folder, mutantsIn('f(); g()'))
+  writeFileSync(join(folder, 'x'), JSON.stringify({ file: 'x', ms: 1, ids: [0] }))
+
+  numberReaches(folder, mutantsIn('f();  g()'))
+  expect(readReaches(folder, mutantsIn('f(); g()'))).toHaveLength(1)
+  numberReaches(folder, mutantsIn('e(); f(); g()'))
+  expect(readReaches(folder, mutantsIn('f(); g()'))).toEqual([])
+})
+
 test('the tests nearest to a mutant are about its file, run quickly, and take no longer than asked', () => {
   const mutants = [
     ...mutantsOf([{ name: 'src/users/bans.routes.ts', text: 'f(); g()' }]),

@@ -1,8 +1,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Copy } from './copy.ts'
-import { inCopy, writeSwitches } from './judge.ts'
+import { type Copy, inCopy, writeSwitches } from './copy.ts'
 import type { Mutant, Source } from './mutations.ts'
 import type { Nearest } from './reach.ts'
 import type { Told } from './switching.runner.ts'
@@ -44,34 +43,46 @@ export async function killQuickly(looking: Looking): Promise<void> {
 }
 
 async function work(queue: [file: string, mutants: Mutant[]][], { sources, mutants, left, tell }: Looking) {
+  const kill = (mutant: Mutant, by: string) => {
+    left.delete(mutant)
+    tell(mutant, by)
+  }
   await inCopy(async (copy, url) => {
     writeSwitches(copy, sources, mutants)
     for (let next = queue.shift(); next; next = queue.shift()) {
       const [file, near] = next
-      const toTry = new Map(near.filter((mutant) => left.has(mutant)).map((mutant) => [mutant.id, mutant]))
-      const count = toTry.size
-      const [met, spoiling] = [new Set<number>(), new Set<number>()]
-      for (let run = 0; run < mostRuns && toTry.size > 0; run++) {
-        const told = await tried([...toTry.keys()], file, copy, url)
-        for (const { id, what, by = '' } of told) {
-          const mutant = toTry.get(id)
-          if (what === 'trying') met.add(id)
-          if (what === 'spoilt') spoiling.add(id)
-          if (what !== 'killed' || !mutant) continue
-          toTry.delete(id)
-          left.delete(mutant)
-          tell(mutant, by)
-        }
-        const last = told.at(-1)
-        if (!last) break
-        if (last.what === 'trying') spoiling.add(last.id)
-        else if (!told.some(({ what }) => what === 'spoilt')) break
-        for (const id of spoiling) toTry.delete(id)
-      }
-      const killed = near.filter((mutant) => !left.has(mutant)).length - (near.length - count)
-      process.stdout.write(`${file}: of ${count} ${met.size} met, ${killed} killed, ${spoiling.size} spoil it\n`)
+      const toTry = near.filter((mutant) => left.has(mutant))
+      const [met, killed, spoiling] = await tryAll(toTry, (ids) => tried(ids, file, copy, url), kill)
+      process.stdout.write(`${file}: of ${toTry.length} ${met} met, ${killed} killed, ${spoiling} spoil it\n`)
     }
   })
+}
+
+/** Tries mutants with the tests of a file; once more without those that spoilt them. Returns how many there were of each. */
+async function tryAll(
+  mutants: readonly Mutant[],
+  run: (ids: number[]) => Promise<Told[]>,
+  kill: (mutant: Mutant, by: string) => void,
+): Promise<[met: number, killed: number, spoiling: number]> {
+  const toTry = new Map(mutants.map((mutant) => [mutant.id, mutant]))
+  const [met, killed, spoiling] = [new Set<number>(), new Set<number>(), new Set<number>()]
+  for (let runs = 0; runs < mostRuns && toTry.size > 0; runs++) {
+    const told = await run([...toTry.keys()])
+    for (const { id, what, by = '' } of told) {
+      const mutant = toTry.get(id)
+      if (what === 'trying') met.add(id)
+      if (what === 'spoilt') spoiling.add(id)
+      if (what !== 'killed' || !mutant) continue
+      killed.add(id)
+      kill(mutant, by)
+    }
+    const last = told.at(-1)
+    // No test of the file came to an end any more.
+    if (last?.what === 'trying') spoiling.add(last.id)
+    if (last?.what !== 'trying' && !told.some(({ what }) => what === 'spoilt')) break
+    for (const id of [...killed, ...spoiling]) toTry.delete(id)
+  }
+  return [met.size, killed.size, spoiling.size]
 }
 
 /** What a run of a test file tells of mutants. */

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { keyOf, type Mutant, type Mutation } from './mutations.ts'
 
@@ -31,12 +31,14 @@ export function withSwitches(text: string, mutants: readonly Mutant[]): string {
 
 /** What stands before and after what a mutant replaces, to have the one or the other. */
 function switchOf({ id, kind, replacement }: Mutant): [before: string, after: string] {
-  const isOn = `(globalThis.reached?.add(${id}),globalThis.mutant===${id})`
+  const noted = `globalThis.reached?.add(${id}),globalThis.mutant===${id}`
+  const isOn = `(${noted})`
   switch (kind) {
     case 'value':
       return [`(${isOn}?(${replacement}):`, ')']
+    // No brackets: they would begin with an argument of what stands in the line before.
     case 'statement':
-      return [`globalThis.reached?.add(${id}),globalThis.mutant===${id}?(${replacement}):`, '']
+      return [`${noted}?(${replacement}):`, '']
     // These are made once, at the start, and asked with each request.
     case 'rule':
       return [`((rule)=>(...call)=>${isOn}?undefined:rule(...call))(`, ')']
@@ -53,10 +55,13 @@ export function withMutation(text: string, { start, end, replacement }: Mutation
   return text.slice(0, start) + replacement + text.slice(end)
 }
 
-/** Keeps which numbers mutants have in what a run of all tests writes to a folder. */
+/** Keeps which numbers mutants have in what a run of all tests writes to a folder; what is there goes if it had others. */
 export function numberReaches(folder: string, mutants: readonly Mutant[]): void {
+  const [path, numbers] = [join(folder, numbering), JSON.stringify(mutants.map(keyOf))]
+  if (existsSync(path) && readFileSync(path, 'utf8') === numbers) return
+  rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
-  writeFileSync(join(folder, numbering), JSON.stringify(mutants.map(keyOf)))
+  writeFileSync(path, numbers)
 }
 
 /** Reads what a run of all tests has written, of whichever of these mutants there were then. */
