@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { by, createAuditedCalls, whoOf } from '../support/audit.ts'
 import { createDoors } from '../support/doors.ts'
 import { password, type SignedIn, startServiceForFile } from '../support/harness.ts'
+import { linkAccount } from '../support/linked-account.ts'
 import { mailedToken } from '../support/mails.ts'
 
 const service = await startServiceForFile()
@@ -14,11 +15,8 @@ const newPassword = 'quite another secret'
 
 /** Somebody with a password, and an account at a provider. */
 async function createLinked(): Promise<SignedIn & Record<'linkedId' | 'accountId', string>> {
-  const [user, linkedId, accountId] = [await createMember(), randomUUID(), randomUUID()]
-  await db
-    .insertInto('account')
-    .values({ id: linkedId, account_id: accountId, provider_id: 'github', user_id: user.id, updated_at: new Date() })
-    .execute()
+  const user = await createMember()
+  const { id: linkedId, account_id: accountId } = await linkAccount(db, user.id)
   return { ...user, linkedId, accountId }
 }
 

@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { by, createAuditedCalls, whoOf } from '../support/audit.ts'
 import { createDoors } from '../support/doors.ts'
 import { startServiceForFile } from '../support/harness.ts'
+import { linkAccount } from '../support/linked-account.ts'
 import { startMailServer } from '../support/mail-server.ts'
 
 const { mails, url } = await startMailServer()
@@ -12,10 +12,9 @@ const { createMember } = await createDoors(service)
 const { auth } = createAuditedCalls(service)
 
 test('an address that a mailed reset confirms has its event, and a way to sign in that goes with that', async () => {
-  const [user, linked] = [await createMember(), randomUUID()]
+  const user = await createMember()
   await db.updateTable('user').set({ email_verified: false }).where('id', '=', user.id).execute()
-  const account = { id: linked, account_id: linked, provider_id: 'github', user_id: user.id, updated_at: new Date() }
-  await db.insertInto('account').values(account).execute()
+  await linkAccount(db, user.id)
   await auth('/request-password-reset', { email: user.email })
   const tokens = () => mails.flatMap(({ content }) => /reset-password\?token=([\w-]+)/.exec(content)?.[1] ?? [])
   await expect.poll(() => tokens().length, { timeout: 5_000 }).toBe(1)

@@ -5,7 +5,7 @@ import { createAccessTokenVerifier } from '../../src/auth/access-token.ts'
 import { createKeyRows } from '../../src/auth/keys/key-rows.ts'
 import type { Db } from '../../src/db/database.ts'
 import { startServiceForFile } from '../support/harness.ts'
-import { attackerKey, type SigningKey, sessionClaims, signed } from '../support/tokens.ts'
+import { attackerKey, insertKey, sessionClaims, signed } from '../support/tokens.ts'
 
 const service = await startServiceForFile()
 const hourMs = 3_600_000
@@ -22,16 +22,10 @@ function verifierOn(db: Db, { graceMs = hourMs, isHeard = true, now = Date.now }
   return async (token: string) => verify(token)
 }
 
-async function insertKey({ kid, publicKey }: SigningKey, values: { alg?: string | null; expires_at?: Date } = {}) {
-  const public_key = JSON.stringify(publicKey.export({ format: 'jwk' }))
-  const row = { id: kid, public_key, private_key: '', created_at: new Date(), alg: 'RS256', crv: null, ...values }
-  await service.db.insertInto('jwks').values(row).execute()
-}
-
 test('a key verifies within its grace, and not long after its row is gone where no word of that comes', async () => {
   const user = await service.createSignedIn()
   const retired = attackerKey(randomUUID())
-  await insertKey(retired, { expires_at: new Date(Date.now() - hourMs / 2) })
+  await insertKey(service.db, retired, { expires_at: new Date(Date.now() - hourMs / 2) })
   const token = signed(retired, sessionClaims(service, user))
   const verify = verifierOn(service.db, { isHeard: false })
   let clock = 1_000
@@ -49,7 +43,7 @@ test('a key verifies until the very end of its grace', async () => {
   const user = await service.createSignedIn()
   const retired = attackerKey(randomUUID())
   const now = Date.now()
-  await insertKey(retired, { expires_at: new Date(now - hourMs) })
+  await insertKey(service.db, retired, { expires_at: new Date(now - hourMs) })
   const token = signed(retired, sessionClaims(service, user))
 
   expect(await verifierOn(service.db, { now: () => now - 1 })(token)).toMatchObject({ claims: { sub: user.id } })

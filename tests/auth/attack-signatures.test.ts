@@ -8,6 +8,7 @@ import {
   attackerKey,
   frontEnd,
   hs256,
+  insertKey,
   type SigningKey,
   sessionClaims,
   signed,
@@ -51,12 +52,7 @@ describe.each(started)('where the key is for %s', async (_, service) => {
 describe.each(started.slice(0, 1))('J-07 where the service signs with %s a key', (_, service) => {
   /** Publishes a key that does not sign yet, and tries a token of it whose header names `named`. */
   async function verdictsOn(key: SigningKey, alg: string | null, named: string) {
-    const public_key = JSON.stringify(key.publicKey.export({ format: 'jwk' }))
-    const at = { created_at: new Date(), active_at: new Date(Date.now() + 86_400_000) }
-    await service.db
-      .insertInto('jwks')
-      .values({ id: key.kid, public_key, private_key: '', crv: null, alg, ...at })
-      .execute()
+    await insertKey(service.db, key, { alg, active_at: new Date(Date.now() + 86_400_000) })
     const user = await service.createSignedIn()
     const token = signed(key, sessionClaims(service, user), { alg: named })
     const verdicts = await createTokenProbe(service, user).everywhere(token)

@@ -5,7 +5,7 @@ import { createKeyRows } from '../../src/auth/keys/key-rows.ts'
 import { isSignatureOf, signText } from '../../src/auth/keys/signature.ts'
 import { maxJwtTtlSeconds } from '../../src/config.ts'
 import { startServiceForFile } from '../support/harness.ts'
-import { jws, type Members } from '../support/tokens.ts'
+import { insertKey, jws, type Members } from '../support/tokens.ts'
 
 // What RFC 7519 asks of a token, rule by rule: at which second and with which value it begins and ceases to be good.
 
@@ -26,12 +26,7 @@ const pairs = {
   EdDSA: generateKeyPairSync('ed25519'),
 }
 type Algorithm = keyof typeof pairs
-for (const alg of Object.keys(pairs) as Algorithm[]) await insert(alg, pairs[alg].publicKey, alg)
-
-async function insert(id: string, publicKey: KeyObject, alg: string): Promise<void> {
-  const public_key = JSON.stringify(publicKey.export({ format: 'jwk' }))
-  await db.insertInto('jwks').values({ id, public_key, private_key: '', created_at: new Date(), alg }).execute()
-}
+for (const alg of Object.keys(pairs) as Algorithm[]) await insertKey(db, { kid: alg, ...pairs[alg] }, { alg })
 
 function signature(alg: Algorithm, input: string, privateKey: KeyObject = pairs[alg].privateKey): Buffer {
   const dsaEncoding = 'ieee-p1363'
@@ -164,7 +159,7 @@ test.each<[string, () => { publicKey: KeyObject; privateKey: KeyObject }, Algori
 ])('a row with %s verifies nothing', async (_, generate, alg) => {
   const { publicKey, privateKey } = generate()
   const kid = randomUUID()
-  await insert(kid, publicKey, alg)
+  await insertKey(db, { kid, publicKey }, { alg })
   const fresh = createAccessTokenVerifier(
     createKeyRows(db, () => true),
     { issuer, audience, graceMs: 1_000, shared: undefined },

@@ -1,9 +1,9 @@
-import { generateKeyPairSync } from 'node:crypto'
 import { beforeEach, expect, test } from 'vitest'
 import { createKeyRows } from '../../src/auth/keys/key-rows.ts'
 import type { JwtAlgorithm } from '../../src/auth/keys/signature.ts'
 import { createSigningKeys } from '../../src/auth/keys/signing-keys.ts'
 import { startServiceForFile } from '../support/harness.ts'
+import { attackerKey, insertKey } from '../support/tokens.ts'
 
 // Which key signs, is published or made, to the millisecond, by a clock that stands still.
 
@@ -12,26 +12,19 @@ const [minuteMs, hourMs, dayMs] = [60_000, 3_600_000, 86_400_000]
 const now = Date.parse('2026-01-01T00:00:00Z')
 const policy = { algorithm: 'ES256', rotationMs: 90 * dayMs, publishAheadMs: dayMs, graceMs: hourMs } as const
 
-const publicKeys = {
-  ES256: generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey,
-  EdDSA: generateKeyPairSync('ed25519').publicKey,
-}
-const publicJwk = (alg: keyof typeof publicKeys) => JSON.stringify(publicKeys[alg].export({ format: 'jwk' }))
+const keys = { ES256: attackerKey('', 'ES256'), EdDSA: attackerKey('', 'EdDSA') }
 
 beforeEach(() => db.deleteFrom('jwks').execute())
 
 /** The keys where there are these alone: of which id and algorithm, and when each begins and ends, in milliseconds from now. */
-async function keysOf(...rows: [id: string, alg: keyof typeof publicKeys, begins: number, ends: number | null][]) {
+async function keysOf(...rows: [id: string, alg: keyof typeof keys, begins: number, ends: number | null][]) {
   for (const [id, alg, begins, ends] of rows) {
     const times = {
       created_at: new Date(now),
       active_at: new Date(now + begins),
       expires_at: ends === null ? null : new Date(now + ends),
     }
-    await db
-      .insertInto('jwks')
-      .values({ id, alg, public_key: publicJwk(alg), private_key: '', ...times })
-      .execute()
+    await insertKey(db, { ...keys[alg], kid: id }, { alg, ...times })
   }
   return createSigningKeys(
     db,
@@ -141,7 +134,8 @@ test.each<[string, Parameters<typeof keysOf>, number | undefined]>([
   const { maintain } = await keysOf(...rows)
   const ids = rows.map(([id]) => id)
 
-  await maintain(() => Promise.resolve({ publicKey: publicJwk(es), privateKey: '', alg: es }))
+  const publicKey = JSON.stringify(keys.ES256.publicKey.export({ format: 'jwk' }))
+  await maintain(() => Promise.resolve({ publicKey, privateKey: '', alg: es }))
 
   const made = (await db.selectFrom('jwks').select(['id', 'active_at', 'expires_at']).execute()).filter(
     ({ id }) => !ids.includes(id),

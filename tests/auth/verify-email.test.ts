@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { startServiceForFile } from '../support/harness.ts'
+import { linkAccount } from '../support/linked-account.ts'
 import { startMailServer } from '../support/mail-server.ts'
 import { createVisitor, newUser, textOf } from '../support/visitor.ts'
 
@@ -39,11 +39,7 @@ const confirmed = '/sign-in?notice=verified'
 async function linkProvider(email: string) {
   const user = service.db.selectFrom('user').select('id').where('email', '=', email)
   const { id } = await user.executeTakeFirstOrThrow()
-  const account = { id: randomUUID(), account_id: randomUUID(), provider_id: 'github', user_id: id }
-  await service.db
-    .insertInto('account')
-    .values({ ...account, updated_at: new Date() })
-    .execute()
+  await linkAccount(service.db, id)
 }
 
 const waysOf = async (email: string) =>

@@ -1,16 +1,14 @@
 import { createDoors, sessionCookieIn } from '../support/doors.ts'
 import type { SignedIn, TestService, TestUser } from '../support/harness.ts'
+import { linkAccount } from '../support/linked-account.ts'
 
 /** Somebody with a password and a provider, signed in on two devices, whom an admin looks at. */
 export async function createUsual(service: TestService): Promise<SignedIn> {
   const { createMember } = await createDoors(service)
   const member = await createMember()
   const [admin, elsewhere] = [await service.createUser({ role: 'admin' }), await service.signIn(member)]
-  const [user_id, updated_at] = [member.id, new Date()]
-  await service.db
-    .insertInto('account')
-    .values({ id: `github-${user_id}`, account_id: '1', provider_id: 'github', user_id, updated_at })
-    .execute()
+  const user_id = member.id
+  await linkAccount(service.db, user_id, { account_id: '1' })
   const device = {
     ip_address: '203.0.113.7',
     user_agent: 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36',
@@ -23,7 +21,7 @@ export async function createUsual(service: TestService): Promise<SignedIn> {
       token: `impersonated-${user_id}`,
       user_id,
       impersonated_by: admin.id,
-      updated_at,
+      updated_at: new Date(),
       expires_at: new Date(Date.now() + 3_600_000),
       not_after: new Date(Date.now() + 3_600_000),
     })

@@ -6,29 +6,30 @@ const service = await startServiceForFile()
 const { request } = service
 
 describe('H-06 a page', () => {
-  test.each([
-    ...['/sign-in', '/sign-up', '/error', '/consent', '/forgot-password', '/problems/internal'],
-    ...['/api/v1/docs', '/api/v1/docs/signed-in'],
-  ])('%s runs nothing that was put into it, and is framed by nobody', async (path) => {
-    const response = await request(path, { headers: { accept: 'text/html' } })
-    const policy = new Map(
-      (response.headers.get('content-security-policy') ?? '')
-        .split(';')
-        .map((directive) => directive.trim().split(/\s+/))
-        .map(([name = '', ...sources]) => [name, sources]),
-    )
-    const effective = (name: string) => policy.get(name) ?? policy.get('default-src')
-    expect(effective('script-src')).not.toContain("'unsafe-inline'")
-    expect(effective('script-src')).not.toContain("'unsafe-eval'")
-    for (const name of ['frame-ancestors', 'base-uri']) expect([name, policy.get(name)]).toEqual([name, ["'none'"]])
-    expect(effective('object-src')).toEqual(["'none'"])
-    expect(JSON.stringify([...policy.values()])).not.toMatch(/https?:|\*/)
+  const pages = ['/sign-in', '/sign-up', '/error', '/consent', '/forgot-password', '/problems/internal']
+  test.each([...pages, '/api/v1/docs', '/api/v1/docs/signed-in'])(
+    '%s runs nothing that was put into it, and is framed by nobody',
+    async (path) => {
+      const response = await request(path, { headers: { accept: 'text/html' } })
+      const policy = new Map(
+        (response.headers.get('content-security-policy') ?? '')
+          .split(';')
+          .map((directive) => directive.trim().split(/\s+/))
+          .map(([name = '', ...sources]) => [name, sources]),
+      )
+      const effective = (name: string) => policy.get(name) ?? policy.get('default-src')
+      expect(effective('script-src')).not.toContain("'unsafe-inline'")
+      expect(effective('script-src')).not.toContain("'unsafe-eval'")
+      for (const name of ['frame-ancestors', 'base-uri']) expect([name, policy.get(name)]).toEqual([name, ["'none'"]])
+      expect(effective('object-src')).toEqual(["'none'"])
+      expect(JSON.stringify([...policy.values()])).not.toMatch(/https?:|\*/)
 
-    const html = await response.text()
-    expect(html).toMatch(/^<!doctype html>/i)
-    // Nothing is loaded from elsewhere.
-    expect(html).not.toMatch(/<(?:script|link|img|iframe)[^>]*\s(?:src|href)="(?:https?:)?\/\//i)
-  })
+      const html = await response.text()
+      expect(html).toMatch(/^<!doctype html>/i)
+      // Nothing is loaded from elsewhere.
+      expect(html).not.toMatch(/<(?:script|link|img|iframe)[^>]*\s(?:src|href)="(?:https?:)?\/\//i)
+    },
+  )
 
   test('of an error shows what it is told as text', async () => {
     const script = '<script>alert(1)</script>'

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest'
 import { credentialsIn } from '../../src/auth/oauth/client.ts'
+import { basic } from '../support/bare-client.ts'
 
-const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`
 const [id, secret] = ['a-client', 'a secret']
 
 test.each<[string, string | undefined, unknown, ReturnType<typeof credentialsIn>]>([
-  ['in the header', basic('a-client:a%20secret'), {}, { id, secret, method: 'client_secret_basic' }],
+  ['in the header', basic(id, 'a%20secret'), {}, { id, secret, method: 'client_secret_basic' }],
   [
     'in the header, whatever the body says',
-    basic('a-client:a%20secret'),
+    basic(id, 'a%20secret'),
     { client_id: 'b' },
     { id, secret, method: 'client_secret_basic' },
   ],

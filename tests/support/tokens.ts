@@ -1,6 +1,9 @@
 import { createHmac, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
+import type { Insertable } from 'kysely'
 import { openKey } from '../../src/auth/keys/mint-key.ts'
 import { type JwtAlgorithm, signText } from '../../src/auth/keys/signature.ts'
+import type { Db } from '../../src/db/database.ts'
+import type { DB } from '../../src/db/schema.ts'
 import { type SignedIn, secret, type TestService } from './harness.ts'
 
 /** A key that signs, its algorithm, and the `kid` under which its public half is known. */
@@ -34,6 +37,17 @@ export async function signingKeyOf({ services }: TestService): Promise<SigningKe
 /** A key of somebody else's that claims to be ours. */
 export function attackerKey(kid: string, alg: JwtAlgorithm = 'RS256'): SigningKey {
   return { kid, alg, ...generators[alg]() }
+}
+
+/** Publishes the public half of a key, as one of RS256 that signs now and for ever where `values` say nothing else. */
+export async function insertKey(
+  db: Db,
+  { kid, publicKey }: Pick<SigningKey, 'kid' | 'publicKey'>,
+  values: Partial<Insertable<DB['jwks']>> = {},
+): Promise<void> {
+  const public_key = JSON.stringify(publicKey.export({ format: 'jwk' }))
+  const row = { id: kid, public_key, private_key: '', created_at: new Date(), alg: 'RS256', ...values }
+  await db.insertInto('jwks').values(row).execute()
 }
 
 const generators = {

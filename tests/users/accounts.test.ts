@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { z } from '@hono/zod-openapi'
 import { expect, test } from 'vitest'
 import { startServiceForFile, type TestUser } from '../support/harness.ts'
+import { linkAccount } from '../support/linked-account.ts'
 import { providerEnv } from '../support/provider-env.ts'
 import { bodyOf, invalidAt, problemOf } from '../support/wire.ts'
 
@@ -22,13 +23,8 @@ const Accounts = z.strictObject({
   ),
 })
 
-async function link(user: TestUser, provider_id: string, scope: string | null, created_at = new Date()) {
-  const account = { id: randomUUID(), provider_id, account_id: randomUUID(), user_id: user.id, scope, created_at }
-  await db
-    .insertInto('account')
-    .values({ ...account, updated_at: created_at })
-    .execute()
-  return account
+function link({ id }: TestUser, provider_id: string, scope: string | null, at = new Date()) {
+  return linkAccount(db, id, { provider_id, scope, created_at: at, updated_at: at })
 }
 
 test('the linked accounts are listed oldest first, with their scopes', async () => {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { startServiceForFile } from '../support/harness.ts'
+import { linkAccount } from '../support/linked-account.ts'
 import { bodyOf, invalidAt, problemOf, UserPage } from '../support/wire.ts'
 
 const service = await startServiceForFile()
@@ -98,8 +99,7 @@ describe('GET /users', () => {
     for (const { email, role, banned, emailVerified, provider, createdAt } of people) {
       const { id } = await service.createUser({ email, role, emailVerified })
       await db.updateTable('user').set({ banned, created_at: createdAt }).where('id', '=', id).execute()
-      const account = { id: randomUUID(), provider_id: provider, account_id: id, user_id: id, updated_at: new Date() }
-      await db.insertInto('account').values(account).execute()
+      await linkAccount(db, id, { provider_id: provider })
     }
     const choices: [string, string | undefined][][] = [
       [

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { type SignedIn, startServiceForFile, type TestUser } from '../support/harness.ts'
+import { linkAccount } from '../support/linked-account.ts'
 import { bodyOf, invalidAt, problemOf, WireUser } from '../support/wire.ts'
 
 const service = await startServiceForFile()
@@ -77,14 +78,7 @@ describe('DELETE /users/{id}', () => {
 
   test('deletes the user with everything of theirs', async () => {
     const ada = await service.createSignedIn()
-    const account = {
-      id: randomUUID(),
-      provider_id: 'google',
-      account_id: ada.id,
-      user_id: ada.id,
-      updated_at: new Date(),
-    }
-    await db.insertInto('account').values(account).execute()
+    await linkAccount(db, ada.id)
 
     const response = await remove(ada.id, admin)
 
