@@ -71,7 +71,9 @@ describe.skipIf(!onPostgres || !(hasOpenssl() || process.env['REQUIRE_PACKAGES']
       const service = startProcess(root, { ...settings, DATABASE_URL: urlWith({ sslmode: 'verify-full' }) })
 
       expect(await service.exited).toEqual({ code: 1, signal: null })
-      expect(service.output().trim().split('\n').at(-1)).toBe('The database cannot be used: self-signed certificate')
+      expect(service.output().trim().split('\n').at(-1)).toMatch(
+        /^The database cannot be used: self-signed certificate/,
+      )
       expect(service.output()).not.toMatch(/^ +at /m)
     })
   },

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { text } from 'node:stream/consumers'
 import { onTestFinished } from 'vitest'
+import { readToEnd } from './raw-http.ts'
 
 /** Connections that stay until the test ends; one that is not taken tells nothing. */
 export async function connectMany(url: string, count: number): Promise<Socket[]> {
@@ -40,7 +40,7 @@ export async function sendSlowly(sockets: readonly Socket[], bytes: string): Pro
   const send = async (socket: Socket) => {
     socket.write(bytes)
     const drip = setInterval(() => socket.writable && socket.write('1'), 2_000)
-    const status = (await text(socket).catch(() => '')).slice(9, 12)
+    const status = (await readToEnd(socket)).slice(9, 12)
     clearInterval(drip)
     statuses[status] = (statuses[status] ?? 0) + 1
   }

@@ -1,5 +1,5 @@
+import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { text } from 'node:stream/consumers'
 import { onTestFinished } from 'vitest'
 
 /** An answer, as it came over the wire. */
@@ -25,7 +25,15 @@ export function openSocket({ url }: { url: string }): Socket {
 export async function sendBytes(service: { url: string }, bytes: string | Buffer): Promise<RawAnswer[]> {
   const socket = openSocket(service)
   socket.write(bytes)
-  return answersIn(await text(socket).catch(() => ''))
+  return answersIn(await readToEnd(socket))
+}
+
+/** What comes over a connection until it ends, or is reset: what came before that counts. */
+export async function readToEnd(socket: Socket): Promise<string> {
+  let received = ''
+  socket.setEncoding('utf8').on('data', (part: string) => (received += part))
+  if (!socket.closed) await once(socket, 'close').catch(() => {})
+  return received
 }
 
 /** The same, of what has one answer. */
