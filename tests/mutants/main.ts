@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { explanations } from './explained.ts'
@@ -6,17 +6,19 @@ import { readGuards } from './guards.ts'
 import { judge, learn } from './judge.ts'
 import { keyOf, type Mutant, mutantsOf } from './mutations.ts'
 import { killQuickly } from './quick.ts'
-import { createNearest, readReaches } from './reach.ts'
+import { createNearest, type Nearest, readReaches } from './reach.ts'
 import { keep, kept, lineOf, resultOf } from './results.ts'
 
 // Whether the tests notice faults in what guards: `npm run mutants -- [part of a path …]`. All tests are run once to learn
 // which of them reach what; then each mutant meets those nearest to it, until one fails. What is known stays in a folder,
-// so that a run that was interrupted goes on, after a change of the tests or of some sources, too.
+// so that a run that was interrupted goes on, after a change of the tests or of some sources, too. With `--tests file` they
+// meet the tests of that file, or of several, and no others: for whoever writes a test.
 const { values, positionals } = parseArgs({
   options: {
     folder: { type: 'string', default: 'mutants' },
     workers: { type: 'string', default: '2' },
     seconds: { type: 'string', default: '60' },
+    tests: { type: 'string', multiple: true },
     list: { type: 'boolean', default: false },
   },
   allowPositionals: true,
@@ -31,9 +33,8 @@ else process.exitCode = (await judgeAll(resolve(values.folder))) ? 0 : 1
 
 /** Judges what has not been judged yet. Returns whether each mutant was noticed, or its survival is explained. */
 async function judgeAll(folder: string): Promise<boolean> {
-  const reached = join(folder, 'reached')
-  if (!existsSync(reached)) await learn(sources, mutants, reached)
-  const nearest = createNearest(mutants, readReaches(reached, mutants))
+  mkdirSync(folder, { recursive: true })
+  const nearest = values.tests ? among(values.tests) : await nearestOfAll(join(folder, 'reached'))
   const known = kept(folder)
   // What was not noticed may be by now.
   const left = new Set(asked.filter((mutant) => known.get(keyOf(mutant))?.verdict !== 'killed'))
@@ -56,6 +57,16 @@ async function judgeAll(folder: string): Promise<boolean> {
   )
   await Promise.all(judges)
   return tellAll(folder)
+}
+
+/** The tests nearest to a mutant, of all, from what is known in a folder or else is learned first. */
+async function nearestOfAll(reached: string): Promise<Nearest> {
+  if (!existsSync(reached)) await learn(sources, mutants, reached)
+  return createNearest(mutants, readReaches(reached, mutants))
+}
+
+function among(files: string[]): Nearest {
+  return () => files.map((file) => ({ file, ms: 0, ids: [] }))
 }
 
 function tellAll(folder: string): boolean {
