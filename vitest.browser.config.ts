@@ -7,7 +7,8 @@ export default defineConfig({
     include: ['tests/browser/**/*.test.ts'],
     globalSetup: 'tests/support/database-template.ts',
     pool: 'forks',
-    maxWorkers: 1,
+    // A browser mostly waits.
+    maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },
