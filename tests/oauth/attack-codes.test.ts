@@ -75,7 +75,14 @@ describe('P-05 a code', () => {
   test('is for its client alone', async () => {
     const code = await codeFor(await service.createSignedIn())
     expect(refusalOf(await other.redeem(code))).toEqual([400, 'invalid_grant'])
-    expect((await client.redeem(await codeFor(await service.createSignedIn()))).status).toBe(200)
+    const tokens = tokensIn(await client.redeem(code))
+    expect(refusalOf(await other.redeem(code))).toEqual([400, 'invalid_grant'])
+    expect(await useOf(tokens)).toEqual(good)
+  })
+
+  test('is named', async () => {
+    const code = await codeFor(await service.createSignedIn())
+    expect(refusalOf(await client.redeem(code, { code: undefined }))).toEqual([400, 'invalid_request'])
   })
 
   test('is for its redirect URI alone', async () => {

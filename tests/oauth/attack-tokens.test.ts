@@ -1,5 +1,6 @@
 import { decodeJwt } from 'jose'
 import { describe, expect, test } from 'vitest'
+import { hashSecret } from '../../src/auth/oauth/secret.ts'
 import {
   createBareClient,
   good,
@@ -72,6 +73,27 @@ describe('P-09 a refresh token', () => {
     expect(refusalOf(await other.refresh(first.refresh_token))).toEqual([400, 'invalid_grant'])
     expect(refusalOf(await forger.refresh(first.refresh_token))).toEqual([401, 'invalid_client'])
     expect(await useOf(second)).toEqual(good)
+  })
+
+  test('that has run out ends nothing of the other devices of its user', async () => {
+    const user = await service.createSignedIn()
+    const [old, elsewhere] = [await client.tokensFor(user), await client.tokensFor(user)]
+    await db
+      .updateTable('oauth_refresh_token')
+      .set({ expires_at: new Date(Date.now() - 1_000) })
+      .where('token', '=', hashSecret(old.refresh_token))
+      .execute()
+
+    expect(refusalOf(await client.refresh(old.refresh_token))).toEqual([400, 'invalid_grant'])
+
+    expect(await useOf(elsewhere)).toEqual(good)
+  })
+
+  test('is judged by itself, whatever code comes with it', async () => {
+    const user = await service.createSignedIn()
+    const { refresh_token } = await client.tokensFor(user)
+    const { code } = await other.codeFor(createVisitor(service, user.cookie))
+    expect((await client.refresh(refresh_token, { code })).status).toBe(200)
   })
 
   test('is for its client alone', async () => {
