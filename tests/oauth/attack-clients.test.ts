@@ -18,18 +18,22 @@ const admin = await service.createSignedIn('admin')
 const issuer = `${service.baseUrl}/api/auth`
 const newClient = { name: 'Evil', redirectUris: ['https://evil.example/callback'] }
 
-describe('P-14, O-13 who may not manage clients', () => {
+describe('P-14, O-13 who may not manage clients', async () => {
+  // One with nothing that its user may not do, either.
+  const { id } = await registerClient(service, { scopes: ['openid'] })
   test.each<[string, string, object?]>([
     ['GET', '/api/v1/clients'],
     ['POST', '/api/v1/clients', newClient],
-    ['GET', `/api/v1/clients/${client.id}`],
-    ['PATCH', `/api/v1/clients/${client.id}`, { redirectUris: newClient.redirectUris }],
-    ['DELETE', `/api/v1/clients/${client.id}`],
-    ['POST', `/api/v1/clients/${client.id}/secret`],
+    ['GET', `/api/v1/clients/${id}`],
+    ['PATCH', `/api/v1/clients/${id}`, { redirectUris: newClient.redirectUris }],
+    ['DELETE', `/api/v1/clients/${id}`],
+    ['POST', `/api/v1/clients/${id}/secret`],
+    ['DELETE', '/api/v1/clients/me'],
+    ['POST', '/api/v1/clients/me/secret'],
   ])('is refused: %s %s', async (method, path, json) => {
     const call = (token: string) => request(path, { method, token, ...(json && { json }) })
     expect((await call(user.token)).status).toBe(403)
-    expect((await request(`/api/v1/clients/${client.id}`, { token: admin.token })).status).toBe(200)
+    expect((await request(`/api/v1/clients/${id}`, { token: admin.token })).status).toBe(200)
   })
 })
 
@@ -137,10 +141,11 @@ describe('P-17 a client proves itself', () => {
     'urn:ietf:params:oauth:grant-type:device_code',
     'urn:ietf:params:oauth:grant-type:jwt-bearer',
     '',
+    undefined,
   ])('for a grant that there is, not for "%s"', async (grant_type) => {
     const reply = await client.send('token', { grant_type, username: user.email, password: 'x' })
     expect(reply.status).toBe(400)
-    expect(reply.body['error']).toBe(grant_type === '' ? 'invalid_request' : 'unsupported_grant_type')
+    expect(reply.body['error']).toBe(!grant_type ? 'invalid_request' : 'unsupported_grant_type')
   })
 })
 

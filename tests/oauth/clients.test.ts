@@ -35,6 +35,7 @@ describe('registering', () => {
     expect(again).toEqual({ id, ...made })
     const row = await service.db.selectFrom('oauth_client').selectAll().where('client_id', '=', id).executeTakeFirst()
     expect(JSON.stringify(row)).not.toContain(secret)
+    expect(row?.user_id).toBe(admin.id)
     expect(service.logLines().join('\n')).not.toContain(secret)
   })
 
@@ -79,6 +80,10 @@ describe('registering', () => {
     },
   )
 
+  test('gives no secret to a client that keeps none', async () => {
+    expect((await registerClient(service, { tokenEndpointAuthMethod: 'none' })).secret).toBeNull()
+  })
+
   test('lets no client change itself, nor make one that acts for itself', async () => {
     const manager = { redirectUris: [], clientCredentialsScopes: ['clients:manage', 'users:read'] }
     const party = await createRelyingParty(service, await registerClient(service, manager))
@@ -87,6 +92,7 @@ describe('registering', () => {
     const machineOf = await registerClient(service, machine)
 
     expect((await clients(`/${other.id}`, { token, method: 'PATCH', json: { name: 'Renamed' } })).status).toBe(200)
+    expect((await clients('', { token, json: { name: 'Made', redirectUris: [redirectUri] } })).status).toBe(201)
     for (const refused of [
       await clients(`/${party.id}`, { token, method: 'PATCH', json: { name: 'Renamed' } }),
       await clients(`/${party.id}/secret`, { token, method: 'POST' }),
@@ -102,10 +108,14 @@ describe('registering', () => {
     const weak = await registerClient(service)
     const as = (path: string, options: object) => clients(path, { token: integrator.token, ...options })
 
-    expect((await as('', { json: { name: 'Weather', redirectUris: [redirectUri] } })).status).toBe(201)
+    const made = await as('', { json: { name: 'Weather', redirectUris: [redirectUri] } })
+    expect(made.status).toBe(201)
+    const own = (await made.json()) as { id: string }
+    expect((await as(`/${own.id}`, { method: 'PATCH', json: { name: 'Mine' } })).status).toBe(200)
     for (const refused of [
       await as('', { json: { name: 'Mine', ...machine } }),
-      await as(`/${weak.id}`, { method: 'PATCH', json: { clientCredentialsScopes: ['users:delete'] } }),
+      await as(`/${own.id}`, { method: 'PATCH', json: { clientCredentialsScopes: ['users:delete'] } }),
+      await as(`/${own.id}`, { method: 'PATCH', json: { scopes: ['users:role'] } }),
       await as(`/${strong.id}`, { method: 'PATCH', json: { name: 'Mine' } }),
       await as(`/${weak.id}`, { method: 'PATCH', json: { redirectUris: ['https://evil.example/cb'] } }),
       await as('', { json: { name: 'Mine', redirectUris: [redirectUri], scopes: ['users:role'] } }),
@@ -129,6 +139,13 @@ describe('a client', () => {
     expect([page.data[0]?.id, next.data[0]?.id]).toEqual([second.id, first.id])
     expect(page.total.value).toBeGreaterThanOrEqual(3)
     expect(page.total.relation).toBe('eq')
+    expect(next).not.toHaveProperty('total')
+  })
+
+  test('stays one that is of use', async () => {
+    const { id } = await registerClient(service)
+    const useless = await clients(`/${id}`, { method: 'PATCH', json: { redirectUris: [] } })
+    expect(await useless.json()).toMatchObject({ status: 422, errors: [{ pointer: '/redirectUris' }] })
   })
 
   test('that is not there is not found', async () => {
