@@ -3,6 +3,7 @@ import { newAddress, proxied } from '../support/addresses.ts'
 import { basic, createBareClient, type Fields, type Reply, refusalOf, tokensIn } from '../support/bare-client.ts'
 import { startService, startServiceForFile } from '../support/harness.ts'
 import { registerClient } from '../support/relying-party.ts'
+import { createVisitor } from '../support/visitor.ts'
 
 const service = await startServiceForFile({ env: { ...proxied, RATE_LIMIT: '6000' } })
 const client = createBareClient(service, await registerClient(service))
@@ -141,6 +142,20 @@ describe('B-11 a refresh token, or a code,', () => {
     expect(await repeat(perClient, () => guessToken(address, device.id))).toEqual([[400, 'invalid_grant']])
     expect(refusalOf(await guessToken(address, device.id))).toEqual(tooMany)
 
+    // Many people of one application may be at an address.
+    const { refresh_token } = tokensIn(
+      await device.redeem(
+        await device.codeFor(createVisitor(service, (await service.createSignedIn()).cookie)),
+        {},
+        {
+          auth: 'none',
+          headers: { 'x-forwarded-for': address },
+        },
+      ),
+    )
+    const headers = { 'x-forwarded-for': address }
+    expect((await device.refresh(refresh_token, {}, { auth: 'none', headers })).status).toBe(200)
+
     const codes = newAddress()
     const byCode = () =>
       send('token', codes, {
@@ -153,6 +168,14 @@ describe('B-11 a refresh token, or a code,', () => {
     const [refusal] = await repeat(perClient, byCode)
     expect(refusal).toEqual([400, 'invalid_grant'])
     expect(refusalOf(await byCode())).toEqual(tooMany)
+  })
+
+  test('is not guessed by who asks for something else', async () => {
+    const address = newAddress()
+    const refusals = await repeat(perClient + 5, () =>
+      send('token', address, { client_id: device.id, grant_type: 'x' }),
+    )
+    expect(refusals).toEqual([[400, 'unsupported_grant_type']])
   })
 
   test('that is over is no failure of a client that has proven itself', async () => {
