@@ -176,6 +176,19 @@ describe('P-04 a request is for a code, in the query', () => {
   })
 })
 
+test('P-04 a request that is posted is judged as one that is not', async () => {
+  const [action = '', query] = client.begin({ response_mode: 'fragment' }).path.split('?')
+  const fields = Object.fromEntries(new URLSearchParams(query))
+  const { at } = await createVisitor(service, user.cookie).submit(action, fields)
+  expect(at.startsWith(redirectUri)).toBe(true)
+  expect(at).toContain('error=unsupported_response_type')
+})
+
+test('a hint is given once', async () => {
+  const { at } = await follow({ id_token_hint: 'x' }, '&id_token_hint=y')
+  expect(new URL(at).searchParams.get('error')).toBe('invalid_request')
+})
+
 describe('P-12 a token is for the API that is here', () => {
   const api = `${service.baseUrl}/api/v1`
   const others = ['https://other.example.com/api', service.baseUrl, `${api}/`, `${service.baseUrl}/api/auth`]

@@ -52,6 +52,8 @@ describe('P-18 an application on a device', () => {
       const { at } = await who.open(app.begin({ prompt: 'none', ...more }).path)
       expect(new URL(at).searchParams.get('error')).toBe('login_required')
     }
+    const unmarked = await visitor.open(app.begin({ prompt: 'none', state: undefined }).path)
+    expect(new URL(unmarked.at).searchParams.has('state')).toBe(false)
     const { at } = await visitor.open(app.begin({ prompt: 'none', redirect_uri: 'http://127.0.0.1:4999/evil' }).path)
     expect(at).toMatch(/^\/error\?/)
   })
@@ -65,6 +67,12 @@ describe('P-18 an application on a device', () => {
       const sight = await visitor.submit('/sign-in', { email, password, oauth_query: at.slice(at.indexOf('?') + 1) })
       expect([prompt, sight.at]).toEqual([prompt, expect.stringMatching(/^\/consent\?/)])
     }
+  })
+
+  test('may ask for more than that', async () => {
+    const app = await deviceClient()
+    const { visitor } = await known()
+    expect((await visitor.open(app.begin({ prompt: 'login' }).path)).at).toMatch(/^\/sign-in\?/)
   })
 
   test('is one whose address is on no device, where another cannot be', async () => {
