@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { describe, expect, test } from 'vitest'
 import { type AuditRow, eventsOf } from '../support/audit.ts'
-import { type Code, createBareClient, tokensIn } from '../support/bare-client.ts'
+import { type Code, createBareClient, type Reply, tokensIn } from '../support/bare-client.ts'
 import { type SignedIn, startServiceForFile } from '../support/harness.ts'
 import { registerClient } from '../support/relying-party.ts'
 import { createVisitor } from '../support/visitor.ts'
@@ -81,18 +81,38 @@ describe('tokens of a client have their events', () => {
     ])
   })
 
-  test('what the database itself refuses', async () => {
+  test('what is refused for another reason than the grant', async () => {
+    const user = await service.createSignedIn()
+    const { refresh_token } = await client.tokensFor(user)
+    const wider = await eventsOf(db, () => client.refresh(refresh_token, { scope: 'openid account:write' }))
+    expect(wider).toMatchObject([{ action: 'token.refused', target_id: user.id, reason: 'invalid_scope' }])
+  })
+
+  test('a code that has run out, which nobody has used', async () => {
+    const user = await service.createSignedIn()
+    const code = await client.codeFor(createVisitor(service, user.cookie))
+    await sql`update verification set expires_at = now() - interval '1 second'`.execute(db)
+    const late = await eventsOf(db, () => client.redeem(code))
+    expect(late).toMatchObject([{ action: 'token.refused', target_id: user.id, reason: 'invalid_grant' }])
+  })
+
+  test.each([
+    ['oauth_grant', 'user_banned', 400, 'invalid_grant'],
+    ['oauth_refresh_token', 'oauth_grant_ended', 400, 'invalid_grant'],
+    ['oauth_grant', 'something_else', 500, 'server_error'],
+  ])('what the database itself refuses at %s, by %s', async (table, constraint, status, error) => {
     const user = await service.createSignedIn()
     const code = await client.codeFor(createVisitor(service, user.cookie))
     const rule = sql.raw(`create function refuse_all() returns trigger language plpgsql as $$ begin
-      raise exception 'no' using errcode = '23514', constraint = 'user_banned'; end $$;
-      create trigger refuse_all before insert on oauth_grant for each row execute function refuse_all()`)
+      raise exception 'no' using errcode = '23514', constraint = '${constraint}'; end $$;
+      create trigger refuse_all before insert on ${table} for each row execute function refuse_all()`)
     await rule.execute(db)
-    const rows = await eventsOf(db, () => client.redeem(code))
+    const replies: Reply[] = []
+    const rows = await eventsOf(db, async () => replies.push(await client.redeem(code)))
     await sql`drop function refuse_all cascade`.execute(db)
-    expect(rows).toMatchObject([
-      { action: 'token.refused', actor_id: client.id, target_id: user.id, reason: 'invalid_grant' },
-    ])
+    expect(replies).toMatchObject([{ status, body: { error } }])
+    const refused = { action: 'token.refused', actor_id: client.id, target_id: user.id, reason: 'invalid_grant' }
+    expect(rows).toMatchObject(status === 400 ? [refused] : [])
   })
 
   test('a token that is given back', async () => {
