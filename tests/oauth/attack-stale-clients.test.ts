@@ -60,9 +60,11 @@ describe.each(ends)('A-17 once %s', (_what, end) => {
   })
 })
 
-test('A-17 a client that is deleted is there no more', async () => {
-  const client = createBareClient(service, await registerClient(service))
-  expect((await byAdmin(client, 'GET')).status).toBe(200)
+test('A-17 a client that is deleted is there no more, nor is what it was given for itself', async () => {
+  const client = createBareClient(service, await registerClient(service, { clientCredentialsScopes: ['users:read'] }))
+  const { body } = await client.send('token', { grant_type: 'client_credentials' })
+  const users = () => request('/api/v1/users', { token: String(body['access_token']) })
+  expect([(await byAdmin(client, 'GET')).status, (await users()).status]).toEqual([200, 200])
   expect((await byAdmin(client, 'DELETE')).status).toBe(204)
-  expect((await byAdmin(client, 'GET')).status).toBe(404)
+  expect([(await byAdmin(client, 'GET')).status, (await users()).status]).toEqual([404, 401])
 })

@@ -226,6 +226,9 @@ describe('P-21 what a client holds for somebody', () => {
     const offline = await client.tokensFor(user)
     const bound = await client.tokensFor(user, { scope: 'openid account:read' })
     expect([await me(offline.access_token), await me(bound.access_token)]).toEqual([200, 200])
+    const { refresh_token, id_token } = tokensIn(await client.refresh(offline.refresh_token))
+    expect(decodeJwt(id_token)['sid']).toBe(user.sessionId)
+    offline.refresh_token = refresh_token
 
     await request('/api/auth/sign-out', { cookie: user.cookie, json: {} })
 
