@@ -72,7 +72,9 @@ describe('P-18 an application on a device', () => {
   test('may ask for more than that', async () => {
     const app = await deviceClient()
     const { visitor } = await known()
-    expect((await visitor.open(app.begin({ prompt: 'login' }).path)).at).toMatch(/^\/sign-in\?/)
+    const { path } = app.begin({ prompt: 'login' })
+    expect((await visitor.open(path)).at).toMatch(/^\/sign-in\?/)
+    expect((await visitor.open(`${path}&prompt=none`)).at).toContain('error=invalid_request')
   })
 
   test('is one whose address is on no device, where another cannot be', async () => {
