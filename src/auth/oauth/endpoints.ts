@@ -33,7 +33,7 @@ export function guardIntrospection<E>(endpoint: E, authenticate: Authenticate): 
   return wrapEndpoint(endpoint, async (call, context) => {
     const token = tokenIn(context)
     const standing = await standingOf(token, authenticate)
-    const answer = (await callFor(call, context, standing === 'opaque' ? token : token && nobodys)) as object
+    const answer = (await callFor(call, context, standing === 'opaque' ? token : nobodys)) as object
     if (typeof standing === 'string') return answer
     const isOwn = standing.principal.clientId === clientOf(context)
     return { ...answer, response: isOwn ? toIntrospection(token, standing.principal) : { active: false } }
@@ -100,7 +100,7 @@ export function guardRevocation<E>(endpoint: E, { db, authenticate }: { db: Db; 
   return wrapEndpoint(endpoint, async (call, context) => {
     const token = tokenIn(context)
     const standing = await standingOf(token, authenticate)
-    const known = standing === 'opaque' ? token : token && nobodys
+    const known = standing === 'opaque' ? token : nobodys
     const given = credentialsIn(context)
     const client = given?.id
     // Nothing is kept of a client that does not prove itself.
