@@ -46,7 +46,7 @@ export function accountRoutes(dependencies: PageDependencies) {
   /** Goes back to the page with a notice, or shows what is wrong beside the form of that name. */
   async function done(c: Context, answer: Answer, form: keyof AccountState, fields: string[], values = {}) {
     if (answer.isOk) return c.redirect(withQuery('/account', { notice: form }), 303)
-    if (answer.status === 401 && answer.code !== 'INVALID_PASSWORD') return refusal(c, answer)
+    if (answer.status === 401) return refusal(c, answer)
     const state: FormState = { ...explain(answer, fields), values }
     return show(c, { [form]: state })
   }
@@ -104,7 +104,7 @@ export function accountRoutes(dependencies: PageDependencies) {
     })
     .post('/account/delete', ownForm, async (c) => {
       const { password } = await fieldsOf(c)
-      const answer = await call(c, 'POST', '/api/auth/delete-user', password === undefined ? {} : { password })
+      const answer = await call(c, 'POST', '/api/auth/delete-user', { password })
       return answer.isOk ? c.redirect('/sign-in?notice=deleted', 303) : done(c, answer, 'delete', ['password'])
     })
     .post('/account/return', ownForm, async (c) => {

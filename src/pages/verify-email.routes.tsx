@@ -52,7 +52,7 @@ export function verifyEmailRoutes({ brand, call, ownForm, providers }: PageDepen
       const { change: token = '', email: newEmail = '' } = await fieldsOf(c)
       const answer = await call(c, 'POST', '/api/auth/change-email/confirm', { token, newEmail })
       if (answer.isOk) return c.redirect('/account?notice=email-changed', 303)
-      const { problem = '' } = answer.status === 401 ? {} : explain(answer, [])
+      const { problem = '' } = explain(answer, [])
       if (mayWorkYet(answer)) {
         const hidden = { change: token, email: newEmail }
         return view(c, <ConfirmPage brand={brand} state={{ problem }} hidden={hidden} action="/verify-email/change" />)
