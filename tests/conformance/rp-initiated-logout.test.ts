@@ -131,7 +131,11 @@ test('oidcc-rp-initiated-logout-no-id-token-hint, with the client named instead'
   const person = await signedIn()
   const fields = { client_id: client.id, post_logout_redirect_uri: postLogoutUri, state }
   const sight = await person.visitor.open(endSession(fields))
+  expect(textOf(sight)).toContain('An application asks to sign you out here')
   expect(await expectQuestion(sight, person)).toBe(`${postLogoutUri}?state=a+state`)
+  const other = await signedIn()
+  const again = await other.visitor.open(endSession({ ...fields, state: undefined }))
+  expect(await expectQuestion(again, other)).toBe(postLogoutUri)
 })
 
 test('oidcc-rp-initiated-logout-no-params', async () => {
@@ -191,6 +195,7 @@ test('the sign-out page leads nowhere but to an address of the application it na
     const sight = await person.visitor.open(`/sign-out?${new URLSearchParams(fields).toString()}`)
     expect(sight.headers.get('content-security-policy')).toContain("form-action 'self';")
     expect(sight.html).not.toContain('example.com/')
+    expect(textOf(sight)).not.toContain('An application asks')
   }
   const forged = await person.visitor.submit('/sign-out', {}, { origin: 'https://evil.example' })
   expect([forged.status, await isSignedIn(person.user)]).toEqual([403, true])

@@ -49,4 +49,5 @@ test.each<[string, z.ZodType, unknown, string]>([
 
 test('a parameter that is a list was given more than once', () => {
   expect(wordsOf(z.string(), ['a', 'b'], true)).toEqual(['is given more than once'])
+  expect(wordsOf(z.string(), { a: 'b' }, true)).toEqual(['is not of the type string'])
 })

@@ -36,6 +36,21 @@ test.each(chains)('runs as with compose: %s (%#)', async (_, build, path = '/', 
   expect(actual).toEqual(expected)
 })
 
+test('waits for what is made of an error', async () => {
+  const onErrorLater: ErrorHandler = async (error, c) => {
+    await new Promise(setImmediate)
+    return c.text(`failed: ${error.message}`, 500)
+  }
+  const app = new OpenAPIHono({ router: createFlatRouter(onErrorLater) }).onError(onErrorLater)
+  app.use(passes, passes).get('/', () => {
+    throw new Error('x')
+  })
+
+  const response = await app.request('/')
+
+  expect([response.status, await response.text()]).toEqual([500, 'failed: x'])
+})
+
 test('answers at once where no handler waits, and else with a promise', async () => {
   const router = createFlatRouter(onError)
   const app = new OpenAPIHono({ router }).use(passes).get('/', passes, answers).get('/slow', waits, answers)

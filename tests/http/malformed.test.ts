@@ -37,7 +37,9 @@ test.each([
   ['q=a%', 'q'],
   ['role=user&q=%C3%28', 'q'],
   ['%FF=1', '%FF'],
-])('a query that is not UTF-8 is refused: ?%s', async (query, parameter) => {
+  ['=1', ''],
+  ['role=user&=1', ''],
+])('a query that is not UTF-8, or names nothing, is refused: ?%s', async (query, parameter) => {
   const response = await request(`/api/v1/users?${query}`, { token: admin.token })
 
   expect(await problemOf(response)).toEqual(invalidAt(parameter))

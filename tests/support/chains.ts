@@ -46,6 +46,14 @@ export const chains: [name: string, build: Build, path?: string, init?: RequestI
         .use((c) => Promise.resolve(c.text('early', 401)))
         .get('/', notes(ran, 'b'), answers),
   ],
+  [
+    'nothing that answers, and a page for that which is waited for',
+    (app) => app.use(passes, passes).notFound(async (c) => (await new Promise(setImmediate), c.text('none', 404))),
+  ],
+  [
+    'nothing that follows, after an answer',
+    (app) => app.use(passes).get('/', async (c, next) => ((c.res = c.text('early')), await next())),
+  ],
   ['two that answer', (app) => app.use(async (c, next) => (await next(), c.text('late'))).get('/', answers)],
   ['a handler after one that answered', (app, ran) => app.get('/', answers).get('/', notes(ran, 'never'))],
   ['an error', (app, ran) => app.use(notes(ran, 'a'), passes).get('/', throws(new Error('x')))],
