@@ -10,7 +10,7 @@ export interface Told {
 }
 
 /** What a try of a test is for. */
-type Trial = { kind: 'first' | 'second' } | { kind: 'mutant' | 'control'; id: number }
+type Trial = { kind: 'first' | 'second' } | { kind: 'mutant' | 'control' | 'again'; id: number }
 
 const listPath = process.env['MUTANTS_SWITCHED'] ?? ''
 
@@ -19,7 +19,8 @@ const mostMs = 60_000
 
 /**
  * Repeats each test that passes twice with one mutant on after the other, of those that it reaches, where the sources have
- * switches. That costs no start of a process for each. A mutant is killed if the test passes again once it is off.
+ * switches. That costs no start of a process for each. A mutant is killed if the test passes once it is off, and fails again
+ * once it is on: not by chance.
  */
 // oxlint-disable-next-line import/no-default-export -- Vitest takes it so.
 export default class Switching extends TestRunner {
@@ -43,8 +44,9 @@ export default class Switching extends TestRunner {
     super.onBeforeTryTask(task)
     this.reached = new Set()
     const { trial } = this
-    if (trial.kind === 'mutant') tell({ id: trial.id, what: 'trying' })
-    Object.assign(globalThis, { reached: this.reached, mutant: trial.kind === 'mutant' ? trial.id : undefined })
+    const isOn = trial.kind === 'mutant' || trial.kind === 'again'
+    if (isOn) tell({ id: trial.id, what: 'trying' })
+    Object.assign(globalThis, { reached: this.reached, mutant: isOn ? trial.id : undefined })
     if (task.result) Object.assign(task.result, { state: 'run', errors: undefined })
   }
 
@@ -72,10 +74,15 @@ export default class Switching extends TestRunner {
       case 'mutant':
         return passed ? this.next() : { kind: 'control', id: trial.id }
       case 'control':
+        if (passed) return { kind: 'again', id: trial.id }
+        this.isSpoilt = true
+        tell({ id: trial.id, what: 'spoilt', by: task.fullName })
+        return undefined
+      case 'again':
+        if (passed) return this.next()
         this.left.delete(trial.id)
-        this.isSpoilt = !passed
-        tell({ id: trial.id, what: passed ? 'killed' : 'spoilt', by: task.fullName })
-        return passed ? this.next() : undefined
+        tell({ id: trial.id, what: 'killed', by: task.fullName })
+        return this.next()
     }
   }
 
