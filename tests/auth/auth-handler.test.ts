@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest'
+import { sql } from 'kysely'
+import { expect, onTestFinished, test } from 'vitest'
 import { startServiceForFile } from '../support/harness.ts'
 
 const service = await startServiceForFile()
@@ -72,3 +73,38 @@ test('what leads elsewhere is of no type, and all else of that of JSON', async (
   expect(await typeOf('/api/auth/get-session')).toEqual([200, 'application/json'])
   expect(await typeOf('/api/auth/list-sessions')).toEqual([401, 'application/json'])
 })
+
+test('a sign-out that the database refuses is a failure, and ends nothing', async () => {
+  const ada = await service.createSignedIn()
+  const signOut = async () => {
+    const response = await service.request('/api/auth/sign-out', { cookie: ada.cookie, json: {} })
+    return [response.status, response.headers.has('set-cookie'), await sessionOf(ada.cookie)]
+  }
+  await sql`create function refuse() returns trigger language plpgsql as $$ begin raise 'refused'; end $$`.execute(
+    service.db,
+  )
+  const mend = () => sql`drop function if exists refuse cascade`.execute(service.db)
+  onTestFinished(async () => void (await mend()))
+  await sql`create trigger refuse before delete on session execute function refuse()`.execute(service.db)
+  // Better-Auth says that all went well.
+  expect(await signOut()).toEqual([500, false, ada.sessionId])
+
+  await mend()
+  expect(await signOut()).toEqual([200, true, undefined])
+})
+
+test('who is signed in is not taken for nobody when the database refuses to tell', async () => {
+  const ada = await service.createSignedIn()
+  const statusOf = async () => (await service.request('/api/auth/list-sessions', { cookie: ada.cookie })).status
+  await sql`alter table session rename column token to elsewhere`.execute(service.db)
+  const mend = () => sql`alter table session rename column elsewhere to token`.execute(service.db)
+
+  const refused = await statusOf().finally(mend)
+
+  expect([refused, await statusOf()]).toEqual([500, 200])
+})
+
+async function sessionOf(cookie: string): Promise<string | undefined> {
+  const response = await service.request('/api/auth/get-session', { cookie })
+  return ((await response.json()) as { session: { id: string } } | null)?.session.id
+}
