@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { createTestDatabase, directUrl, startService, type TestDatabase } from '../support/harness.ts'
-import { patient, startPooler } from '../support/listening.ts'
+import { onDatabase, patient, startPooler } from '../support/listening.ts'
 import { lacksPgbouncer } from '../support/pgbouncer.ts'
 
 const server = process.env['TEST_DATABASE_URL'] ?? ''
@@ -47,5 +47,26 @@ describe.skipIf(!server || lacksPgbouncer)('R-09 behind PgBouncer (needs TEST_DA
     }
     expect(service.services.authority.gauges()).toMatchObject({ size: 0, hits: 0 })
     expect(lines()).toHaveLength(1)
+  })
+
+  test('what a request locks or sets is left to nobody who gets its connection next', async () => {
+    const { env, remove } = await createTestDatabase()
+    onTestFinished(remove)
+    const direct = directUrl(env)
+    const pooled = (await startPooler(server))(direct)
+    const service = await startService({ database: { env: { DATABASE_URL: pooled, DIRECT_URL: direct }, remove } })
+    onTestFinished(() => service.stop())
+    const [admin, ada] = [await service.createSignedIn('admin'), await service.createSignedIn()]
+
+    const ban = await service.request(`/api/v1/users/${ada.id}/ban`, { method: 'POST', token: admin.token })
+
+    expect(ban.status).toBe(200)
+    const locks = `select pid from pg_locks join pg_database on oid = database
+      where locktype = 'advisory' and datname = current_database()`
+    await expect.poll(() => onDatabase(direct, locks), patient).toEqual([])
+    // As many at once as there are connections to the server.
+    const set = `select coalesce(current_setting('latchkey.audit', true), ''), pg_sleep(0.5)`
+    const found = await Promise.all(Array.from({ length: 4 }, () => onDatabase(pooled, set)))
+    expect(found).toEqual([[''], [''], [''], ['']])
   })
 })
