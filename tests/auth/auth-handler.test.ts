@@ -99,7 +99,8 @@ test('who is signed in is not taken for nobody when the database refuses to tell
   await sql`alter table session rename column token to elsewhere`.execute(service.db)
   const mend = () => sql`alter table session rename column elsewhere to token`.execute(service.db)
 
-  const refused = await statusOf().finally(mend)
+  const refused = await statusOf()
+  await mend()
 
   expect([refused, await statusOf()]).toEqual([500, 200])
 })
