@@ -23,7 +23,7 @@ const { db } = service
 const operations = await documentedOperations(service)
 
 /** Not operations of the API: what describes it. */
-const reference = ['openapi.json', 'openapi-auth.json', 'docs', 'docs/scalar.js']
+const reference = ['openapi.json', 'openapi-auth.json', 'docs', 'docs/scalar.js', 'docs/signed-in']
 
 const admin = await service.createSignedIn('admin')
 const target = await grantClient(service, await service.createSignedIn())
