@@ -16,6 +16,8 @@ export default mergeConfig(
   defineConfig({
     test: {
       setupFiles: 'tests/mutants/reached.setup.ts',
+      // What a file reaches is told apart by its process.
+      isolate: true,
       ...(process.env['MUTANTS_SWITCHED'] && { runner: './tests/mutants/switching.runner.ts' }),
       sequence: { sequencer: AsNamed },
       // All but one source file is what it was in the last run.

@@ -3,7 +3,7 @@ import { join, relative } from 'node:path'
 import { afterAll, expect, type RunnerTask } from 'vitest'
 import type { Reach } from './reach.ts'
 
-// Each file has a process of its own. Those that it starts in turn are not seen.
+// What the processes reach that a file starts is not seen.
 const folder = process.env['MUTANTS_REACHED']
 if (folder) {
   const startedAt = performance.now()
