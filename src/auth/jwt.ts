@@ -4,7 +4,6 @@ import { jsonFault } from '../http/json.ts'
 
 const maxTokenChars = 8_192
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-const canonicalSegment = /^[A-Za-z0-9_-]+$/
 
 // Every claim that is read is typed here, whoever minted the token. Times are whole seconds since the epoch (RFC 7519 section 2).
 const time = z.int().min(0).max(253_402_300_799)
@@ -80,7 +79,6 @@ function parseHeader(segment: string): JwtHeader | undefined {
 }
 
 function decodeSegment(segment: string): Buffer | undefined {
-  if (!canonicalSegment.test(segment)) return undefined
   const bytes = Buffer.from(segment, 'base64url')
   return bytes.toString('base64url') === segment ? bytes : undefined
 }
