@@ -91,12 +91,17 @@ function isSame(one: KeyRow, other: KeyRow): boolean {
 }
 
 function toKey(row: KeyRow): Key {
-  const algorithm = row.alg ?? 'EdDSA'
-  const publicKey = isJwtAlgorithm(algorithm) ? importPublicKey(row.public_key, algorithm) : undefined
   return {
     row,
-    verification: publicKey && isJwtAlgorithm(algorithm) ? { algorithm, publicKey } : undefined,
+    verification: verificationOf(row),
     activeAt: row.active_at.getTime(),
     endsAt: row.expires_at?.getTime() ?? Number.POSITIVE_INFINITY,
   }
+}
+
+function verificationOf({ alg, public_key }: KeyRow): Key['verification'] {
+  const algorithm = alg ?? 'EdDSA'
+  if (!isJwtAlgorithm(algorithm)) return undefined
+  const publicKey = importPublicKey(public_key, algorithm)
+  return publicKey && { algorithm, publicKey }
 }
