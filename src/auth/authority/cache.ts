@@ -61,8 +61,7 @@ export function createAuthorityCache(maxBytes: number): AuthorityCache {
   })
 
   function keep(key: string, entry: Kept, ms: number): void {
-    // First, so that what is replaced takes none of the new tags along.
-    kept.delete(key)
+    // What it replaces is disposed of now, and takes none of the new tags along.
     kept.set(key, entry, { ttl: Number.isFinite(ms) ? ms : 0 })
     // What is too large for all of it is not kept.
     if (!kept.has(key)) return
