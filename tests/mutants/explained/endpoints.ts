@@ -1,0 +1,57 @@
+import type { Explanation } from '../explained.ts'
+
+export const endpoints: readonly Explanation[] = [
+  [
+    'src/auth/endpoints/email-change.ts: (await context.password.verify({ hash: account.password, password })) → true',
+    'checksOwn has refused a wrong one before',
+  ],
+  [
+    'src/auth/endpoints/email-change.ts: Date.now() - session.createdAt.getTime() < context.sessionConfig.freshAge * 1_000 → Date.now() - session.createdAt.getTime() <= context.sessionConfig.freshAge * 1_000',
+    'a millisecond of the time in which a session is fresh',
+  ],
+  [
+    'src/auth/endpoints/email-change.ts: found.expiresAt <= new Date() → found.expiresAt < new Date()',
+    'a millisecond of an hour',
+  ],
+  ["src/auth/endpoints/email-change.ts: password !== '' → true", 'no hash is of no password'],
+  [
+    'src/auth/endpoints/email-verification.ts: !authority → false',
+    'who is found has authority, but for who is removed between the two',
+  ],
+  ['src/auth/endpoints/former-session.ts: former !== newSession.session.token → true', 'a new session has a new token'],
+  ['src/auth/endpoints/guard.ts: prepare → true', 'only speed: who asks is looked up, and not used'],
+  ['src/auth/endpoints/guard.ts: token → true', 'there is no session of no token'],
+  [
+    'src/auth/endpoints/hash-ahead.ts: asked.password === password → true',
+    'the endpoint asks for the password that was sent',
+  ],
+  ['src/auth/endpoints/hash-ahead.ts: password === undefined → false', 'only speed: a hash is looked up, and not used'],
+  ['src/auth/endpoints/hash-ahead.ts: password === undefined → false (2)', 'without a password no hash is looked up'],
+  ['src/auth/endpoints/hash-ahead.ts: verify(asked) → false', 'Better-Auth asks for the password that was sent'],
+  [
+    'src/auth/endpoints/impersonation.ts: !(error instanceof APIError) → false',
+    'nothing else that is thrown says these words',
+  ],
+  [
+    'src/auth/endpoints/latchkey-plugin.ts: !sessionCookies.isOld(session.expiresAt) → false',
+    'only speed: isDue asks the same of the row',
+  ],
+  ['src/auth/endpoints/mail-callbacks.ts: returnsTo → true', 'Better-Auth always says where a link leads on'],
+  [
+    'src/auth/endpoints/password-reset.ts: found.expiresAt > new Date() → found.expiresAt >= new Date()',
+    'a millisecond of the life of a link',
+  ],
+  ['src/auth/endpoints/password-reset.ts: userId === undefined → false', 'nobody has no id'],
+  ['src/auth/endpoints/session-lists.ts: path !== undefined → true', 'undefined is no path of a list'],
+  ['src/auth/endpoints/sign-in-told.ts: path !== undefined → true', 'undefined is no path of a sign-in'],
+  [
+    'src/auth/endpoints/sign-in-told.ts: returned instanceof APIError → true',
+    'nothing else that is returned has a status code',
+  ],
+  [
+    "src/auth/endpoints/sign-in-told.ts: typeof email === 'string' → true",
+    'without an address a sign-in is malformed, of which nothing is told',
+  ],
+  ['src/auth/endpoints/unconfirmed-browser.ts: path !== undefined → true', 'undefined is no path of a sign-in'],
+  ['src/auth/endpoints/unconfirmed-browser.ts: request → true (2)', 'undefined is the key of nothing'],
+]
