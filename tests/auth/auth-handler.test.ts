@@ -60,6 +60,10 @@ test('a body of a type that is not read is refused with that which is', async ()
   const response = await service.request('/api/auth/sign-in/email', request)
 
   expect([response.status, response.headers.get('accept')]).toEqual([415, 'application/json'])
+  // Forms are read at some endpoints, and this is none of them.
+  const form = { ...headers, 'content-type': 'application/x-www-form-urlencoded' }
+  const refused = await service.request('/api/auth/update-user', { method: 'POST', headers: form, body: 'name=Ada' })
+  expect([refused.status, refused.headers.get('accept')]).toEqual([415, 'application/json'])
   expect((await service.request('/api/auth/get-session')).headers.get('accept')).toBeNull()
 })
 
@@ -70,8 +74,33 @@ test('what leads elsewhere is of no type, and all else of that of JSON', async (
   }
 
   expect(await typeOf('/api/auth/error')).toEqual([302, null])
+  expect(await typeOf('/api/auth/callback/google?error=x')).toEqual([302, null])
   expect(await typeOf('/api/auth/get-session')).toEqual([200, 'application/json'])
   expect(await typeOf('/api/auth/list-sessions')).toEqual([401, 'application/json'])
+})
+
+test('a refusal without a code has that of its status, and one of OAuth its own members alone', async () => {
+  const { cookie } = await service.createSignedIn('admin')
+  const back = await service.request('/api/auth/admin/stop-impersonating', { cookie, json: {} })
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+  const token = await service.request('/api/auth/oauth2/token', { method: 'POST', headers, body: 'grant_type=x' })
+  const provider = { json: { provider: 'nothing' }, headers: { origin: service.baseUrl } }
+
+  expect([back.status, await back.json()]).toMatchObject([
+    400,
+    { code: 'BAD_REQUEST', message: expect.stringContaining('impersonating') },
+  ])
+  expect([token.status, token.headers.get('content-type')]).toEqual([400, 'application/json'])
+  expect(Object.keys((await token.json()) as object)).toEqual(['error', 'error_description'])
+  const social = await service.request('/api/auth/sign-in/social', provider)
+  expect([social.status, await social.json()]).toMatchObject([404, { code: 'PROVIDER_NOT_FOUND' }])
+})
+
+test('a path of 512 characters is looked at, and none that is longer', async () => {
+  const path = (length: number) => '/api/auth/reset-password/'.padEnd(length, 'x')
+  const statusOf = async (length: number) => (await service.request(`${path(length)}?callbackURL=/x`)).status
+
+  expect([await statusOf(512), await statusOf(513)]).toEqual([302, 404])
 })
 
 test('a sign-out that the database refuses is a failure, and ends nothing', async () => {

@@ -147,3 +147,10 @@ test('a link that is no good is not used up outside a transaction, where it woul
 
   expect(consume).not.toHaveBeenCalled()
 })
+
+test.each(['', 'salt', ':key', 'salt:'])(
+  'what is stored as %j is no hash, which is an error and no wrong password',
+  async (hash) => {
+    await expect(context.password.verify({ hash, password })).rejects.toThrow('is none')
+  },
+)

@@ -27,6 +27,7 @@ const pairs = {
 }
 type Algorithm = keyof typeof pairs
 for (const alg of Object.keys(pairs) as Algorithm[]) await insertKey(db, { kid: alg, ...pairs[alg] }, { alg })
+await insertKey(db, { kid: 'another', ...pairs.ES256 }, { alg: 'ES256' })
 
 function signature(alg: Algorithm, input: string, privateKey: KeyObject = pairs[alg].privateKey): Buffer {
   const dsaEncoding = 'ieee-p1363'
@@ -84,6 +85,15 @@ test.each<[string, Members, unknown]>([
   vi.spyOn(Date, 'now').mockReturnValue(now * 1_000)
 
   expect(await verdict(token(changes))).toBe(expected)
+})
+
+test('a token may have 8,192 characters, and not one more', async () => {
+  const lengths = Array.from({ length: 30 }, (_, n) => 5_900 + n)
+  // With an id of five letters none would have that very length: base64 has no group of one letter.
+  const tokens = lengths.map((length) => token({ pad: 'x'.repeat(length) }, 'ES256', { kid: 'another' }))
+  const of = (length: number) => tokens.find((text) => text.length === length) ?? ''
+
+  expect([await verdict(of(8_192)), await verdict(of(8_193))]).toEqual(['session', 'invalid-token'])
 })
 
 test.each<[string, Members, Members, unknown]>([

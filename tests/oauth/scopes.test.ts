@@ -12,7 +12,7 @@ import { startServiceForFile } from '../support/harness.ts'
 const { db, services, createUser } = await startServiceForFile()
 const user = await findAuthority(db, (await createUser()).id, null)
 
-/** What a route that needs `users:read`, or to be about oneself, answers a principal. */
+/** What routes that need `users:read` or `users:write`, or to be about oneself, or `users:delete`, answer a principal. */
 async function answer(changes: Partial<Principal>, scopes: Scope[]) {
   const principal: Principal = {
     kind: 'user',
@@ -36,6 +36,7 @@ async function answer(changes: Partial<Principal>, scopes: Scope[]) {
   app.onError(errorHandler(services.log))
   app.get('/users/:id', requires('users:read', { orSelf: true }).middleware, (c) => c.text('in'))
   app.patch('/users/:id', requires('users:write', { orSelf: true }).middleware, (c) => c.text('in'))
+  app.delete('/users/:id', requires('users:delete').middleware, (c) => c.text('in'))
   return async (method: string, id: string) => {
     const incoming = { rawHeaders: [] as string[] } as IncomingMessage
     openExchange(incoming, { id: 'an-id', startedAt: 0 })
@@ -77,6 +78,13 @@ test('a client is nobody whom a route could be about', async () => {
 
   expect(await ask('GET', 'me')).toEqual(needs('users:read'))
   expect(await ask('GET', 'a-client')).toEqual(needs('users:read'))
+})
+
+test('a route that is not for oneself asks for its own scope, whoever it is about', async () => {
+  const ask = await answer({}, ['account:read', 'account:write'])
+
+  expect(await ask('DELETE', 'me')).toEqual(needs('users:delete'))
+  expect(await ask('DELETE', 'ada')).toEqual(needs('users:delete'))
 })
 
 test('a session that lacks a permission is told nothing of scopes', async () => {
