@@ -41,6 +41,28 @@ test('what is ours is answered here, and nothing else', async () => {
   expect([await ask('/own'), await ask('/other')]).toEqual(['here', 'there'])
 })
 
+test('it is the same however it is asked for', async () => {
+  const url = await start((_incoming, outgoing) => void outgoing.end('"there"'))
+  const own = { [`${url}/own`]: () => Promise.resolve('here') }
+  const ask = (path: string) => limitOutbound(async () => (await fetch(new Request(new URL(path, url)))).json(), own)
+
+  expect([await ask('/own'), await ask('/other')]).toEqual(['here', 'there'])
+})
+
+test('an answer of one megabyte comes through whole', async () => {
+  const url = await start((_incoming, outgoing) => void outgoing.end('x'.repeat(1_048_576)))
+
+  expect(await (await limitOutbound(() => fetch(url))).text()).toHaveLength(1_048_576)
+})
+
+test('what asks is put in the place of fetch once', async () => {
+  await limitOutbound(() => Promise.resolve())
+  const { fetch } = globalThis
+  await limitOutbound(() => Promise.resolve())
+
+  expect(globalThis.fetch).toBe(fetch)
+})
+
 test('an answer without a body comes through, too', async () => {
   const url = await start((_incoming, outgoing) => void outgoing.writeHead(204).end())
 
