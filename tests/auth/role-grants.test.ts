@@ -26,6 +26,8 @@ const exists = async (email: string) =>
   (await service.db.selectFrom('user').select('id').where('email', '=', email).executeTakeFirst()) !== undefined
 
 describe.each([
+  // Their own, which has nothing that they lack: whoever may not give roles gives none.
+  ['helpdesk', 'helpdesk'],
   ['helpdesk', 'admin'],
   ['helpdesk', 'hr'],
   ['hr', 'admin'],
@@ -57,4 +59,12 @@ test('who may give roles gives those that they cover', async () => {
   expect((await doors.v1(hr, 'POST', '/users', { ...given, role: 'helpdesk' })).status).toBe(201)
   expect((await doors.v1(hr, 'PUT', `/users/${user.id}/role`, { role: 'hr' })).status).toBe(200)
   expect(await roleOf(user.id)).toBe('hr')
+})
+
+test('who may make users and give no roles makes plain users through both doors', async () => {
+  const caller = await service.createSignedIn('helpdesk')
+
+  expect((await doors.v1(caller, 'POST', '/users', { ...newUser(), role: 'user' })).status).toBe(201)
+  expect((await doors.v1(caller, 'POST', '/users', newUser())).status).toBe(201)
+  expect((await doors.auth(caller, '/admin/create-user', newUser())).status).toBe(200)
 })
