@@ -112,7 +112,6 @@ export function clientsRoutes({ db, requires, roles, cursors }: Dependencies) {
           return insertClient(trx, { ...values, userId, authMethod, secretHash: secret && hashSecret(secret) })
         })
         c.header('location', `/api/v1/clients/${id}`)
-        c.header('cache-control', 'no-store')
         return c.json({ ...(await getClient(db, id)), secret }, 201)
       },
     )
@@ -199,7 +198,6 @@ export function clientsRoutes({ db, requires, roles, cursors }: Dependencies) {
           if (auth_method === 'none') throw new ProblemError('conflict', 'This client is one that keeps no secret.')
           await setSecret(trx, id, hashSecret(secret))
         })
-        c.header('cache-control', 'no-store')
         return c.json({ ...(await getClient(db, id)), secret }, 200)
       },
     )
