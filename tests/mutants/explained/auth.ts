@@ -104,6 +104,7 @@ export const auth: readonly Explanation[] = [
   ['src/auth/jwt-claims.ts: nbf !== undefined → true', 'undefined is later than nothing'],
   ['src/auth/jwt.ts: !bytes → false', 'nothing is no JSON'],
   ['src/auth/jwt.ts: !header → false', 'an empty part is no JSON'],
+  ['src/auth/jwt.ts: !parsed.success → false', 'what is no header has no data'],
   ['src/auth/jwt.ts: !payload → false', 'an empty part is no JSON, and where there is none there is no last one'],
   ['src/auth/jwt.ts: headers.set(segment, header) → nothing', 'a header is parsed again, to the same'],
   ['src/auth/jwt.ts: isPlain → false', 'only speed: jsonFault finds none'],
@@ -132,6 +133,15 @@ export const auth: readonly Explanation[] = [
     'only speed: nobody has to hear of what is not removed',
   ],
   ['src/auth/keys/token-signer.ts: seconds === 0 → false', 'a clock that is not ahead moves no time'],
+  ['src/auth/principal.ts: token === undefined → false', 'there is no session of no token'],
   ['src/auth/secrets.ts: at > 0 → at >= 0', 'nobody signs no text'],
   ['src/auth/secrets.ts: at > 0 → true', 'nobody signs no text, and no text is its own signature'],
+  ['src/auth/secrets.ts: current === undefined → false', 'there is no configuration without a secret'],
+  ['src/auth/secrets.ts: former.length === 0 → false', 'only speed: no secret has signed what is looked at'],
+  ['src/auth/secrets.ts: scheme → true', 'both are there, or neither'],
+  ['src/auth/secrets.ts: token → true', 'both are there, or neither'],
+  [
+    'src/auth/user-accounts.ts: await context.internalAdapter.findUserByEmail(user.email) → false',
+    'the unique index says the same',
+  ],
 ]

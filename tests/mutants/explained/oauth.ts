@@ -57,6 +57,10 @@ export const oauth: readonly Explanation[] = [
     'one beside a code is of the client itself, and only held',
   ],
   ['src/auth/oauth/token.ts: codeHash !== undefined → true', 'there is no code without a hash'],
+  [
+    "src/auth/oauth/token.ts: errorCode(error) === 'invalid_grant' → true",
+    'only what is presented a second time is ended, whatever it is refused for',
+  ],
   ['src/auth/oauth/token.ts: isAPIError(error) → true', 'nothing else that is thrown has a body'],
   [
     'src/auth/oauth/token.ts: isRefusal(error) → true (2)',
@@ -90,5 +94,28 @@ export const oauth: readonly Explanation[] = [
     'the answer is refused all the same, and its connection left to the garbage',
   ],
   ['src/auth/providers/outbound.ts: clearTimeout(timer) → nothing', 'who has answered is not asked any more'],
+  ['src/auth/providers/outbound.ts: kept.delete(name) → nothing', 'nobody reads them of an answer that is made here'],
+  ['src/auth/providers/outbound.ts: leftMs <= 0 → false', 'it is given up in the next moment'],
   ['src/auth/providers/outbound.ts: leftMs <= 0 → leftMs < 0', 'a moment of five seconds'],
+  [
+    "src/auth/providers/outbound.ts: signal.addEventListener('abort', () => void reader.cancel().catch(() => {})) → nothing",
+    'fetch mostly does so itself',
+  ],
+  ['src/auth/providers/outbound.ts: signal.throwIfAborted() → nothing', 'fetch mostly does so itself'],
+  ['src/auth/providers/sign-in.ts: !isAPIError(error) → false', 'nothing else that is thrown has a body, or headers'],
+  [
+    'src/auth/providers/sign-in.ts: /^[\\w-]{1,50}$/.test(id) → true',
+    'no session begins with a provider of another name',
+  ],
+  ['src/auth/providers/sign-in.ts: cookie !== undefined → true', 'who is refused as banned is banned'],
+  [
+    "src/auth/providers/sign-in.ts: location.includes('error=BANNED_USER') → true",
+    'who is banned is refused for that alone',
+  ],
+  [
+    "src/auth/providers/sign-in.ts: typeof id === 'string' → true",
+    'no session begins with a provider that has no name',
+  ],
+  ['src/auth/providers/sign-in.ts: user?.banned → true', 'who is refused as banned is banned'],
+  ['src/auth/providers/sign-in.ts: userId !== undefined → true', 'who is banned has been found'],
 ]

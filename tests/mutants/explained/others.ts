@@ -6,10 +6,12 @@ export const others: readonly Explanation[] = [
     'what asks a database that is not there fails, which is taken for no',
   ],
   ["src/http/address-limit.ts: outcome.status === 'fulfilled' → true", 'what was rejected has been thrown before'],
+  ["src/http/body.ts: c.req.header('content-type') !== undefined → true", 'what is not there is not deleted'],
   [
     "src/http/client-address.ts: !address.includes(':') → false",
     'only speed: what is not IPv6 is its own block once parsed, too',
   ],
+  ['src/http/exchange.ts: !exchange → false', 'every request comes through createServer'],
   ['src/http/flat.ts: matches.length < 2 → false', 'only speed: one handler, or none, answers the same in a chain'],
   ['src/http/json.ts: text === undefined → true', 'only speed: the same row is written again, to the same'],
   ['src/http/page.ts: last !== undefined → true', 'a page has a row at least where more follow'],
@@ -29,6 +31,7 @@ export const others: readonly Explanation[] = [
     'src/http/response.ts: named.some((name) => names.has(name)) → true',
     'only speed: where none is named all are kept',
   ],
+  ["src/http/router.ts: result.target === 'query' → true", 'a query that nobody reads would be refused as well'],
   ['src/http/server.ts: i < rawHeaders.length → i <= rawHeaders.length', 'nothing has no name'],
   ['src/http/server.ts: name?.length === 4 → true', 'only speed: no name of another length is host'],
   [
@@ -57,4 +60,26 @@ export const others: readonly Explanation[] = [
   ['src/pages/sign-out.routes.tsx: !client_id → false', 'no client has no id, and none is found'],
   ['src/pages/sign-out.routes.tsx: !uri → false', 'no client has registered no address, and none is found'],
   ["src/pages/sign-up.routes.tsx: next === '/account' → false", 'the account is where people are led anyway'],
+  ['src/sessions/sessions.routes.ts: sessionId === null → false', 'there is no session without an id'],
+  [
+    'src/tokens/tokens.routes.ts: error instanceof ProblemError → true',
+    'nothing else that is thrown has 401 for a status',
+  ],
+  ['src/tokens/tokens.routes.ts: error.status === 401 → true', 'all that is said of a token is a 401'],
+  [
+    'src/users/users.routes.ts: change.email !== undefined → true',
+    'only speed: it would wait for changes of authority',
+  ],
+  [
+    'src/users/users.routes.ts: change.email === undefined → false',
+    'only speed: an address that stays is told to nobody',
+  ],
+  [
+    "src/users/users.routes.ts: requires('users:role') → requires('account:read')",
+    'assertMayGrant asks for users:role, too',
+  ],
+  [
+    "src/users/users.routes.ts: requires('users:role') → requires('users:role', { orSelf: true })",
+    'assertMayGrant asks for users:role, too',
+  ],
 ]
