@@ -80,6 +80,13 @@ describe('a sign-in has its event', () => {
       by(user, 'password.set', user),
       by(user, 'session.created', user),
     ])
+    expect(rows[2]?.changes['way']).toEqual({ from: null, to: 'sign-up' })
+  })
+
+  test('and one in the place of another session the end of that', async () => {
+    const before = await doors.createMember()
+    const { rows } = await auth('/sign-up/email', { email: newEmail(), name: 'Ada', password }, before.cookie)
+    expect(rows.at(-1)).toMatchObject({ action: 'session.ended', target_id: before.id, reason: 'replaced' })
   })
 })
 
