@@ -4,7 +4,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { openDatabase } from '../../src/db/database.ts'
 import { databaseUrl, onServer } from '../support/database-template.ts'
 import { createTestDatabase, directUrl, type SignedIn, startService, type TestService } from '../support/harness.ts'
-import { onDatabase, startPooler } from '../support/listening.ts'
+import { listeners, onDatabase, startPooler } from '../support/listening.ts'
 import { isNightly } from '../support/nightly.ts'
 import { lacksPgbouncer } from '../support/pgbouncer.ts'
 import { statusOf } from '../support/service-process.ts'
@@ -174,6 +174,25 @@ describe.skipIf(!server)('on PostgreSQL (needs TEST_DATABASE_URL)', () => {
 
     await onDatabase(database, 'delete from jwks')
     await expect.poll(() => whoami(service, ada), { timeout: 2_500, interval: 20 }).toMatchObject({ status: 401 })
+  })
+
+  test('R-20 a key that is deleted while nothing is heard stops verifying once all is heard again, as the log says', async () => {
+    const { service, database } = await start()
+    const ada = await service.createSignedIn()
+    expect(await whoami(service, ada)).toMatchObject({ status: 200 })
+    const said = () =>
+      service.logLines().flatMap((line) => /changes (?:of authority )?are (?:not )?heard of/.exec(line)?.[0] ?? [])
+    expect(said()).toEqual([])
+
+    // In one statement: what is deleted is told while nobody listens.
+    await onDatabase(
+      database,
+      `delete from jwks where (select count(killed) from (select pg_terminate_backend(pid) as killed ${listeners}) as backends) = 1`,
+    )
+    await expect
+      .poll(said, { timeout: 10_000 })
+      .toEqual(['changes are not heard of', 'changes of authority are heard of'])
+    expect(await whoami(service, ada)).toMatchObject({ status: 401 })
   })
 
   test('R-39 a URL that demands TLS is never served in plain text', async () => {
