@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { authConfig } from '../../auth.config.ts'
+import { oauthScopes } from '../../src/auth/oauth/scopes.ts'
 import { ConfigError } from '../../src/config.ts'
 import { createBareClient } from '../support/bare-client.ts'
 import { createTestDatabase, startService } from '../support/harness.ts'
@@ -105,4 +106,16 @@ test('the API is the one resource, also when the service has moved', async () =>
   } finally {
     await database.remove()
   }
+})
+
+test('the reference page may ask for all but what outlives the session', async () => {
+  const own = await startService()
+  onTestFinished(own.stop)
+  const { scopes } = await own.db
+    .selectFrom('oauth_client')
+    .select('scopes')
+    .where('client_id', '=', 'reference')
+    .executeTakeFirstOrThrow()
+
+  expect(scopes).toEqual(oauthScopes.filter((scope) => scope !== 'offline_access'))
 })
