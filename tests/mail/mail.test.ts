@@ -167,6 +167,8 @@ test('without SMTP_URL, away from this machine, mail is said not to be configure
   const invitation = await public_.request('/api/v1/users', { token: admin.token, json })
   expect(await problemOf(invitation)).toEqual(invalidAt('/password'))
   expect(await public_.db.selectFrom('user').select('id').where('email', '=', json.email).execute()).toEqual([])
+  const made = await public_.request('/api/v1/users', { token: admin.token, json: newUser() })
+  expect(made.status).toBe(201)
   expect((await ask(public_, '/sign-up/email', newUser())).status).toBe(200)
   expect(public_.logLines().filter((line) => line.includes('"mail":{') || line.includes('password?token='))).toEqual([])
   expect(await public_.db.selectFrom('verification').selectAll().execute()).toEqual([])
