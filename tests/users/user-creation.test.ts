@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { describe, expect, test } from 'vitest'
 import { password, startServiceForFile } from '../support/harness.ts'
-import { mailedToken } from '../support/mails.ts'
+import { mailedToken, mailsTo } from '../support/mails.ts'
 import { bodyOf, invalidAt, problemOf, WireUser } from '../support/wire.ts'
 
 const service = await startServiceForFile()
@@ -146,6 +146,22 @@ describe('an invitation', () => {
     expect((await signIn(given.email, 'a password of theirs')).status).toBe(401)
     const session = await signIn(given.email, 'a password of mine')
     expect(await session.json()).toMatchObject({ user: { id: user.id } })
+  })
+
+  test('is for who is given no password, and leaves it to them whether they have one', async () => {
+    const { password: _none, ...given } = newUser()
+    const other = newUser()
+    const [user, known] = [
+      await bodyOf(await create(given), WireUser, 201),
+      await bodyOf(await create(other), WireUser, 201),
+    ]
+    const waysOf = async ({ id }: { id: string }) =>
+      (await db.selectFrom('account').select('provider_id').where('user_id', '=', id).execute()).length
+
+    expect([await waysOf(user), await waysOf(known)]).toEqual([0, 1])
+    expect(mailsTo(service, given.email)).toHaveLength(1)
+    expect(mailsTo(service, other.email)).toEqual([])
+    expect(await db.selectFrom('verification').select('id').where('value', '=', known.id).execute()).toEqual([])
   })
 
   test('works for seven days', async () => {
