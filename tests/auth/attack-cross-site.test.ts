@@ -91,6 +91,13 @@ test.each(operations.filter(({ method }) => method === 'GET'))(
   },
 )
 
+test('S-10 a program that says nothing of where it is may look, with a cookie, and at the head alone', async () => {
+  for (const method of ['GET', 'HEAD']) {
+    const response = await request('/api/v1/auth/me', { method, headers: { cookie: admin.cookie } })
+    expect([method, response.status]).toEqual([method, 200])
+  }
+})
+
 describe('S-10 a form or a text of any page', () => {
   test.each([
     ['a form', { headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: 'name=Eve' }, 403],

@@ -78,6 +78,7 @@ describe('J-24 a payload', () => {
     ['with blanks, and a member that is not read', after(' "more" : [ { "a" : null } ] ')],
     ['with escapes', after(String.raw`"more":"\ud83d\udd11 \\ud800 \n","m\u006fre still":[1e2]`)],
     ['in UTF-8', after('"more":"ä🔑"')],
+    ['with a word that is no member', after('"more":"__proto__"')],
   ])('is read %s', async (_name, payload) => {
     expect(await everywhere(signed(key, payload))).toEqual(accepted(user))
   })

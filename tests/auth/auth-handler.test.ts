@@ -1,6 +1,10 @@
 import { sql } from 'kysely'
 import { expect, onTestFinished, test } from 'vitest'
-import { startServiceForFile } from '../support/harness.ts'
+import { clientAddressHeader } from '../../src/http/client-address.ts'
+import { basic } from '../support/bare-client.ts'
+import { password, startServiceForFile } from '../support/harness.ts'
+import { sendOnce } from '../support/raw-http.ts'
+import { registerClient } from '../support/relying-party.ts'
 
 const service = await startServiceForFile()
 
@@ -101,6 +105,48 @@ test('a path of 512 characters is looked at, and none that is longer', async () 
   const statusOf = async (length: number) => (await service.request(`${path(length)}?callbackURL=/x`)).status
 
   expect([await statusOf(512), await statusOf(513)]).toEqual([302, 404])
+})
+
+test('who asks names neither where they are nor who we are', async () => {
+  const [ip, host] = ['203.0.113.9', 'evil.example']
+  const named = {
+    [clientAddressHeader]: ip,
+    'x-forwarded-for': ip,
+    'x-real-ip': ip,
+    forwarded: `for=${ip};host=${host}`,
+    'x-forwarded-host': host,
+    'x-forwarded-proto': 'https',
+  }
+  const headers = { origin: service.baseUrl, ...named }
+  const json = { email: 'somewhere@example.com', name: 'Ada', password }
+
+  const response = await service.request('/api/auth/sign-up/email', { headers, json })
+
+  const { user } = (await response.json()) as { user: { id: string } }
+  const sessions = await service.db.selectFrom('session').select('ip_address').where('user_id', '=', user.id).execute()
+  expect(sessions).toEqual([{ ip_address: '127.0.0.1' }])
+})
+
+test('a key to which a client would bind its token is not heard of: nobody asks for it later', async () => {
+  const machine = { redirectUris: [], scopes: [], clientCredentialsScopes: ['users:read'] }
+  const { id, secret } = await registerClient(service, machine)
+  const headers = {
+    'content-type': 'application/x-www-form-urlencoded',
+    authorization: basic(id, secret ?? ''),
+    dpop: 'a.b.c',
+  }
+  const body = 'grant_type=client_credentials'
+
+  const response = await service.request('/api/auth/oauth2/token', { method: 'POST', headers, body })
+
+  expect([response.status, await response.json()]).toMatchObject([200, { token_type: 'Bearer' }])
+})
+
+test('what comes with a GET means nothing', async () => {
+  const head = 'GET /api/auth/get-session HTTP/1.1\r\nHost: x\r\nConnection: close\r\n'
+  const bytes = `${head}Content-Type: application/json\r\nContent-Length: 2\r\n\r\n[]`
+
+  expect((await sendOnce(service, bytes)).status).toBe(200)
 })
 
 test('a sign-out that the database refuses is a failure, and ends nothing', async () => {
