@@ -68,6 +68,9 @@ test('a body of a type that is not read is refused with that which is', async ()
   const form = { ...headers, 'content-type': 'application/x-www-form-urlencoded' }
   const refused = await service.request('/api/auth/update-user', { method: 'POST', headers: form, body: 'name=Ada' })
   expect([refused.status, refused.headers.get('accept')]).toEqual([415, 'application/json'])
+  // What begins like JSON is none.
+  const alike = { ...request, headers: { ...headers, 'content-type': 'application/json-seq' } }
+  expect((await service.request('/api/auth/sign-in/email', alike)).status).toBe(415)
   expect((await service.request('/api/auth/get-session')).headers.get('accept')).toBeNull()
 })
 
@@ -145,6 +148,13 @@ test('a key to which a client would bind its token is not heard of: nobody asks 
 test('what comes with a GET means nothing', async () => {
   const head = 'GET /api/auth/get-session HTTP/1.1\r\nHost: x\r\nConnection: close\r\n'
   const bytes = `${head}Content-Type: application/json\r\nContent-Length: 2\r\n\r\n[]`
+
+  expect((await sendOnce(service, bytes)).status).toBe(200)
+})
+
+test('a body without a byte is none, of whatever type', async () => {
+  const head = 'POST /api/auth/sign-out HTTP/1.1\r\nHost: x\r\nConnection: close\r\n'
+  const bytes = `${head}Content-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`
 
   expect((await sendOnce(service, bytes)).status).toBe(200)
 })

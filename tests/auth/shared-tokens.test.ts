@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { type SignedIn, startServiceForFile, type TestService } from '../support/harness.ts'
 import { frontEnd, hs256, type Members, nowSeconds, sessionClaims } from '../support/tokens.ts'
 
@@ -53,6 +53,19 @@ test('it is good in the very second in which its user was made, with a password'
   const user = (await response.json()) as SignedIn
 
   expect(await me(service, sharedToken(service, user))).toBe(user.id)
+})
+
+test('it opens the account of a user who was not there a moment before', async () => {
+  await vi.waitUntil(() => service.services.authority.gauges().heartbeatAge < 2_000)
+  const { db } = service
+  const user = await service.createSignedIn()
+  const row = await db.selectFrom('user').selectAll().where('id', '=', user.id).executeTakeFirstOrThrow()
+  await db.deleteFrom('user').where('id', '=', user.id).execute()
+  const token = sharedToken(service, user)
+
+  expect(await me(service, token)).toBe('/problems/session-ended')
+  await db.insertInto('user').values(row).execute()
+  expect(await me(service, token)).toBe(user.id)
 })
 
 test('it is judged by valid_after in whole seconds', async () => {

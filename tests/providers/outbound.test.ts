@@ -115,6 +115,17 @@ test('R-38 what asks more than once has no more time for all of it', async () =>
   ).rejects.toThrow(/aborted due to timeout/)
 })
 
+test('R-38 nor has what asks within it', async () => {
+  const url = await start((_incoming, outgoing) => void setTimeout(() => outgoing.end(), 3_000))
+
+  await expect(
+    limitOutbound(async () => {
+      expect((await limitOutbound(() => fetch(url))).status).toBe(200)
+      await fetch(url)
+    }),
+  ).rejects.toThrow(/aborted due to timeout/)
+})
+
 test('nothing is asked of another machine without https', async () => {
   for (const url of ['http://192.0.2.1/', 'http://169.254.169.254/', 'http://localhost.example.com/'])
     await expect(limitOutbound(() => fetch(url))).rejects.toThrow('is not asked without https')
