@@ -29,6 +29,10 @@ test.each<[string, object, string]>([
   expect((await rowsOf('')).users).toEqual(users)
 })
 
+test('a session that there is not is ended by an admin as one that is over', async () => {
+  expect(await auth(admin, '/admin/revoke-user-session', { sessionToken: 'nobody' })).toMatchObject({ status: 200 })
+})
+
 test.each<[string, object, string]>([
   ['a name that is empty', { name: '' }, 'INVALID_NAME'],
   ['a picture that is not on https', { image: 'javascript:alert(1)' }, 'INVALID_IMAGE'],
