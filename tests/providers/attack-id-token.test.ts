@@ -100,8 +100,16 @@ const shapeOf = ({ cookies, ...answer }: Awaited<ReturnType<typeof signInWith>>)
 })
 
 describe('X-05 an ID token that a client brings', () => {
-  test('is taken when Google has issued it for this service', async () => {
-    const { status, cookies } = await signInWith(await signed(claims()))
+  test.each<[string, Parameters<typeof claims>[0]]>([
+    ['for this service', {}],
+    ['for this service, named in a list', { aud: [providerEnv.GOOGLE_CLIENT_ID] }],
+    [
+      'for others too, and to this service',
+      { aud: [providerEnv.GOOGLE_CLIENT_ID, 'x'], azp: providerEnv.GOOGLE_CLIENT_ID },
+    ],
+    ['for a subject of 255 characters', { sub: randomUUID().padEnd(255, 'x') }],
+  ])('is taken when Google has issued it %s', async (_what, change) => {
+    const { status, cookies } = await signInWith(await signed(claims(change)))
 
     expect(status).toBe(200)
     expect(cookies).toContain('session_token=')
@@ -124,6 +132,8 @@ describe('X-05 an ID token that a client brings', () => {
     ['without a time of issue', () => signed(claims({ iat: undefined }))],
     ['of two hours ago', () => signed(claims({ iat: now() - 7_200, exp: now() + 7_200 }))],
     ['without a subject', () => signed(claims({ sub: undefined }))],
+    ['with a blank subject', () => signed(claims({ sub: ' ' }))],
+    ['with a subject of 256 characters', () => signed(claims({ sub: randomUUID().padEnd(256, 'x') }))],
   ])('is refused %s', async (_what, make) => {
     const { status, cookies } = await signInWith(await make())
 
