@@ -2,6 +2,24 @@ import type { Explanation } from '../explained.ts'
 
 export const endpoints: readonly Explanation[] = [
   [
+    'src/auth/endpoints/admin-rules.ts: !now?.session_id → false',
+    'who asks was read a moment before, in the same transaction',
+  ],
+  [
+    'src/auth/endpoints/admin-rules.ts: before === undefined → false',
+    'the endpoint refuses whom there is not, and nothing is mailed then',
+  ],
+  ['src/auth/endpoints/admin-rules.ts: now.banned → false', 'a ban ends the session'],
+  [
+    'src/auth/endpoints/admin-rules.ts: now.role !== actor.role → false',
+    'who asks was read a moment before, in the same transaction',
+  ],
+  ['src/auth/endpoints/admin-rules.ts: role !== undefined → true', 'of nobody there are no permissions'],
+  [
+    'src/auth/endpoints/admin-rules.ts: roles.names.includes(name) → true',
+    'a role that there is not has no permissions, and is refused by the endpoint',
+  ],
+  [
     'src/auth/endpoints/email-change.ts: (await context.password.verify({ hash: account.password, password })) → true',
     'checksOwn has refused a wrong one before',
   ],
@@ -28,6 +46,7 @@ export const endpoints: readonly Explanation[] = [
   ['src/auth/endpoints/hash-ahead.ts: password === undefined → false', 'only speed: a hash is looked up, and not used'],
   ['src/auth/endpoints/hash-ahead.ts: password === undefined → false (2)', 'without a password no hash is looked up'],
   ['src/auth/endpoints/hash-ahead.ts: verify(asked) → false', 'Better-Auth asks for the password that was sent'],
+  ['src/auth/endpoints/hold-actor.ts: actor.banned → false', 'a ban ends the session'],
   [
     'src/auth/endpoints/impersonation.ts: !(error instanceof APIError) → false',
     'nothing else that is thrown says these words',
@@ -35,6 +54,10 @@ export const endpoints: readonly Explanation[] = [
   [
     'src/auth/endpoints/latchkey-plugin.ts: !sessionCookies.isOld(session.expiresAt) → false',
     'only speed: isDue asks the same of the row',
+  ],
+  [
+    'src/auth/endpoints/latchkey-plugin.ts: mailer.isReal → true',
+    'only how long it takes: without mail a sign-up says itself that an address is taken',
   ],
   ['src/auth/endpoints/mail-callbacks.ts: returnsTo → true', 'Better-Auth always says where a link leads on'],
   [

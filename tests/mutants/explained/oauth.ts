@@ -85,10 +85,25 @@ export const oauth: readonly Explanation[] = [
     'a millisecond of an hour',
   ],
   ["src/auth/providers/hooks.ts: typeof state === 'string' → true", 'of another state nothing is kept'],
+  ["src/auth/providers/id-token.ts: !('sub' in profile) → false", 'no ID token is of an undefined subject'],
+  ['src/auth/providers/id-token.ts: !idToken → false', 'the provider that is discovered has one'],
+  [
+    "src/auth/providers/id-token.ts: 'verify' in idToken → false",
+    'the provider that is discovered has no other way to check one',
+  ],
+  [
+    'src/auth/providers/id-token.ts: (verifyClaims?.(claims) ?? true) → true',
+    'the provider that is discovered has no rules of its own',
+  ],
   [
     "src/auth/providers/id-token.ts: log.warn({ err }, 'an ID token of Google is not taken') → nothing",
     'only a line: the sign-in is refused, and that is told',
   ],
+  [
+    "src/auth/providers/id-token.ts: typeof sub === 'string' → true",
+    'what is no text cannot be trimmed, and is refused for that',
+  ],
+  ['src/auth/providers/oidc.ts: !provider → false', 'what is not discovered fails in the next line'],
   [
     'src/auth/providers/outbound.ts: await reader.cancel() → nothing',
     'the answer is refused all the same, and its connection left to the garbage',

@@ -32,6 +32,8 @@ export const others: readonly Explanation[] = [
     'only speed: where none is named all are kept',
   ],
   ["src/http/router.ts: result.target === 'query' → true", 'a query that nobody reads would be refused as well'],
+  ['src/http/server.ts: !socket.writable → false', 'what is written to who has gone is lost'],
+  ["src/http/server.ts: error.code === 'ECONNRESET' → false", 'what is written to who has gone is lost'],
   ['src/http/server.ts: i < rawHeaders.length → i <= rawHeaders.length', 'nothing has no name'],
   ['src/http/server.ts: name?.length === 4 → true', 'only speed: no name of another length is host'],
   [
