@@ -1,8 +1,7 @@
-import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { by, createAuditedCalls, whoOf } from '../support/audit.ts'
 import { createDoors } from '../support/doors.ts'
-import { password, startServiceForFile } from '../support/harness.ts'
+import { startServiceForFile } from '../support/harness.ts'
 import { linkAccount } from '../support/linked-account.ts'
 import { startMailServer } from '../support/mail-server.ts'
 
@@ -28,19 +27,4 @@ test('an address that a mailed reset confirms has its event, and a way to sign i
     ),
   )
   expect(reset.rows[3]?.changes).toEqual({ emailVerified: { from: false, to: true } })
-})
-
-test('so has a password that is given with the link that confirms an address, as one of a reset', async () => {
-  const email = `${randomUUID()}@example.com`
-  await auth('/sign-up/email', { email, name: 'Ada', password })
-  const tokens = () =>
-    mails
-      .filter(({ to }) => to.includes(email))
-      .flatMap(({ content }) => /verify-email\?token=([\w.-]+)/.exec(content)?.[1] ?? [])
-  await expect.poll(() => tokens().length, { timeout: 5_000 }).toBe(1)
-  const user = await db.selectFrom('user').select('id').where('email', '=', email).executeTakeFirstOrThrow()
-
-  const verified = await auth('/verify-email', { token: tokens()[0], password: 'quite another secret' })
-
-  expect(whoOf(verified)).toEqual(['password.reset', 'user.email_verified'].map((action) => by(user, action, user)))
 })
