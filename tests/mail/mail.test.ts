@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { markEmailVerified } from '../../src/auth/auth-transaction.ts'
+import { createDoors } from '../support/doors.ts'
 import { password, startService, startServiceForFile, type TestService } from '../support/harness.ts'
 import { startMailServer } from '../support/mail-server.ts'
 import { createVisitor } from '../support/visitor.ts'
@@ -9,6 +10,7 @@ import { bodyOf, invalidAt, problemOf, WireUser } from '../support/wire.ts'
 
 const { mails, url } = await startMailServer()
 const service = await startServiceForFile({ env: { SMTP_URL: url, MAIL_FROM: 'Latchkey <auth@example.com>' } })
+const { createMember } = await createDoors(service)
 
 const ask = (of: TestService, path: string, json: object) =>
   of.request(`/api/auth${path}`, { json, headers: { origin: of.baseUrl } })
@@ -130,6 +132,18 @@ describe('with SMTP_URL', () => {
     expect(await reset(token)).toBe(200)
     await mailTo(email, 3)
     expect(subjects()).toEqual([asked, asked, changed])
+  })
+
+  test('a password that is changed is told of, and none that is not', async () => {
+    const ada = await createMember()
+    const change = async (currentPassword: string) => {
+      const json = { currentPassword, newPassword: 'a password of mine' }
+      return (await service.request('/api/auth/change-password', { cookie: ada.cookie, json })).status
+    }
+
+    expect(await change('not this one')).toBe(400)
+    expect(await change(password)).toBe(200)
+    expect(await mailTo(ada.email)).toContain('Subject: Your password was changed')
   })
 
   test('an invitation is mailed, and its token sets the password', async () => {
