@@ -107,6 +107,19 @@ test('a session that slides stays, and slides once', async () => {
   await warm(user)
 })
 
+test('at Better-Auth what tells of the session prolongs it, and nothing else', async () => {
+  const user = await createMember()
+  await age(service, user, 2 * 86_400_000)
+  const ask = async (path: string) => {
+    const response = await request(`/api/auth${path}`, { cookie: user.cookie })
+    return [response.headers.getSetCookie().length, await response.json()]
+  }
+
+  expect(await ask('/list-accounts')).toEqual([0, [expect.objectContaining({ providerId: 'credential' })]])
+  expect(await ask('/get-session')).toEqual([1, expect.objectContaining({ user: expect.anything() as object })])
+  expect(await ask('/get-session')).toEqual([0, expect.anything()])
+})
+
 test('a session that ends by time is over then, though it is kept in memory', async () => {
   const user = await createMember()
   await sql`update session set expires_at = now() + interval '1.5 seconds' where id = ${user.sessionId}`.execute(db)
