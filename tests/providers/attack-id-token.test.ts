@@ -107,6 +107,7 @@ describe('X-05 an ID token that a client brings', () => {
       'for others too, and to this service',
       { aud: [providerEnv.GOOGLE_CLIENT_ID, 'x'], azp: providerEnv.GOOGLE_CLIENT_ID },
     ],
+    ['with what an application of its own has asked for', { nonce: 'a-nonce', at_hash: halfHash('an access token') }],
     ['for a subject of 255 characters', { sub: randomUUID().padEnd(255, 'x') }],
   ])('is taken when Google has issued it %s', async (_what, change) => {
     const { status, cookies } = await signInWith(await signed(claims(change)))
