@@ -23,14 +23,17 @@ export const auth: readonly Explanation[] = [
     'src/auth/auth-handler.ts: !announcesBody((name) => c.req.header(name)) → false',
     'a body that is not announced is read as an empty one',
   ],
+  ['src/auth/auth-handler.ts: !body → false', 'without a body nobody asks for its type'],
   [
     'src/auth/auth-handler.ts: await pause(20 + 20 * Math.random()) → nothing',
     'the refusal is the same: a crowd that is told at once comes back at once',
   ],
+  ['src/auth/auth-handler.ts: headers.delete(name) → nothing (2)', 'without a body nobody asks for its type'],
   [
     "src/auth/auth-handler.ts: headers.set('content-type', 'application/json') → nothing",
     'a refusal without a body is that of a path, told before',
   ],
+  ["src/auth/auth-handler.ts: method === 'GET' → false", 'of a GET the server reads no body'],
   [
     "src/auth/auth-handler.ts: response.body !== null && !headers.get('content-type')?.startsWith('application/json') → false",
     'no refusal is of another type',
@@ -162,6 +165,11 @@ export const auth: readonly Explanation[] = [
   [
     'src/auth/keys/signing-keys.queries.ts: await retired.executeTakeFirst() → true',
     'only speed: nobody has to hear of what is not removed',
+  ],
+  ['src/auth/keys/token-signer.ts: !key?.verification → false', 'without a key it fails in the next line'],
+  [
+    'src/auth/keys/token-signer.ts: opening.catch(() => opened.delete(key)) → nothing',
+    'what cannot be opened once cannot be opened later',
   ],
   ['src/auth/keys/token-signer.ts: seconds === 0 → false', 'a clock that is not ahead moves no time'],
   ['src/auth/plugins.ts: options → true', 'an endpoint without rules would have a transaction, and nothing else'],

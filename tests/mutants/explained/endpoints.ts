@@ -59,6 +59,7 @@ export const endpoints: readonly Explanation[] = [
     'src/auth/endpoints/latchkey-plugin.ts: mailer.isReal → true',
     'only how long it takes: without mail a sign-up says itself that an address is taken',
   ],
+  ['src/auth/endpoints/latchkey-plugin.ts: session → true', 'without a session it is refused'],
   ['src/auth/endpoints/mail-callbacks.ts: returnsTo → true', 'Better-Auth always says where a link leads on'],
   [
     'src/auth/endpoints/password-reset.ts: found.expiresAt > new Date() → found.expiresAt >= new Date()',

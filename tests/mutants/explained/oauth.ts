@@ -99,6 +99,7 @@ export const oauth: readonly Explanation[] = [
     "src/auth/providers/id-token.ts: log.warn({ err }, 'an ID token of Google is not taken') → nothing",
     'only a line: the sign-in is refused, and that is told',
   ],
+  ["src/auth/providers/id-token.ts: sub.trim() !== '' → true", 'the library takes no blank subject, either'],
   [
     "src/auth/providers/id-token.ts: typeof sub === 'string' → true",
     'what is no text cannot be trimmed, and is refused for that',
