@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { assertStillAuthorized } from '../../src/auth/principal.ts'
+import { createBareClient } from '../support/bare-client.ts'
 import { type SignedIn, startServiceForFile } from '../support/harness.ts'
+import { registerClient } from '../support/relying-party.ts'
 
 const service = await startServiceForFile()
 const { db, services } = service
@@ -42,4 +44,14 @@ test.each(changes)('A-13 an admin who was %s meanwhile makes nobody', async (_wh
     services.userAccounts.create(user, (trx) => assertStillAuthorized(trx, services.roles, authenticated)),
   ).rejects.toMatchObject({ slug })
   expect(await db.selectFrom('user').select('id').where('email', '=', email).execute()).toEqual([])
+})
+
+test('an application of an admin changes their own account by its scope, whatever role they have', async () => {
+  const application = createBareClient(service, await registerClient(service))
+  const [admin, user] = [await service.createSignedIn('admin'), await service.createUser()]
+  const { access_token: token } = await application.tokensFor(admin, { scope: 'openid account:write' })
+  const rename = async (id: string) =>
+    (await service.request(`/api/v1/users/${id}`, { method: 'PATCH', token, json: { name: 'Renamed' } })).status
+
+  expect([await rename('me'), await rename(admin.id), await rename(user.id)]).toEqual([200, 200, 403])
 })

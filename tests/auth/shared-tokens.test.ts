@@ -26,6 +26,18 @@ test('a token of the trusted front end opens the account of its user', async () 
   expect(await me(service, sharedToken(service, user, {}, { typ: 'JWT' }))).toBe(user.id)
 })
 
+test('it is authenticated by HMAC with SHA-256, whole, and nothing else', async () => {
+  const user = await service.createSignedIn()
+  const token = sharedToken(service, user)
+  const input = token.slice(0, token.lastIndexOf('.'))
+  const tag = Buffer.from(token.slice(input.length + 1), 'base64url')
+
+  for (const alg of ['HS512', 'none', 'hs256', ''])
+    expect(await me(service, sharedToken(service, user, {}, { alg }))).toBe('/problems/invalid-token')
+  for (const other of [tag.subarray(0, 16), Buffer.concat([tag, tag])])
+    expect(await me(service, `${input}.${other.toString('base64url')}`)).toBe('/problems/invalid-token')
+})
+
 test('it has the permissions of the role in the database, and no session', async () => {
   const [admin, user] = [await service.createSignedIn('admin'), await service.createSignedIn()]
   const list = (token: string) => service.request('/api/v1/users', { token })
