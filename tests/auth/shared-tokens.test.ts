@@ -48,6 +48,18 @@ test('it has the permissions of the role in the database, and no session', async
   expect(session.status).toBe(404)
 })
 
+test('it changes what its user may change', async () => {
+  const user = await service.createSignedIn()
+  const json = { name: 'Renamed' }
+  const response = await service.request('/api/v1/users/me', {
+    method: 'PATCH',
+    token: sharedToken(service, user),
+    json,
+  })
+
+  expect([response.status, await response.json()]).toMatchObject([200, { id: user.id, name: 'Renamed' }])
+})
+
 test('it opens nothing where no secret is configured', async () => {
   const user = await without.createSignedIn()
 

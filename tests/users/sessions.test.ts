@@ -58,6 +58,8 @@ describe('GET /users/{id}/sessions', () => {
       total: { value: 1, relation: 'eq' },
       page: { limit: 25, nextCursor: null },
     })
+    const unasked = await request('/api/v1/users/me/sessions', { token: ada.token })
+    expect((await bodyOf(unasked, SessionPage)).total).toBeUndefined()
   })
 
   test('pages through them without repeating one', async () => {
