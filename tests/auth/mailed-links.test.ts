@@ -128,6 +128,21 @@ test('the link to change an address changes it for who asked', async () => {
   expect((await visitor.open('/account')).html).toContain(email)
 })
 
+test('whether the link to reset a password is good is told of it, until it was used or has ended', async () => {
+  const tokenIn = ({ path }: Opened) => new URL(path, baseUrl).searchParams.get('token') ?? ''
+  const [token, ended] = [tokenIn(await askForReset()), await askForReset()]
+  const isGood = async (given: string) =>
+    ((await (await ask('/reset-password/check', { token: given })).json()) as { status: boolean }).status
+  expect([await isGood(token), await isGood(`${token}x`), await isGood(tokenIn(ended))]).toEqual([true, false, true])
+
+  expect((await ask('/reset-password', { token, newPassword: 'a password of mine' })).status).toBe(200)
+  expect(await isGood(token)).toBe(false)
+  const { id } = await db.selectFrom('user').select('id').where('email', '=', ended.email).executeTakeFirstOrThrow()
+  const aSecondAgo = new Date(Date.now() - 1_000)
+  await db.updateTable('verification').set({ expires_at: aSecondAgo }).where('value', '=', id).execute()
+  expect(await isGood(tokenIn(ended))).toBe(false)
+})
+
 test('the link to reset a password sets one', async () => {
   const { visitor, path, email } = await askForReset()
   const { token = '' } = Object.fromEntries(new URL(path, baseUrl).searchParams)
