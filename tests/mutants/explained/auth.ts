@@ -173,6 +173,7 @@ export const auth: readonly Explanation[] = [
   ],
   ['src/auth/keys/token-signer.ts: seconds === 0 → false', 'a clock that is not ahead moves no time'],
   ['src/auth/plugins.ts: options → true', 'an endpoint without rules would have a transaction, and nothing else'],
+  ['src/auth/principal.ts: !user → false', 'a client of its own has no scope of an account'],
   ['src/auth/principal.ts: token === undefined → false', 'there is no session of no token'],
   ['src/auth/secrets.ts: at > 0 → at >= 0', 'nobody signs no text'],
   ['src/auth/secrets.ts: at > 0 → true', 'nobody signs no text, and no text is its own signature'],
