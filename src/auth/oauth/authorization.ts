@@ -26,7 +26,8 @@ const unheard = new Set(['claims', 'dpop_jkt'])
  */
 export function guardAuthorization<E>(endpoint: E, { db, issuer, resource }: AuthorizationOptions): E {
   return wrapEndpoint(endpoint, async (call, context) => {
-    const given = (context.query ?? {}) as Parameters
+    const { query, body } = context
+    const given = (body ?? query ?? {}) as Parameters
     const { parameters: heard, isOnDevice } = await strictly(db, named(supported(given), resource))
     const isSilent = isOnDevice && asks(heard, 'none')
     const parameters = {
@@ -34,7 +35,8 @@ export function guardAuthorization<E>(endpoint: E, { db, issuer, resource }: Aut
       ...(isOnDevice && { prompt: withConsent(heard['prompt']) }),
       ...((await isForAnother(db, context, given)) && { max_age: '0' }),
     }
-    const answering = call({ ...navigated(context), query: parameters })
+    const plain = navigated(context)
+    const answering = call(body === undefined ? { ...plain, query: parameters } : { ...plain, body: parameters })
     if (isSilent) return answering.catch(asError(parameters, issuer))
     return asks(given, 'create') ? answering.catch(toSignUp) : answering
   })
