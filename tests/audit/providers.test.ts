@@ -35,6 +35,16 @@ test('who comes from a provider has the events of a sign-up, and then of a sign-
   expect(again[0]?.changes['way']).toEqual({ from: null, to: 'oidc' })
 })
 
+test('and the end of the session in whose place they come', async () => {
+  const before = await service.createSignedIn()
+  const visitor = createVisitor(service, before.cookie)
+  const back = await visitProvider(visitor, newPerson())
+
+  const rows = await eventsOf(db, () => comeBack(visitor, back))
+
+  expect(rows.at(-1)).toMatchObject({ action: 'session.ended', target_id: before.id, reason: 'replaced' })
+})
+
 test('who is banned, or has an address of somebody else, has the event of a sign-in that failed', async () => {
   const person = newPerson()
   await signIn(person)

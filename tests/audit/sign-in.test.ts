@@ -50,6 +50,11 @@ describe('a sign-in has its event', () => {
     expect(JSON.stringify(rows)).not.toContain(typed)
   })
 
+  test('but for one that names no address, which is refused as such', async () => {
+    const { rows, response } = await signInWith('no address', password)
+    expect([response.status, rows]).toEqual([400, []])
+  })
+
   test('of who is banned, with why', async () => {
     const user = await doors.createMember()
     await v1(admin, 'POST', `/users/${user.id}/ban`, {})

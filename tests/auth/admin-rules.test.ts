@@ -29,6 +29,12 @@ test.each<[string, object, string]>([
   expect((await rowsOf('')).users).toEqual(users)
 })
 
+test("Better-Auth's /admin/create-user makes a user without a password, too", async () => {
+  const { password: _none, ...given } = newUser()
+
+  expect(await auth(admin, '/admin/create-user', given)).toMatchObject({ status: 200 })
+})
+
 test('a session that there is not is ended by an admin as one that is over', async () => {
   expect(await auth(admin, '/admin/revoke-user-session', { sessionToken: 'nobody' })).toMatchObject({ status: 200 })
 })

@@ -148,6 +148,16 @@ test('a link that is no good is not used up outside a transaction, where it woul
   expect(consume).not.toHaveBeenCalled()
 })
 
+test('who has no password is told so when they change it, and nothing is hashed', async () => {
+  const { cookie } = await service.createSignedIn()
+  const work = watchHashing()
+
+  const response = await ask('/change-password', { currentPassword: password, newPassword }, cookie)
+
+  expect([response.status, await response.json()]).toMatchObject([400, { code: 'CREDENTIAL_ACCOUNT_NOT_FOUND' }])
+  expect(work).not.toHaveBeenCalled()
+})
+
 test.each(['', 'salt', ':key', 'salt:'])(
   'what is stored as %j is no hash, which is an error and no wrong password',
   async (hash) => {

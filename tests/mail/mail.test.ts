@@ -142,6 +142,7 @@ describe('with SMTP_URL', () => {
       return (await service.request('/api/auth/change-password', { cookie: ada.cookie, json })).status
     }
 
+    expect((await service.request('/api/auth/list-accounts', { cookie: ada.cookie })).status).toBe(200)
     expect(await change('not this one')).toBe(400)
     expect(await change(password)).toBe(200)
     // What had been sent before would be there before this one.
