@@ -10,7 +10,7 @@ import { onPostgres } from '../support/database-template.ts'
 import { createDoors } from '../support/doors.ts'
 import { type SignedIn, startServiceForFile } from '../support/harness.ts'
 import { overlap, watchDeadlocks } from '../support/overlap.ts'
-import { registerClient } from '../support/relying-party.ts'
+import { redirectUri, registerClient } from '../support/relying-party.ts'
 
 describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one connection)', async () => {
   if (!onPostgres) return
@@ -50,6 +50,26 @@ describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one conne
     )
 
     expect([Math.floor(status / 100), countDeadlocks() - before]).toEqual([4, 0])
+  })
+
+  test.each<[string, (admin: SignedIn, id: string) => Promise<{ status: number }>]>([
+    ['makes a client', (admin) => v1(admin, 'POST', '/clients', { name: 'Made', redirectUris: [redirectUri] })],
+    ['changes one', (admin, id) => v1(admin, 'PATCH', `/clients/${id}`, { name: 'Changed' })],
+    ['gives one another secret', (admin, id) => v1(admin, 'POST', `/clients/${id}/secret`)],
+    ['deletes one', (admin, id) => v1(admin, 'DELETE', `/clients/${id}`)],
+  ])('A-13 an admin who %s while they are banned waits, and does not', async (_what, attempt) => {
+    const [admin] = [await createMember('admin'), await createMember('admin')]
+    const { id } = await registerClient(service)
+    const clients = () => db.selectFrom('oauth_client').selectAll().orderBy('id').execute()
+    const before = await clients()
+
+    const { status } = await overlap(
+      db,
+      (trx) => trx.updateTable('user').set({ banned: true }).where('id', '=', admin.id).execute(),
+      () => attempt(admin, id),
+    )
+
+    expect([status, await clients()]).toEqual([401, before])
   })
 
   /** What a start does with the clients of auth.config.ts. */
