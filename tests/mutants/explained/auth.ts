@@ -16,6 +16,7 @@ export const auth: readonly Explanation[] = [
   ["src/auth/audit.ts: method === 'GET' → false", 'what only reads writes no event'],
   ["src/auth/audit.ts: method === 'HEAD' → false", 'what only reads writes no event'],
   ["src/auth/audit.ts: method === 'OPTIONS' → false", 'what only reads writes no event'],
+  ["src/auth/audit.ts: name === 'email' → true", 'who comes from a provider is told of by its name, later'],
   ['src/auth/audit.ts: readPaths.test(path) → false', 'only speed: what reads writes no event'],
   ['src/auth/auth-config.ts: c <= 0.04045 → c < 0.04045', 'it is 10.3 of 255'],
   ['src/auth/auth-config.ts: contrast < 4.5 → contrast <= 4.5', 'no color of 24 bits has that very contrast'],
@@ -114,6 +115,8 @@ export const auth: readonly Explanation[] = [
   ['src/auth/authorize.ts: error instanceof ProblemError → true', 'nothing else that is thrown has 401 for a status'],
   ['src/auth/authorize.ts: i < rawHeaders.length → i <= rawHeaders.length', 'nothing has no name'],
   ['src/auth/authorize.ts: role === null → false', 'no list of roles holds null'],
+  ['src/auth/exact-session.ts: at > 0 → at >= 0', 'what has no name is no session'],
+  ['src/auth/exact-session.ts: at > 0 → true', 'what has no name, or no value, is no session'],
   ['src/auth/hashing/hash-lane.ts: error instanceof Error → true', 'what is thrown is an Error'],
   ["src/auth/hashing/hash-lane.ts: error.name === 'AbortError' → true", 'only a word of a line'],
   ['src/auth/hashing/hash-lane.ts: isLate → true', 'only a word of a line'],
@@ -184,5 +187,9 @@ export const auth: readonly Explanation[] = [
   [
     'src/auth/user-accounts.ts: await context.internalAdapter.findUserByEmail(user.email) → false',
     'the unique index says the same',
+  ],
+  [
+    'src/auth/user-accounts.ts: error instanceof APIError → false',
+    'what the hooks refuse the route has refused before',
   ],
 ]

@@ -37,8 +37,10 @@ export const endpoints: readonly Explanation[] = [
     'who is found has authority, but for who is removed between the two',
   ],
   ['src/auth/endpoints/former-session.ts: former !== newSession.session.token → true', 'a new session has a new token'],
+  ['src/auth/endpoints/guard.ts: options.body → true (2)', 'an endpoint that reads no body is given an empty one'],
   ['src/auth/endpoints/guard.ts: prepare → true', 'only speed: who asks is looked up, and not used'],
   ['src/auth/endpoints/guard.ts: token → true', 'there is no session of no token'],
+  ['src/auth/endpoints/hash-ahead.ts: !passwordFault(text) → true', 'what can be no password is refused before'],
   [
     'src/auth/endpoints/hash-ahead.ts: asked.password === password → true',
     'the endpoint asks for the password that was sent',
@@ -51,23 +53,48 @@ export const endpoints: readonly Explanation[] = [
     'src/auth/endpoints/impersonation.ts: !(error instanceof APIError) → false',
     'nothing else that is thrown says these words',
   ],
+  ['src/auth/endpoints/latchkey-plugin.ts: !expiresAt → false', 'only for a session that ends in that very moment'],
+  ['src/auth/endpoints/latchkey-plugin.ts: !row → false', 'only for a session that ends in that very moment'],
   [
     'src/auth/endpoints/latchkey-plugin.ts: !sessionCookies.isOld(session.expiresAt) → false',
     'only speed: isDue asks the same of the row',
   ],
   [
+    'src/auth/endpoints/latchkey-plugin.ts: assertPassword(((body ?? {}) as { newPassword?: unknown }).newPassword) → nothing',
+    'both refuse it, too, once they have looked whose it is',
+  ],
+  [
     'src/auth/endpoints/latchkey-plugin.ts: mailer.isReal → true',
     'only how long it takes: without mail a sign-up says itself that an address is taken',
   ],
+  ["src/auth/endpoints/latchkey-plugin.ts: path === '/change-password' → false", 'checksOwn refuses it, too'],
+  [
+    "src/auth/endpoints/latchkey-plugin.ts: path === '/reset-password' → false",
+    'preparePasswordReset refuses it, too, once it has looked at the link',
+  ],
+  ['src/auth/endpoints/latchkey-plugin.ts: request → true', 'undefined is the key of nothing'],
   ['src/auth/endpoints/latchkey-plugin.ts: session → true', 'without a session it is refused'],
+  [
+    'src/auth/endpoints/mail-callbacks.ts: next.length <= maxNextChars → next.length < maxNextChars',
+    'a character of 2,000',
+  ],
   ['src/auth/endpoints/mail-callbacks.ts: returnsTo → true', 'Better-Auth always says where a link leads on'],
+  [
+    'src/auth/endpoints/password-budget.ts: email === undefined → false',
+    'it would be counted, and taken back, as no password is checked',
+  ],
   [
     'src/auth/endpoints/password-reset.ts: found.expiresAt > new Date() → found.expiresAt >= new Date()',
     'a millisecond of the life of a link',
   ],
   ['src/auth/endpoints/password-reset.ts: userId === undefined → false', 'nobody has no id'],
+  [
+    'src/auth/endpoints/profile-hooks.ts: assertProfile(user) → nothing',
+    'each way to make a user has looked at it before',
+  ],
   ['src/auth/endpoints/session-lists.ts: path !== undefined → true', 'undefined is no path of a list'],
   ['src/auth/endpoints/sign-in-told.ts: path !== undefined → true', 'undefined is no path of a sign-in'],
+  ["src/auth/endpoints/sign-in-told.ts: path === '/sign-in/email' → true", 'nowhere else is an address typed'],
   [
     'src/auth/endpoints/sign-in-told.ts: returned instanceof APIError → true',
     'nothing else that is returned has a status code',
@@ -76,6 +103,11 @@ export const endpoints: readonly Explanation[] = [
     "src/auth/endpoints/sign-in-told.ts: typeof email === 'string' → true",
     'without an address a sign-in is malformed, of which nothing is told',
   ],
+  [
+    "src/auth/endpoints/unconfirmed-browser.ts: ['/sign-up/email', '/sign-in/email', '/sign-in/social', '/callback/:id'].includes(path) → true",
+    'nowhere else is anybody refused so',
+  ],
   ['src/auth/endpoints/unconfirmed-browser.ts: path !== undefined → true', 'undefined is no path of a sign-in'],
+  ['src/auth/endpoints/unconfirmed-browser.ts: request → true', 'nobody is mailed a link but for a request'],
   ['src/auth/endpoints/unconfirmed-browser.ts: request → true (2)', 'undefined is the key of nothing'],
 ]

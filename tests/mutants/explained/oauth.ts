@@ -5,6 +5,10 @@ export const oauth: readonly Explanation[] = [
     "src/auth/oauth/authority.ts: grant_scopes?.includes('offline_access') → true",
     'tokens without a session are given where it was granted, alone',
   ],
+  [
+    'src/auth/oauth/authorization.ts: body === undefined → true',
+    'a form that comes there is led to the same address with a query',
+  ],
   ['src/auth/oauth/authorization.ts: code_challenge !== undefined → true', 'what is left out stays so'],
   ['src/auth/oauth/authorization.ts: isAPIError(answer) → true', 'nothing else that is thrown leads anywhere'],
   ['src/auth/oauth/authorization.ts: isAPIError(answer) → true (2)', 'nothing else that is thrown leads anywhere'],
