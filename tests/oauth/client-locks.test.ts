@@ -1,10 +1,11 @@
 import { sql } from 'kysely'
 import { describe, expect, test } from 'vitest'
 import { authConfig } from '../../auth.config.ts'
-import { lockAuthority } from '../../src/auth/authority/authority.queries.ts'
+import { lockAuthority, lockRole } from '../../src/auth/authority/authority.queries.ts'
 import { syncOAuth } from '../../src/auth/oauth/first-party-clients.queries.ts'
 import { firstPartyClients } from '../../src/auth/oauth/first-party-clients.ts'
 import { excludeClient, holdClient } from '../../src/auth/oauth/oauth.queries.ts'
+import type { Tx } from '../../src/db/database.ts'
 import { type BareClient, createBareClient } from '../support/bare-client.ts'
 import { onPostgres } from '../support/database-template.ts'
 import { createDoors } from '../support/doors.ts'
@@ -19,6 +20,12 @@ describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one conne
   const { db } = service
   const { v1, createMember } = await createDoors(service)
   const client = createBareClient(service, await registerClient(service))
+
+  /** Makes another refresh token of a client. */
+  const copyTokenOf = (trx: Tx, id: string) =>
+    sql`insert into oauth_refresh_token
+      select (jsonb_populate_record(t, '{"id": "another", "token": "another"}')).* from oauth_refresh_token as t
+      where client_id = ${id}`.execute(trx)
 
   /** Who uses an application. */
   async function createUserOf(application: BareClient) {
@@ -72,6 +79,67 @@ describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one conne
     expect([status, await clients()]).toEqual([401, before])
   })
 
+  test('a client that is deleted while a token of it is exchanged waits, and the exchange does not', async () => {
+    const own = createBareClient(service, await registerClient(service))
+    await createUserOf(own)
+    const admin = await createMember('admin')
+    const before = countDeadlocks()
+
+    const { status } = await overlap(
+      db,
+      async (trx) => {
+        await holdClient(trx, own.id)
+        await trx
+          .updateTable('oauth_refresh_token')
+          .set({ revoked: new Date() })
+          .where('client_id', '=', own.id)
+          .execute()
+      },
+      () => v1(admin, 'DELETE', `/clients/${own.id}`),
+      (trx) => copyTokenOf(trx, own.id),
+    )
+
+    const tokens = db.selectFrom('oauth_refresh_token').select('id').where('client_id', '=', own.id)
+    expect([status, await tokens.execute(), countDeadlocks() - before]).toEqual([204, [], 0])
+  })
+
+  test('a client that is changed while its maker is deleted waits, and the deletion does not', async () => {
+    const [admin] = [await createMember('admin'), await createMember('admin')]
+    const { body } = await v1(admin, 'POST', '/clients', { name: 'Made', redirectUris: [redirectUri] })
+    const before = countDeadlocks()
+
+    const { status } = await overlap(
+      db,
+      async (trx) => {
+        await lockAuthority(trx)
+        await lockRole(trx, admin.id)
+      },
+      () => v1(admin, 'PATCH', `/clients/${(body as { id: string }).id}`, { name: 'Changed' }),
+      (trx) => trx.deleteFrom('user').where('id', '=', admin.id).execute(),
+    )
+
+    expect([status, countDeadlocks() - before]).toEqual([401, 0])
+  })
+
+  test('A-13 who makes a client by an application that is disabled meanwhile waits, and does not', async () => {
+    const own = createBareClient(service, await registerClient(service, { scopes: ['openid', 'clients:manage'] }))
+    const { access_token } = await own.tokensFor(await createMember('admin'), { scope: 'openid clients:manage' })
+    const make = () => v1({ token: access_token }, 'POST', '/clients', { name: 'By one', redirectUris: [redirectUri] })
+    const made = db.selectFrom('oauth_client').select('name').where('name', '=', 'By one')
+    expect((await make()).status).toBe(201)
+
+    const { status } = await overlap(
+      db,
+      async (trx) => {
+        await excludeClient(trx, own.id)
+        await trx.updateTable('oauth_client').set({ disabled: true }).where('client_id', '=', own.id).execute()
+      },
+      make,
+    )
+
+    expect([status, await made.execute()]).toEqual([401, [{ name: 'By one' }]])
+  })
+
   /** What a start does with the clients of auth.config.ts. */
   const start = () => syncOAuth(db, `${service.baseUrl}/api/v1`, firstPartyClients(authConfig, service.baseUrl))
 
@@ -90,9 +158,7 @@ describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one conne
       db,
       async (trx) => {
         await holdClient(trx, id)
-        await sql`insert into oauth_refresh_token
-          select (jsonb_populate_record(t, '{"id": "another", "token": "another"}')).* from oauth_refresh_token as t
-          where client_id = ${id}`.execute(trx)
+        await copyTokenOf(trx, id)
       },
       start,
     )
