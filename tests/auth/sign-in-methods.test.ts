@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { expect, onTestFinished, test } from 'vitest'
 import { startService, startServiceForFile } from '../support/harness.ts'
-import { mailsTo } from '../support/mails.ts'
+import { mailedToken, mailsTo } from '../support/mails.ts'
 import { providerEnv } from '../support/provider-env.ts'
 import { age } from '../support/session-age.ts'
 import { createVisitor, signUp, textOf } from '../support/visitor.ts'
@@ -78,6 +78,18 @@ test('the first way to sign in is how an account begins, and is not told', async
   await link(user.email, 'github')
 
   expect(lettersTo(user.email)).toEqual([])
+})
+
+test('a way to sign in that is added is told by its name, and a first password as such', async () => {
+  const user = await service.createUser()
+  await link(user.email, 'google')
+  await link(user.email, 'github')
+  const headers = { origin: service.baseUrl }
+  await service.request('/api/auth/request-password-reset', { headers, json: { email: user.email } })
+  const json = { token: mailedToken(service, user.email), newPassword: 'correct horse battery' }
+  expect((await service.request('/api/auth/reset-password', { headers, json })).status).toBe(200)
+
+  expect(lettersTo(user.email)).toEqual([expect.stringContaining('with GitHub from now on')])
 })
 
 test('who has no password is led to one, and is asked for none', async () => {
