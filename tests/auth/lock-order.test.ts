@@ -174,6 +174,25 @@ describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one conne
     expect(second?.id).toBe(id)
   })
 
+  test('two admins who change the name of each other take turns', async () => {
+    const [ada, eve] = [await createMember('admin'), await createMember('admin')]
+    const hold = (trx: Tx, { id }: SignedIn) => holdAuthority(trx, id, null)
+    const before = countDeadlocks()
+
+    // As Eve does: whom she changes, then herself.
+    const { status } = await overlap(
+      db,
+      async (trx) => {
+        await lockAuthority(trx)
+        await hold(trx, ada)
+      },
+      () => v1(ada, 'PATCH', `/users/${eve.id}`, { name: 'Eve' }),
+      (trx) => hold(trx, eve),
+    )
+
+    expect([status, countDeadlocks() - before]).toEqual([200, 0])
+  })
+
   test('who ends all sessions of theirs while one of them signs out is not waited for by both', async () => {
     const user = await createMember()
     const other = await service.signIn(user)
