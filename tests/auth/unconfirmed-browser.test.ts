@@ -67,6 +67,7 @@ describe('nothing is confirmed by a cookie', () => {
     ['that is not encrypted', (id) => `unconfirmed ${id}`],
     ['that is encrypted with another secret', (id) => encrypted(`unconfirmed ${id}`.padEnd(64), 'another')],
     ['that is encrypted for something else', (id) => encrypted(id)],
+    ['that is named otherwise', (id) => encrypted(`of something${id}`)],
     ['that is no text of ours', () => 'x'],
   ])('%s', async (_what, change) => {
     const ada = newUser()
@@ -104,6 +105,52 @@ test('a wrong password does not make a browser forget', async () => {
 
   expect((await eve.submit('/verify-email', { token })).html).toContain('id="password"')
   expect((await ada.submit('/verify-email', { token })).at).toBe('/sign-in?notice=verified')
+})
+
+/** What a sign-in tells: the status, the code, and whether it leaves a cookie to confirm the address by. */
+async function signIn(of: TestService, user: object): Promise<[number, unknown, boolean]> {
+  const response = await ask(of, '/sign-in/email', user)
+  const { code } = (await response.json()) as { code?: string }
+  return [response.status, code, response.headers.getSetCookie().some((text) => text.includes('unconfirmed='))]
+}
+
+test('another browser has it once the password was right, and not for a wrong one', async () => {
+  const user = newUser()
+  await ask(service, '/sign-up/email', user)
+  const token = await tokenFor(user.email)
+  const confirmAfter = async (password: string) => {
+    const signedIn = await ask(service, '/sign-in/email', { ...user, password })
+    const [cookie] = signedIn.headers.getSetCookie()[0]?.split(';') ?? []
+    return [signedIn.status, (await ask(service, '/verify-email', { token }, cookie)).status]
+  }
+
+  expect(await confirmAfter('a wrong password')).toEqual([401, 403])
+  expect(await confirmAfter(user.password)).toEqual([401, 200])
+})
+
+test('nobody has it of a sign-in that is good, malformed, or refused for a ban, which answers as ever', async () => {
+  const user = newUser()
+  await ask(service, '/sign-up/email', user)
+  const of = service.db.updateTable('user').where('email', '=', user.email)
+  await of.set({ email_verified: true }).execute()
+
+  expect(await signIn(service, user)).toEqual([200, undefined, false])
+  expect(await signIn(service, { ...user, email: 'none' })).toEqual([400, 'INVALID_EMAIL', false])
+  await of.set({ banned: true }).execute()
+  expect(await signIn(service, user)).toEqual([403, 'BANNED_USER', false])
+})
+
+test('nobody has it where addresses need not be confirmed', async () => {
+  const plain = await startService()
+  onTestFinished(plain.stop)
+  const user = newUser()
+
+  expect(cookieOf(await ask(plain, '/sign-up/email', user))).toEqual([''])
+  expect(await signIn(plain, { ...user, password: 'a wrong password' })).toEqual([
+    401,
+    'INVALID_EMAIL_OR_PASSWORD',
+    false,
+  ])
 })
 
 test('in a session of their owner, and of nobody else, an address is confirmed by a click', async () => {
