@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { markEmailVerified } from '../../src/auth/auth-transaction.ts'
 import { createDoors } from '../support/doors.ts'
-import { password, startService, startServiceForFile, type TestService } from '../support/harness.ts'
+import { password, type SignedIn, startService, startServiceForFile, type TestService } from '../support/harness.ts'
 import { startMailServer } from '../support/mail-server.ts'
 import { createVisitor } from '../support/visitor.ts'
 import { bodyOf, invalidAt, problemOf, WireUser } from '../support/wire.ts'
@@ -136,19 +136,22 @@ describe('with SMTP_URL', () => {
   })
 
   test('a password that is changed is told of, and none that is not', async () => {
-    const ada = await createMember()
-    const change = async (currentPassword: string) => {
+    const [ada, eve] = [await createMember(), await service.createSignedIn()]
+    const change = async (currentPassword: string, { cookie }: SignedIn = ada) => {
       const json = { currentPassword, newPassword: 'a password of mine' }
-      return (await service.request('/api/auth/change-password', { cookie: ada.cookie, json })).status
+      return (await service.request('/api/auth/change-password', { cookie, json })).status
     }
 
     expect((await service.request('/api/auth/list-accounts', { cookie: ada.cookie })).status).toBe(200)
     expect(await change('not this one')).toBe(400)
+    // Who has none has none to change.
+    expect(await change('any', eve)).toBe(400)
     expect(await change(password)).toBe(200)
     // What had been sent before would be there before this one.
-    await ask(service, '/request-password-reset', { email: ada.email })
-    await mailTo(ada.email, 2)
+    for (const { email } of [ada, eve]) await ask(service, '/request-password-reset', { email })
+    await Promise.all([mailTo(ada.email, 2), mailTo(eve.email)])
     expect(mailsTo(ada.email).map(subjectOf)).toEqual(['Your password was changed', 'Reset your password'])
+    expect(mailsTo(eve.email).map(subjectOf)).toEqual(['Reset your password'])
   })
 
   test('an invitation is mailed, and its token sets the password', async () => {
