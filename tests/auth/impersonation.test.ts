@@ -117,6 +117,10 @@ describe('E-18 while one acts as a user', () => {
       (acting) => auth(acting, '/change-password', { currentPassword: password, newPassword: 'another horse battery' }),
     ],
     ['change the address', (acting) => auth(acting, '/change-email', { newEmail: 'eve@example.com', password })],
+    [
+      'confirm another address',
+      (acting) => auth(acting, '/change-email/confirm', { newEmail: 'eve@example.com', token: 'any' }),
+    ],
     ['delete the account', (acting) => auth(acting, '/delete-user', { password })],
     ['delete the account without the password', (acting) => auth(acting, '/delete-user')],
     ['change the profile', (acting) => auth(acting, '/update-user', { name: 'Eve' })],

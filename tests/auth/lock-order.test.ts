@@ -121,7 +121,18 @@ describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one conne
   }
   const patchEmail = (user: SignedIn) => () => v1(user, 'PATCH', '/users/me', { email: `${randomUUID()}@example.com` })
 
+  async function confirmFirst(user: SignedIn) {
+    await db.updateTable('user').set({ email_verified: false, valid_after: null }).where('id', '=', user.id).execute()
+    await service.request('/api/auth/send-verification-email', {
+      headers: { origin: service.baseUrl },
+      json: { email: user.email },
+    })
+    const token = mailedToken(service, user.email)
+    return () => auth(user, '/verify-email', { token, password: newPassword })
+  }
+
   test.each<[string, string, (user: SignedIn) => Attempt | Promise<Attempt>]>([
+    ['confirms their address with another password', 'user', confirmFirst],
     ['confirms another address', 'user', confirmEmail],
     ['changes their own address', 'admin', patchEmail],
   ])('who %s while their password is reset waits, and nobody for them', async (_what, role, prepare) => {

@@ -140,6 +140,15 @@ test('nobody has it of a sign-in that is good, malformed, or refused for a ban, 
   expect(await signIn(service, user)).toEqual([403, 'BANNED_USER', false])
 })
 
+test('an address that is confirmed is so for whoever has the link', async () => {
+  const user = newUser()
+  await ask(service, '/sign-up/email', user)
+  const token = await tokenFor(user.email)
+  const confirm = async (given: object) => (await ask(service, '/verify-email', { token, ...given })).status
+
+  expect([await confirm({}), await confirm({ password: user.password }), await confirm({})]).toEqual([403, 200, 200])
+})
+
 test('nobody has it where addresses need not be confirmed', async () => {
   const plain = await startService()
   onTestFinished(plain.stop)

@@ -51,6 +51,19 @@ test('waits for what is made of an error', async () => {
   expect([response.status, await response.text()]).toEqual([500, 'failed: x'])
 })
 
+test('waits for what is answered where there is nothing', async () => {
+  const app = new OpenAPIHono({ router: createFlatRouter(onError) })
+  app.notFound(async (c) => {
+    await new Promise(setImmediate)
+    return c.text('nothing here', 404)
+  })
+  app.get('/', answers)
+
+  const response = await app.request('/elsewhere')
+
+  expect([response.status, await response.text()]).toEqual([404, 'nothing here'])
+})
+
 test('answers at once where no handler waits, and else with a promise', async () => {
   const router = createFlatRouter(onError)
   const app = new OpenAPIHono({ router }).use(passes).get('/', passes, answers).get('/slow', waits, answers)

@@ -69,6 +69,21 @@ test.each([
   await expect.poll(() => told).toEqual([[id, status]])
 })
 
+test('who asks for a tunnel and is gone before the refusal is written harms nobody', async () => {
+  let refused = 0
+  const port = await listen({ fetch: () => new Response('well'), onRefused: () => void refused++ })
+
+  for (let n = 1; n <= 50; n++) {
+    const socket = connect(port, '127.0.0.1')
+    await once(socket, 'connect')
+    socket.write('CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n')
+    setImmediate(() => socket.resetAndDestroy())
+    await expect.poll(() => refused, { interval: 1 }).toBe(n)
+  }
+
+  expect(await (await fetch(`http://127.0.0.1:${port}`)).text()).toBe('well')
+})
+
 test('a request of HTTP/1.0 needs no host', async () => {
   const port = await listen({ fetch: (request) => new Response(new URL(request.url).pathname) })
   const socket = connect(port, '127.0.0.1')

@@ -185,6 +185,19 @@ test('an application ends no grant but its own', async () => {
   expect([await end(other), await end(party)]).toEqual([403, 204])
 })
 
+test('but by who may end the sessions of anybody', async () => {
+  const admin = await service.createSignedIn('admin')
+  const other = await createRelyingParty(service, await registerClient(service))
+  await tokensFor(service, other, admin)
+  const scopes = ['openid', 'account:write', 'sessions:revoke']
+  const tool = await createRelyingParty(service, await registerClient(service, { scopes }))
+  const { access_token: token } = await tokensFor(service, tool, admin, scopes.join(' '))
+
+  const ended = await service.request(`/api/v1/users/me/grants/${other.id}`, { token, method: 'DELETE' })
+
+  expect(ended.status).toBe(204)
+})
+
 test('what a user has allowed is theirs to see and to end before the application has made anything of it', async () => {
   const user = await service.createSignedIn()
   const visitor = createVisitor(service, user.cookie)

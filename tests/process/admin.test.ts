@@ -118,6 +118,21 @@ describe('the command', () => {
     await expect(run({ command: 'reset-password', email: newEmail(), password })).rejects.toThrow(/There is no user/)
   })
 
+  test('reset-password sets none that nobody may choose', async () => {
+    const { email } = await service.createSignedIn()
+
+    const refusal = run({ command: 'reset-password', email, password: email })
+
+    await expect(refusal).rejects.toMatchObject({ slug: 'weak-password' })
+    expect(await signIn(service, email, email)).toBe(401)
+  })
+
+  test('a password is set for nobody whom there is not', async () => {
+    const { userAccounts } = service.services
+
+    await expect(userAccounts.setPassword('nobody', password)).rejects.toMatchObject({ slug: 'not-found' })
+  })
+
   test('end-sessions ends every session and token, and mailed links, and nothing else', async () => {
     const own = await startService()
     onTestFinished(() => own.stop())

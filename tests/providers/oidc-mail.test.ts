@@ -67,6 +67,7 @@ describe('who comes from a provider that has not verified their address', () => 
     expect(textOf(page)).toContain('Your e-mail address is confirmed.')
     expect(unconfirmed(visitor)).toEqual([])
     expect((await comeBack(visitor, await visitProvider(visitor, person))).at).toBe('/account')
+    expect(unconfirmed(visitor)).toEqual([])
     expect((await signIn(person)).sight.at).toBe('/account')
     expect(await accountsOf(person.email)).toEqual([{ provider_id: 'oidc', password: null }])
   })

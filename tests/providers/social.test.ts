@@ -24,6 +24,20 @@ async function sentTo(provider: string): Promise<{ url: URL; cookie: string }> {
 const callback = (provider: string, query: Record<string, string>, cookie = '') =>
   service.request(`/api/auth/callback/${provider}?${new URLSearchParams(query).toString()}`, { cookie })
 
+test('a sign-in that is refused has a line, and one that leads on has none', async () => {
+  const since = service.logLines().length
+  await callback('google', { error: 'access_denied', state: 'none' })
+  const json = { email: 'none', password: 'correct horse battery' }
+  await service.request('/api/auth/sign-in/email', { json, headers: { origin: service.baseUrl } })
+
+  const lines = service
+    .logLines()
+    .slice(since)
+    .map((line) => JSON.parse(line) as { event?: string; code?: string })
+  const told = lines.filter(({ event }) => event === 'sign-in-failed').map(({ code }) => code)
+  expect(told).toEqual(['INVALID_EMAIL'])
+})
+
 describe.each([
   ['google', 'https://accounts.google.com/o/oauth2/v2/auth', ['email', 'profile', 'openid']],
   ['github', 'https://github.com/login/oauth/authorize', ['read:user', 'user:email']],
