@@ -61,6 +61,31 @@ describe('signing in with an OpenID provider', () => {
     for (const secret of [provider.env['OIDC_CLIENT_SECRET'], person.email]) expect(log).not.toContain(secret)
   })
 
+  test('lends its tokens, and what it says of them, to who has signed in with it', async () => {
+    const person = newPerson()
+    const { visitor } = await signIn(person)
+    const { name } = service.services.sessionCookies
+    const cookie = `${name}=${visitor.cookies.get(name) ?? ''}`
+    const [{ id: accountId } = { id: '' }] = await accountsOf(person)
+    const ask = async (path: string) => {
+      const response = await service.request(`/api/auth/${path}`, { cookie, json: { accountId } })
+      return [response.status, ((await response.json()) as { accessToken?: string }).accessToken]
+    }
+
+    const [status, first] = await ask('get-access-token')
+    const [renewed, second] = await ask('refresh-token')
+    expect([status, renewed, typeof first, typeof second, first === second]).toEqual([
+      200,
+      200,
+      'string',
+      'string',
+      false,
+    ])
+    expect(await ask('get-access-token')).toEqual([200, second])
+    const said = await service.request(`/api/auth/account-info?accountId=${accountId}`, { cookie })
+    expect([said.status, await said.json()]).toMatchObject([200, { user: { email: person.email } }])
+  })
+
   test('ends the session that the browser had', async () => {
     const { visitor } = await signUp(service)
     const { name } = service.services.sessionCookies

@@ -42,7 +42,15 @@ export async function startOpenIdProvider(origin: string): Promise<OpenIdProvide
 async function configuration(callback: string, people: Map<string, Person>): Promise<Configuration> {
   const { privateKey } = await generateKeyPair('RS256', { extractable: true })
   return {
-    clients: [{ client_id: 'latchkey', client_secret: clientSecret, redirect_uris: [callback] }],
+    clients: [
+      {
+        client_id: 'latchkey',
+        client_secret: clientSecret,
+        redirect_uris: [callback],
+        grant_types: ['authorization_code', 'refresh_token'],
+      },
+    ],
+    issueRefreshToken: () => Promise.resolve(true),
     cookies: { keys: ['signs the cookies of the provider'] },
     jwks: { keys: [{ ...(await exportJWK(privateKey)), alg: 'RS256', use: 'sig', kid: 'first' }] },
     claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name', 'picture'] },
