@@ -133,6 +133,8 @@ describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one conne
 
   test.each<[string, string, (user: SignedIn) => Attempt | Promise<Attempt>]>([
     ['confirms their address with another password', 'user', confirmFirst],
+    ['changes their password', 'user', (user) => () => changePassword(user)],
+    ['deletes themselves', 'user', (user) => () => deleteSelf(user)],
     ['confirms another address', 'user', confirmEmail],
     ['changes their own address', 'admin', patchEmail],
   ])('who %s while their password is reset waits, and nobody for them', async (_what, role, prepare) => {
@@ -154,6 +156,22 @@ describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one conne
     )
 
     expect([status, countDeadlocks() - before]).toEqual([200, 0])
+  })
+
+  test('who confirms their address with another password while they are given one does not replace that', async () => {
+    const user = await createMember()
+    const attempt = await confirmFirst(user)
+
+    const { status, refusal } = await overlap(
+      db,
+      async (trx) => {
+        await lockAuthority(trx)
+        await replacePassword(trx, user)
+      },
+      attempt,
+    )
+
+    expect([status, refusal]).toEqual([400, 'INVALID_TOKEN'])
   })
 
   test('who makes somebody while their own password is replaced makes nobody', async () => {

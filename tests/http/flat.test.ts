@@ -57,11 +57,14 @@ test('waits for what is answered where there is nothing', async () => {
     await new Promise(setImmediate)
     return c.text('nothing here', 404)
   })
-  app.get('/', answers)
+  app.use(passes, async (c, next) => {
+    await next()
+    c.header('x-after', String(c.res.status))
+  })
 
   const response = await app.request('/elsewhere')
 
-  expect([response.status, await response.text()]).toEqual([404, 'nothing here'])
+  expect([response.headers.get('x-after'), await response.text()]).toEqual(['404', 'nothing here'])
 })
 
 test('answers at once where no handler waits, and else with a promise', async () => {

@@ -137,9 +137,11 @@ describe('signing in with an OpenID provider', () => {
     expect((await visitor.open('/account')).html).toContain('Sign in with Example too')
     const person = newPerson({ email })
 
+    const told = () => service.logLines().filter((line) => line.includes('sign-in-failed')).length
+    const before = told()
     const { at } = await visitor.submit('/account/link', { provider: 'oidc' })
     const page = await comeBack(visitor, await answerAt(at, person.id))
-    expect(page.at).toBe('/account?notice=link')
+    expect([page.at, told() - before]).toEqual(['/account?notice=link', 0])
     expect(page.html).toContain('aria-label="Remove Example, account ')
     const [account] = await accountsOf(person)
     expect((await visitor.submit('/account/unlink', { id: account?.id ?? '' })).at).toBe('/account?notice=unlink')
