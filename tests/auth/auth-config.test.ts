@@ -39,6 +39,11 @@ test('a number may be the least and the most that it can be', () => {
   }
 })
 
+test('a logo may begin on a line of its own', () => {
+  const logo = '\n<svg viewBox="0 0 1 1"></svg>'
+  expect(defineAuth({ ...settings, brand: { ...settings.brand, logo } }).brand.logo).toBe(logo)
+})
+
 test('the contrast of a color is that of WCAG, of a dark one too', () => {
   const color = { light: '#2b53c4', dark: '#000000' }
   expect(() => defineAuth({ ...settings, brand: { ...settings.brand, color } })).toThrow('its contrast is 1.3, not 4.5')

@@ -43,6 +43,8 @@ describe.each([1, 2, 3])('round %i', () => {
 
     expect(winners.length).toBeLessThanOrEqual(1)
     for (const tokens of winners) expect(await useOf(service, client, tokens)).toEqual(over)
+    const reused = service.db.selectFrom('audit_event').select('seq').where('action', '=', 'token.reused')
+    expect(await reused.where('target_id', '=', user.id).execute()).toHaveLength(9 * winners.length)
   })
 
   test('P-09 a refresh token that is used ten times at once is good once, and its family ends', async () => {

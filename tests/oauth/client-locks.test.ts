@@ -59,6 +59,20 @@ describe.skipIf(!onPostgres)('on PostgreSQL (the embedded database has one conne
     expect([Math.floor(status / 100), countDeadlocks() - before]).toEqual([4, 0])
   })
 
+  test('tokens that are refreshed while their grant is ended in SQL wait, and it does not', async () => {
+    const user = await createUserOf(client)
+    const before = countDeadlocks()
+
+    const { status } = await overlap(
+      db,
+      (trx) => trx.selectFrom('oauth_grant').select('user_id').where('user_id', '=', user.id).forUpdate().execute(),
+      () => client.refresh(user.refresh_token),
+      (trx) => trx.deleteFrom('oauth_grant').where('user_id', '=', user.id).execute(),
+    )
+
+    expect([status, countDeadlocks() - before]).toEqual([400, 0])
+  })
+
   test.each<[string, (admin: SignedIn, id: string) => Promise<{ status: number }>]>([
     ['makes a client', (admin) => v1(admin, 'POST', '/clients', { name: 'Made', redirectUris: [redirectUri] })],
     ['changes one', (admin, id) => v1(admin, 'PATCH', `/clients/${id}`, { name: 'Changed' })],
