@@ -29,6 +29,18 @@ test.each<[string, object, string]>([
   expect((await rowsOf('')).users).toEqual(users)
 })
 
+test.each([
+  ['/admin/ban-user', {}],
+  ['/admin/remove-user', {}],
+  ['/admin/set-role', { role: 'user' }],
+])("Better-Auth's %s takes no list for a user, of which it would make a text", async (path, json) => {
+  const [helper, { id }] = [await service.createSignedIn('moderator'), await service.createUser({ role: 'admin' })]
+  const before = await rowsOf(id)
+
+  expect(await auth(helper, path, { ...json, userId: [id] })).toMatchObject({ status: 400, refusal: 'INVALID_FIELD' })
+  expect(await rowsOf(id)).toEqual(before)
+})
+
 test("Better-Auth's /admin/create-user makes a user without a password, too", async () => {
   const { password: _none, ...given } = newUser()
 

@@ -159,6 +159,8 @@ describe('X-05 an ID token that a client brings', () => {
     for (const answer of answers) expect(shapeOf(answer)).toEqual(shapeOf(known))
     // Each is new, although it may hold the same.
     expect(new Set(answers.map(({ cookies }) => cookies)).size).toBe(4)
+    const verified = await signInWith(await signed({ ...hers, email_verified: true }))
+    expect(verified).toMatchObject({ status: 401, body: { code: 'OAUTH_LINK_ERROR' } })
   })
 
   test('adds nothing to an account in a session of nobody', async () => {
@@ -210,6 +212,18 @@ describe('X-04 an ID token that Google hands over', () => {
     expect(cookies).not.toContain('session_token=')
   })
 
+  test('has mostly ended when what is on file of somebody is looked at', async () => {
+    const exp = now()
+    standIns.claims = { exp }
+    const { cookies } = await visit('google')
+    const [cookie = ''] = /[\w.-]*session_token=[^;]+/.exec(cookies) ?? []
+    const ask = async (path: string) => (await fetch(`${origin}/api/auth${path}`, { headers: { cookie } })).json()
+    const [{ id } = { id: '' }] = (await ask('/list-accounts')) as { id: string }[]
+    await expect.poll(now, { timeout: 10_000 }).toBeGreaterThan(exp + 5)
+
+    expect(await ask(`/account-info?accountId=${id}`)).toMatchObject({ user: { email: standIns.person.email } })
+  })
+
   test('is taken when the clock of Google is ahead', async () => {
     standIns.claims = { iat: now() + 3 }
 
@@ -244,7 +258,20 @@ describe('X-04 an ID token that Google hands over', () => {
   })
 })
 
-// Here because it needs the stand-ins.
+// Here because these need the stand-ins.
+test.each([
+  ['the name', 'Ada Lovelace'],
+  ['the login where there is no name', undefined],
+])('of somebody at GitHub %s is taken', async (_what, name) => {
+  if (name !== undefined) standIns.person.name = name
+  const { cookies } = await visit('github')
+  const [cookie = ''] = /[\w.-]*session_token=[^;]+/.exec(cookies) ?? []
+
+  const session = await (await fetch(`${origin}/api/auth/get-session`, { headers: { cookie } })).json()
+
+  expect(session).toMatchObject({ user: { name: name ?? `user-${standIns.person.id}` } })
+})
+
 test.each(['google', 'github'])('X-14 a name of a megabyte at %s signs nobody in', async (provider) => {
   standIns.person.name = 'x'.repeat(1_048_576)
 

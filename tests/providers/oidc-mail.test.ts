@@ -56,6 +56,14 @@ test('the owner of an account is mailed that it has another way to sign in', asy
 })
 
 // They confirm it here, and go on using that provider.
+test('who comes with an address that both know, and only the provider has verified, is told so', async () => {
+  const { email } = await service.createUser({ emailVerified: false })
+
+  const { sight } = await signIn(newPerson({ email }))
+
+  expect(sight.at).toBe('/error?error=account_not_linked')
+})
+
 describe('who comes from a provider that has not verified their address', () => {
   test('confirms it with a click in that browser, and goes on using the provider', async () => {
     const person = newPerson({ isVerified: false })
