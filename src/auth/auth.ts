@@ -4,9 +4,10 @@ import { type BetterAuthOptions, betterAuth } from 'better-auth'
 import { router } from 'better-auth/api'
 import type { Config } from '../config.ts'
 import { clientAddressHeader } from '../http/client-address.ts'
-import { type Log, scrub } from '../log.ts'
+import type { Log } from '../log.ts'
 import type { Mailer } from '../mail/mailer.ts'
 import type { AuthConfig } from './auth-config.ts'
+import { authLogger } from './auth-log.ts'
 import { accountFields, rateLimitFields, sessionFields, userFields, verificationFields } from './columns.ts'
 import { accountHooks } from './endpoints/account-hooks.ts'
 import { holdActor } from './endpoints/hold-actor.ts'
@@ -55,11 +56,7 @@ export function createAuth(dependencies: AuthDependencies) {
     database: { db, type: 'postgres', transaction: true },
     telemetry: { enabled: false },
     onAPIError: { throw: true, errorURL: '/error' },
-    logger: {
-      level: 'warn',
-      log: (level, message, ...args) =>
-        log[levelOf(message) ?? level]({ source: 'better-auth', ...errorIn(args) }, scrub(message.slice(0, maxWords))),
-    },
+    logger: authLogger(log),
     advanced: advanced(config, log),
     // Its table is that of our limits of attempts.
     rateLimit: { enabled: false, storage: 'database', modelName: 'rate_limit', fields: rateLimitFields },
@@ -160,28 +157,4 @@ function emailAndPassword({ signUpOpen }: Config, mailer: Mailer) {
       id,
     }),
   } satisfies BetterAuthOptions['emailAndPassword']
-}
-
-// What any stranger can cause is no error of ours, and a failed sign-in has a line that says more.
-const levels = new Map<string, 'warn' | 'debug'>([
-  ['Failed to parse state', 'warn'],
-  ['State not found', 'warn'],
-  ['Provider not found. Make sure to add the provider in your auth config', 'debug'],
-  ['User not found', 'debug'],
-  ['Password not found', 'debug'],
-  ['Invalid password', 'debug'],
-  ['INVALID_CALLBACK_REQUEST', 'warn'],
-  ['Blocked cross-site navigation login attempt (CSRF protection)', 'warn'],
-])
-// After the colon comes what was sent.
-const refusedUrl = /^Invalid (origin|\w*(callback|redirect)URL): /i
-const maxWords = 300
-
-function levelOf(message: string): 'warn' | 'debug' | undefined {
-  return refusedUrl.test(message) ? 'warn' : levels.get(message)
-}
-
-function errorIn(args: unknown[]): { err?: Error } {
-  const err = args.find((arg) => arg instanceof Error)
-  return err ? { err } : {}
 }

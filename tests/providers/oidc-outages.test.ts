@@ -69,6 +69,29 @@ test('R-38 other ways to sign in and the account page work while a provider is d
   expect((await again.submit('/sign-in', { email, password })).at).toBe('/account')
 })
 
+test('R-38 a provider that is gone when somebody comes back from it signs nobody in, and the log says why', async () => {
+  const provider = await startProvider({})
+  const service = await start(provider.env)
+  const visitor = createVisitor(service)
+  const { at } = await visitor.submit('/sign-in/social', { provider: 'oidc' })
+  await provider.close()
+  const since = service.logLines().length
+
+  const back = await visitor.open(`/api/auth/callback/oidc?code=any&state=${new URL(at).searchParams.get('state')}`)
+
+  expect(back.at).toBe('/error?error=invalid_code')
+  const lines = service
+    .logLines()
+    .slice(since)
+    .map((line) => JSON.parse(line) as object)
+  expect(lines).toContainEqual(
+    expect.objectContaining({
+      msg: 'a provider gave no tokens for a code',
+      err: expect.objectContaining({ message: expect.stringContaining('ECONNREFUSED') as string }) as object,
+    }),
+  )
+})
+
 test('R-38 a provider that never answers is given up', async () => {
   const provider = await startProvider({ answers: { [configurationPath]: () => {} } })
   const service = await start(provider.env)

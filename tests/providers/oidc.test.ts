@@ -189,10 +189,18 @@ describe('coming back from an OpenID provider is refused', () => {
     const second = await visitProvider(again, person)
     second.searchParams.set('code', back.searchParams.get('code') ?? '')
 
+    const since = service.logLines().length
     const sight = await comeBack(again, second)
 
     expect(sight.at).toBe('/error?error=invalid_code')
     expect(isSignedIn(again)).toBe(false)
+    const lines = service
+      .logLines()
+      .slice(since)
+      .map((line) => JSON.parse(line) as { source?: string })
+    expect(lines.filter(({ source }) => source === 'better-auth')).toMatchObject([
+      { level: 40, answer: { error: 'invalid_grant', status: 400 }, msg: 'a provider gave no tokens for a code' },
+    ])
   })
 
   test('X-02 with the code of somebody else', async () => {
