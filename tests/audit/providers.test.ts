@@ -56,7 +56,9 @@ test('who is banned, or has an address of somebody else, has the event of a sign
 
   const { email } = await service.createUser({ emailVerified: false })
   const other = await eventsOf(db, () => signIn(newPerson({ email, isVerified: false })))
-  expect(other).toMatchObject([{ action: 'sign_in.failed', target_type: null, target_id: null, reason: 'account_not_linked' }])
+  expect(other).toMatchObject([
+    { action: 'sign_in.failed', target_type: null, target_id: null, reason: 'account_not_linked' },
+  ])
 })
 
 test('a callback that anybody makes up has none', async () => {

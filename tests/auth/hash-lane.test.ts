@@ -180,6 +180,22 @@ test('R-36 a thread that dies is replaced, and what it did is done again', async
   expect(began()).toEqual(['a', 'a'])
 })
 
+test('R-36 a thread that dies while it has nothing to do is told, and missed by nobody', async () => {
+  const threads: Worker[] = []
+  process.on('worker', (thread) => threads.push(thread))
+  onTestFinished(() => void process.removeAllListeners('worker'))
+  const lines: string[] = []
+  const destination = new Writable({ write: (line: Buffer, _, done) => done(void lines.push(line.toString())) })
+  const { derive, put } = heldLane({ log: createLog('info', destination) })
+  put('go')
+  await derive('a')
+
+  threads[0]?.emit('error', new Error('out of memory'))
+
+  expect(lines).toEqual([expect.stringContaining('"a hashing thread died"')])
+  expect(await derive('b')).toBe('b')
+})
+
 test('R-36 what two threads die of is refused; the next one is none the worse', async () => {
   const { derive, put, began } = heldLane()
   put('mortal')

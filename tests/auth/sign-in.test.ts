@@ -209,3 +209,12 @@ test.each<[string, unknown]>([
   const { status } = await service.request(`/api/auth${path}`, { json, headers: { origin: service.baseUrl } })
   expect(status).toBeLessThan(500)
 })
+
+test('a link to reset that is in the log confirms no address: who reads that need not read the mail', async () => {
+  const user = await service.createUser({ emailVerified: false })
+  const json = { token: await resetToken(user.email), newPassword: 'another battery' }
+  expect((await auth('/reset-password', json)).status).toBe(200)
+
+  const found = db.selectFrom('user').select('email_verified').where('id', '=', user.id)
+  expect(await found.executeTakeFirst()).toEqual({ email_verified: false })
+})

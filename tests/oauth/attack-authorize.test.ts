@@ -29,6 +29,12 @@ test('a request that is in order is shown to the user, and comes back with a cod
   expect(new URL(at).searchParams.get('iss')).toBe(`${service.baseUrl}/api/auth`)
 })
 
+test('it is led on to the consent page whatever it says to accept', async () => {
+  const headers = { accept: 'application/json' }
+  const { status } = await request(client.begin().path, { cookie: user.cookie, headers })
+  expect(status).toBe(302)
+})
+
 describe('P-01 nobody is led to where no client has said', () => {
   test.each<[string, Fields]>([
     ['a client that is unknown', { client_id: 'unknown' }],
@@ -209,6 +215,8 @@ describe('P-12 a token is for the API that is here', () => {
       await registerClient(service, { clientCredentialsScopes: ['users:read'] }),
     )
     const { refresh_token } = await client.tokensFor(user)
+    const userInfo = { grant_type: 'client_credentials', resource: `${service.baseUrl}/api/auth/oauth2/userinfo` }
+    expect(refusalOf(await machine.send('token', userInfo))).toEqual([400, 'invalid_target'])
     for (const resource of others) {
       expect(refusalOf(await client.redeem(await client.codeFor(visitor), { resource }))).toEqual([
         400,
