@@ -206,6 +206,17 @@ test('the sign-out page leads nowhere but to an address of the application it na
   expect([confirm.status, await isSignedIn(person.user)]).toEqual([404, true])
 })
 
+test('the sign-out page lets its form lead to an application on a device, where that is its own', async () => {
+  const to = 'com.example.weather:/signed-out'
+  const app = await registerClient(service, { postLogoutRedirectUris: [to] })
+  const { visitor } = await signedIn()
+  const query = new URLSearchParams({ client_id: app.id, post_logout_redirect_uri: to })
+
+  const sight = await visitor.open(`/sign-out?${query.toString()}`)
+
+  expect(sight.headers.get('content-security-policy')).toContain("form-action 'self' com.example.weather:;")
+})
+
 test('a client that is unknown or switched off ends nothing', async () => {
   const person = await signedIn()
   const { at, html } = await person.visitor.open(endSession({ client_id: 'unknown' }))

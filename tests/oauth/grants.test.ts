@@ -104,6 +104,21 @@ test('a token without offline access ends with the session in which it was given
   expect(await statusOf(renewed.access_token)).toBe(200)
 })
 
+test('all sessions take the access tokens along that have none, too', async () => {
+  const user = await service.createSignedIn()
+  // Without a resource it is opaque, which needs a row to be good.
+  const opaque = await tokensFor(service, party, user, 'openid offline_access')
+  const userInfo = async () =>
+    (await service.request('/api/auth/oauth2/userinfo', { token: opaque.access_token })).status
+  await service.db.deleteFrom('session').where('id', '=', user.sessionId).execute()
+  expect(await userInfo()).toBe(200)
+
+  const { token } = await service.signIn(user)
+  await service.request('/api/v1/users/me/sessions', { method: 'DELETE', token })
+
+  expect(await userInfo()).toBe(401)
+})
+
 test('a refresh token ends 90 days after the first of its family, however often it is used', async () => {
   const user = await service.createSignedIn()
   const first = await tokensFor(service, party, user, offline)

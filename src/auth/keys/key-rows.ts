@@ -46,7 +46,7 @@ export function createKeyRows(db: Db, isCurrent: () => boolean): KeyRows {
   async function load(connection: Db): Promise<KeySet> {
     const [began, changesBefore] = [performance.now(), changes]
     const set = toKeySet(await findKeys(connection), latest)
-    if (changes === changesBefore && began > readAt) {
+    if (changes === changesBefore) {
       latest = set
       readAt = began
     }

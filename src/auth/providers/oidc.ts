@@ -15,9 +15,6 @@ type Settings = NonNullable<Config['oidc']>
 
 const id = 'oidc'
 
-// What a provider may sign with: keys of which one half is public (RFC 7518, RFC 8037).
-const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519']
-
 /** Sign-in with the OpenID provider that is configured. It may be down: it is asked when somebody wants to sign in. */
 export function oidcPlugin(settings: Settings, config: Config, log: Log) {
   return {
@@ -61,7 +58,6 @@ async function discover({ issuer, clientId, clientSecret }: Settings, config: Co
   if (!provider) throw new Error(`There is no OpenID configuration at ${issuer}`)
   if (provider.issuer !== issuer) throw new Error('OIDC_ISSUER is not what the provider calls itself')
   demandClaims(provider)
-  if (provider.idToken) Object.assign(provider.idToken, { algorithms })
   // The plugin does not say where its sign-in page is, but for the whole URL.
   const url = await provider.createAuthorizationURL({ state: '', codeVerifier: '', redirectURI: '' })
   if (!isPrivate(url)) throw new Error('Its sign-in page is not at https')
