@@ -1,6 +1,7 @@
 import type { RequestListener } from 'node:http'
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import { password, startService, startServiceForFile, type TestService } from '../support/harness.ts'
+import { linkAccount } from '../support/linked-account.ts'
 import {
   configurationPath,
   type Lie,
@@ -173,4 +174,24 @@ test('R-38 passwords are checked, and the database answers, while many come back
   for (const answer of held) answer()
 
   expect(new Set(await Promise.all(visits))).toEqual(new Set([expect.stringMatching(/^\/error\?error=/)]))
+})
+
+test('R-38 nor while many want new tokens of it', async () => {
+  const held: (() => void)[] = []
+  const hang: RequestListener = (_incoming, outgoing) => void held.push(() => outgoing.writeHead(500).end())
+  const provider = await startProvider({ answers: { '/token': hang } })
+  const service = await start(provider.env)
+  const [user, admin] = [await service.createSignedIn(), await service.createSignedIn('admin')]
+  const account = await linkAccount(service.db, user.id, { provider_id: 'oidc', refresh_token: 'a-refresh-token' })
+  const renew = async () => {
+    const json = { accountId: account.id }
+    return (await service.request('/api/auth/refresh-token', { cookie: user.cookie, json })).status
+  }
+  const renewals = Array.from({ length: 20 }, renew)
+  await expect.poll(() => held.length, { timeout: 20_000 }).toBe(20)
+
+  expect((await service.request('/api/v1/users', { token: admin.token })).status).toBe(200)
+  for (const answer of held) answer()
+
+  expect(new Set(await Promise.all(renewals))).toEqual(new Set([400]))
 })
