@@ -1,3 +1,4 @@
+import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import type { KyselyPlugin } from 'kysely'
 import { afterEach, expect, test, vi } from 'vitest'
 import { inAuthTransaction } from '../../src/auth/auth-transaction.ts'
@@ -168,4 +169,26 @@ test('within a transaction the keys are read in it, whoever else waits for them'
 
   expect(await inside).toBe(1)
   expect((await outside).size).toBe(1)
+})
+
+test.each([
+  ['EdDSA', 'EdDSA'],
+  [null, 'EdDSA'],
+  ['HS256', undefined],
+  ['RS256', undefined],
+])('a public key of Ed25519 with %j for its algorithm checks signatures of %s', async (alg, expected) => {
+  const { publicKey } = generateKeyPairSync('ed25519')
+  const key = {
+    id: randomUUID(),
+    public_key: JSON.stringify(publicKey.export({ format: 'jwk' })),
+    private_key: 'none',
+    alg,
+  }
+  await service.db
+    .insertInto('jwks')
+    .values({ ...key, created_at: new Date() })
+    .execute()
+  const rows = createKeyRows(service.db, () => true)
+
+  expect((await rows.read()).get(key.id)?.verification?.algorithm).toBe(expected)
 })

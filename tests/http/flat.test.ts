@@ -67,6 +67,19 @@ test('waits for what is answered where there is nothing', async () => {
   expect([response.headers.get('x-after'), await response.text()]).toEqual(['404', 'nothing here'])
 })
 
+test('looks for nothing more where there is an answer', async () => {
+  const app = new OpenAPIHono({ router: createFlatRouter(onError) })
+  app.notFound(() => {
+    throw new Error('nothing here')
+  })
+  app.use(passes, async (c, next) => {
+    c.res = c.text('set')
+    await next()
+  })
+
+  expect(await (await app.request('/')).text()).toBe('set')
+})
+
 test('answers at once where no handler waits, and else with a promise', async () => {
   const router = createFlatRouter(onError)
   const app = new OpenAPIHono({ router }).use(passes).get('/', passes, answers).get('/slow', waits, answers)
