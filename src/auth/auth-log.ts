@@ -39,9 +39,7 @@ function levelOf(message: string): 'warn' | 'debug' | undefined {
 }
 
 /** An error, or what a provider has answered in place of tokens: of that only the code, which tells what is set up wrong. */
-function causeIn(args: unknown[]): { err?: Error; answer?: z.infer<typeof Refusal> } {
+function causeIn(args: unknown[]): { err: Error } | { answer: z.infer<typeof Refusal> | undefined } {
   const err = args.find((arg) => arg instanceof Error)
-  if (err) return { err }
-  const answer = args.map((arg) => Refusal.safeParse(arg).data).find((data) => data !== undefined)
-  return answer ? { answer } : {}
+  return err ? { err } : { answer: args.map((arg) => Refusal.safeParse(arg).data).find((data) => data !== undefined) }
 }

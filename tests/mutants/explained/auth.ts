@@ -49,9 +49,6 @@ export const auth: readonly Explanation[] = [
   ['src/auth/auth-limits.ts: family === undefined → false', 'what is made up is counted together by another name'],
   ['src/auth/auth-transaction.ts: !current → false', 'asked for in a transaction alone'],
   ['src/auth/auth-transaction.ts: !trx → false', 'asked for in a transaction alone'],
-  ['src/auth/auth.ts: err → true', 'a line without an error has undefined for one, which is left out'],
-  ['src/auth/auth.ts: refusedUrl.test(message) → false', 'only the level of a line'],
-  ['src/auth/auth.ts: refusedUrl.test(message) → true', 'only the level of a line'],
   [
     'src/auth/authority/authority.queries.ts: expires_at > now → expires_at >= now',
     'a millisecond of the life of a session',
@@ -144,10 +141,6 @@ export const auth: readonly Explanation[] = [
   ['src/auth/jwt.ts: isPlain → false', 'only speed: jsonFault finds none'],
   ['src/auth/jwt.ts: known → false', 'a header is parsed again, to the same'],
   ['src/auth/jwt.ts: rest.length > 0 → false', 'what would be checked is longer than what was signed'],
-  [
-    'src/auth/keys/key-rows.ts: began > readAt → began >= readAt',
-    'of two readings that begin at one moment either counts',
-  ],
   ['src/auth/keys/key-rows.ts: reading === loading → true', 'only speed: the keys are read once more'],
   ["src/auth/keys/mint-key.ts: alg === 'EdDSA' → false", 'Ed25519 is what is made without saying so, too'],
   ["src/auth/keys/mint-key.ts: alg === 'RS256' → false", '2,048 bits are what is made without saying so, too'],
@@ -175,6 +168,10 @@ export const auth: readonly Explanation[] = [
     'what cannot be opened once cannot be opened later',
   ],
   ['src/auth/keys/token-signer.ts: seconds === 0 → false', 'a clock that is not ahead moves no time'],
+  [
+    'src/auth/navigation.ts: new Request(request.url, { method: request.method, headers }) → true',
+    'of the request the endpoints read only whether a script asks',
+  ],
   ['src/auth/plugins.ts: options → true', 'an endpoint without rules would have a transaction, and nothing else'],
   ['src/auth/principal.ts: !user → false', 'a client of its own has no scope of an account'],
   ['src/auth/principal.ts: token === undefined → false', 'there is no session of no token'],

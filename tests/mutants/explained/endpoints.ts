@@ -37,10 +37,15 @@ export const endpoints: readonly Explanation[] = [
     'who is found has authority, but for who is removed between the two',
   ],
   ['src/auth/endpoints/former-session.ts: former !== newSession.session.token → true', 'a new session has a new token'],
+  ['src/auth/endpoints/former-session.ts: former → true', 'there is no session of no token'],
   ['src/auth/endpoints/guard.ts: options.body → true (2)', 'an endpoint that reads no body is given an empty one'],
   ['src/auth/endpoints/guard.ts: prepare → true', 'only speed: who asks is looked up, and not used'],
   ['src/auth/endpoints/guard.ts: token → true', 'there is no session of no token'],
   ['src/auth/endpoints/hash-ahead.ts: !passwordFault(text) → true', 'what can be no password is refused before'],
+  [
+    'src/auth/endpoints/hash-ahead.ts: asked.hash === hash → true',
+    'whose password is another now has no session any more',
+  ],
   [
     'src/auth/endpoints/hash-ahead.ts: asked.password === password → true',
     'the endpoint asks for the password that was sent',
@@ -75,6 +80,10 @@ export const endpoints: readonly Explanation[] = [
   ['src/auth/endpoints/latchkey-plugin.ts: request → true', 'undefined is the key of nothing'],
   ['src/auth/endpoints/latchkey-plugin.ts: session → true', 'without a session it is refused'],
   [
+    "src/auth/endpoints/latchkey-plugin.ts: typeof given.email === 'string' → true",
+    'what is no address assertProfile has refused',
+  ],
+  [
     'src/auth/endpoints/mail-callbacks.ts: next.length <= maxNextChars → next.length < maxNextChars',
     'a character of 2,000',
   ],
@@ -93,6 +102,10 @@ export const endpoints: readonly Explanation[] = [
     'each way to make a user has looked at it before',
   ],
   ['src/auth/endpoints/session-lists.ts: path !== undefined → true', 'undefined is no path of a list'],
+  [
+    "src/auth/endpoints/sign-in-told.ts: ctx.path.startsWith('/sign-in/') → true",
+    'a sign-up and a callback are refused with neither 401 nor 403',
+  ],
   ['src/auth/endpoints/sign-in-told.ts: path !== undefined → true', 'undefined is no path of a sign-in'],
   ["src/auth/endpoints/sign-in-told.ts: path === '/sign-in/email' → true", 'nowhere else is an address typed'],
   [
@@ -100,13 +113,27 @@ export const endpoints: readonly Explanation[] = [
     'nothing else that is returned has a status code',
   ],
   [
+    'src/auth/endpoints/sign-in-told.ts: returned.statusCode >= 400 → true',
+    'only a line: of who is led on, which is no refusal',
+  ],
+  [
     "src/auth/endpoints/sign-in-told.ts: typeof email === 'string' → true",
     'without an address a sign-in is malformed, of which nothing is told',
+  ],
+  [
+    'src/auth/endpoints/unconfirmed-browser.ts: !isAPIError(returned) → false',
+    'what is no refusal has no body with a code',
+  ],
+  [
+    'src/auth/endpoints/unconfirmed-browser.ts: !isAPIError(returned) → false (2)',
+    'what is no refusal has neither a body with a code nor a location',
   ],
   [
     "src/auth/endpoints/unconfirmed-browser.ts: ['/sign-up/email', '/sign-in/email', '/sign-in/social', '/callback/:id'].includes(path) → true",
     'nowhere else is anybody refused so',
   ],
+  ['src/auth/endpoints/unconfirmed-browser.ts: context.request → true', 'nobody signs in but by a request'],
+  ['src/auth/endpoints/unconfirmed-browser.ts: ctx.request → true', 'nobody signs in but by a request'],
   ['src/auth/endpoints/unconfirmed-browser.ts: path !== undefined → true', 'undefined is no path of a sign-in'],
   ['src/auth/endpoints/unconfirmed-browser.ts: request → true', 'nobody is mailed a link but for a request'],
   ['src/auth/endpoints/unconfirmed-browser.ts: request → true (2)', 'undefined is the key of nothing'],

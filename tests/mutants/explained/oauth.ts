@@ -51,6 +51,10 @@ export const oauth: readonly Explanation[] = [
     'the other client is refused, and only waits for it',
   ],
   ['src/auth/oauth/oauth.queries.ts: session_id → true', 'there is no session without an id'],
+  [
+    'src/auth/oauth/token-events.ts: client === undefined → false',
+    'who is no client is refused as such, of which nothing is written',
+  ],
   ['src/auth/oauth/token.ts: !exchange → false', 'it throws all the same'],
   [
     'src/auth/oauth/token.ts: !isAPIError(error) → false',
@@ -66,6 +70,7 @@ export const oauth: readonly Explanation[] = [
     'only what is presented a second time is ended, whatever it is refused for',
   ],
   ['src/auth/oauth/token.ts: isAPIError(error) → true', 'nothing else that is thrown has a body'],
+  ['src/auth/oauth/token.ts: isRefusal(error) → false (3)', 'the pinned provider hides no refusal of the database'],
   [
     'src/auth/oauth/token.ts: isRefusal(error) → true (2)',
     'what is told beside another failure is rolled back with it',
@@ -99,6 +104,7 @@ export const oauth: readonly Explanation[] = [
     'src/auth/providers/id-token.ts: (verifyClaims?.(claims) ?? true) → true',
     'the provider that is discovered has no rules of its own',
   ],
+  ['src/auth/providers/id-token.ts: found → true', 'with a nonce the token was checked, and there is something in it'],
   [
     "src/auth/providers/id-token.ts: log.warn({ err }, 'an ID token of Google is not taken') → nothing",
     'only a line: the sign-in is refused, and that is told',
@@ -109,6 +115,7 @@ export const oauth: readonly Explanation[] = [
     'what is no text cannot be trimmed, and is refused for that',
   ],
   ['src/auth/providers/oidc.ts: !provider → false', 'what is not discovered fails in the next line'],
+  ['src/auth/providers/oidc.ts: !refreshAccessToken → false', 'it fails in the next line'],
   [
     'src/auth/providers/outbound.ts: await reader.cancel() → nothing',
     'the answer is refused all the same, and its connection left to the garbage',

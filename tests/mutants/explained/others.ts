@@ -6,6 +6,10 @@ export const others: readonly Explanation[] = [
     'what asks a database that is not there fails, which is taken for no',
   ],
   ["src/http/address-limit.ts: outcome.status === 'fulfilled' → true", 'what was rejected has been thrown before'],
+  [
+    "src/http/body.ts: /json/i.test(c.req.header('content-type') ?? '') → true",
+    'only a form that is JSON would be refused, which says nothing as a form',
+  ],
   ["src/http/body.ts: c.req.header('content-type') !== undefined → true", 'what is not there is not deleted'],
   [
     "src/http/client-address.ts: !address.includes(':') → false",
@@ -26,6 +30,7 @@ export const others: readonly Explanation[] = [
     'of two with as much left either says so',
   ],
   ['src/http/request-limit.ts: i < clients.length → i <= clients.length', 'of nobody nothing is told'],
+  ['src/http/request-limit.ts: window → true', 'who is forgotten is not to be told of any more'],
   ['src/http/response.ts: i < list.length → i <= list.length', 'nothing has no name'],
   [
     'src/http/response.ts: named.some((name) => names.has(name)) → true',
@@ -36,6 +41,10 @@ export const others: readonly Explanation[] = [
   ["src/http/server.ts: error.code === 'ECONNRESET' → false", 'what is written to who has gone is lost'],
   ['src/http/server.ts: i < rawHeaders.length → i <= rawHeaders.length', 'nothing has no name'],
   ['src/http/server.ts: name?.length === 4 → true', 'only speed: no name of another length is host'],
+  [
+    'src/http/server.ts: socket.destroy() → nothing',
+    'what was reset is gone, and what has ended goes once it is written',
+  ],
   [
     'src/pages/account.routes.tsx: !c.var.principal → false',
     'the page that would be shown leads who is nobody to sign in, too',
