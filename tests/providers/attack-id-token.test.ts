@@ -1,65 +1,12 @@
-import { randomInt, randomUUID } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { base64url, type CryptoKey, generateKeyPair, SignJWT } from 'jose'
-import { afterAll, beforeEach, describe, expect, test } from 'vitest'
-import { createTestDatabase, secret } from '../support/harness.ts'
-import { startMailServer } from '../support/mail-server.ts'
+import { randomUUID } from 'node:crypto'
+import { generateKeyPair } from 'jose'
+import { describe, expect, test } from 'vitest'
 import { providerEnv } from '../support/provider-env.ts'
-import { buildService, startProgram } from '../support/service-process.ts'
-import { makeCertificate } from '../support/standins/certificates.ts'
 import { halfHash } from '../support/standins/half-hash.ts'
-import { openPage } from '../support/standins/open-page.ts'
-import { providerNames, startStandIns } from '../support/standins/providers.ts'
-import { freePort } from '../support/throwaway-postgres.ts'
+import { header, segment, startAtStandIns } from '../support/standins/service.ts'
 import { newUser } from '../support/visitor.ts'
 
-const root = buildService()
-const folder = mkdtempSync(join(tmpdir(), 'latchkey-id-token-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
-const certificate = makeCertificate(folder, providerNames)
-const standIns = await startStandIns(certificate)
-afterAll(standIns.close)
-const { env: database, remove } = await createTestDatabase()
-afterAll(remove)
-const { url: mailUrl } = await startMailServer()
-const port = await freePort()
-const origin = `http://localhost:${port}`
-
-let stop = () => Promise.resolve()
-// Here: a test cannot ask for what is to be done after all of them.
-afterAll(() => stop())
-
-// A process of its own: only at its start can it be told to trust the certificate of the stand-in.
-test('the service starts', async () => {
-  const settings = {
-    ...database,
-    ...providerEnv,
-    PORT: String(port),
-    BETTER_AUTH_URL: origin,
-    BETTER_AUTH_SECRET: secret,
-    RATE_LIMIT: '0',
-    SMTP_URL: mailUrl,
-    MAIL_FROM: 'auth@example.com',
-    NODE_EXTRA_CA_CERTS: certificate.authority,
-    NODE_OPTIONS: `--import=${pathToFileURL('tests/support/standins/preload.mjs').href}`,
-    STANDIN_NAMES: providerNames.join(','),
-    STANDIN_PORT: String(standIns.port),
-  }
-  const service = startProgram([process.execPath, join(root, 'dist/src/main.js')], settings, folder, (end) => {
-    stop = end
-  })
-
-  expect(await service.ready()).toBe(origin)
-})
-
-beforeEach(() => {
-  standIns.claims = {}
-  standIns.idToken = undefined
-  standIns.person = { id: String(randomInt(1e9)), email: `${randomUUID()}@example.com`, isVerified: true }
-})
+const { signed, post } = await startAtStandIns()
 
 const now = () => Math.floor(Date.now() / 1_000)
 
@@ -74,19 +21,6 @@ const claims = (change: Record<string, unknown> = {}) => ({
   email_verified: true,
   ...change,
 })
-
-const header = { alg: 'RS256', kid: 'standin' }
-const signed = (given: object, head = header, key: CryptoKey | Uint8Array = standIns.googleKey) =>
-  new SignJWT({ ...given }).setProtectedHeader(head).sign(key)
-const segment = (value: object) => base64url.encode(JSON.stringify(value))
-
-function post(path: string, json: object): Promise<Response> {
-  return fetch(`${origin}/api/auth${path}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', origin },
-    body: JSON.stringify(json),
-  })
-}
 
 async function signInWith(token: string, path = '/sign-in/social') {
   const response = await post(path, { provider: 'google', idToken: { token } })
@@ -166,117 +100,4 @@ describe('X-05 an ID token that a client brings', () => {
   test('adds nothing to an account in a session of nobody', async () => {
     expect((await signInWith(await signed(claims()), '/link-social')).status).toBe(401)
   })
-})
-
-/** Signs in at a provider, and comes back: where that leads, and with which cookies. */
-async function visit(provider: string) {
-  const begun = await post('/sign-in/social', { provider, callbackURL: '/account' })
-  const { url } = (await begun.json()) as { url: string }
-  const [, back = ''] = /href="([^"]+)"/.exec(await openPage(new URL(url), standIns.port, certificate)) ?? []
-  const cookie = begun.headers.getSetCookie().map((value) => value.split(';')[0])
-  const response = await fetch(back.replaceAll('&amp;', '&'), {
-    redirect: 'manual',
-    headers: { cookie: cookie.join('; ') },
-  })
-  return { at: response.headers.get('location') ?? '', cookies: response.headers.getSetCookie().join() }
-}
-
-describe('X-04 an ID token that Google hands over', () => {
-  test('is taken when it is the answer to this sign-in', async () => {
-    const { at, cookies } = await visit('google')
-
-    expect(at).toBe('/account')
-    expect(cookies).toContain('session_token=')
-  })
-
-  test.each<[string, Record<string, unknown>]>([
-    ['without a nonce', { nonce: undefined }],
-    ['with another nonce', { nonce: 'another' }],
-    ['for another access token', { at_hash: halfHash('another') }],
-    ['of another issuer', { iss: 'https://accounts.google.com.evil.example' }],
-    ['for another client', { aud: 'another-client' }],
-    ['for others too', { aud: [providerEnv.GOOGLE_CLIENT_ID, 'another-client'] }],
-    ['without an end', { exp: undefined }],
-    ['that has ended', { exp: now() - 60 }],
-    ['of a minute ahead', { iat: now() + 60 }],
-    ['without a time of issue', { iat: undefined }],
-    ['of two hours ago', { iat: now() - 7_200, exp: now() + 7_200 }],
-    ['without a subject', { sub: undefined }],
-    ['with a blank subject', { sub: ' ' }],
-  ])('is refused %s', async (_what, change) => {
-    standIns.claims = change
-
-    const { at, cookies } = await visit('google')
-
-    expect(at).toMatch(/^\/error\?error=unable_to_get_user_info/)
-    expect(cookies).not.toContain('session_token=')
-  })
-
-  test('has mostly ended when what is on file of somebody is looked at', async () => {
-    const exp = now()
-    standIns.claims = { exp }
-    const { cookies } = await visit('google')
-    const [cookie = ''] = /[\w.-]*session_token=[^;]+/.exec(cookies) ?? []
-    const ask = async (path: string) => (await fetch(`${origin}/api/auth${path}`, { headers: { cookie } })).json()
-    const [{ id } = { id: '' }] = (await ask('/list-accounts')) as { id: string }[]
-    await expect.poll(now, { timeout: 10_000 }).toBeGreaterThan(exp + 5)
-
-    expect(await ask(`/account-info?accountId=${id}`)).toMatchObject({ user: { email: standIns.person.email } })
-  })
-
-  test('is taken when the clock of Google is ahead', async () => {
-    standIns.claims = { iat: now() + 3 }
-
-    expect((await visit('google')).at).toBe('/account')
-  })
-
-  test.each<[string, (given: object) => Promise<string> | string]>([
-    ['that nobody has signed', (given) => `${segment({ alg: 'none' })}.${segment(given)}.`],
-    [
-      'signed with the secret of the client',
-      (given) => signed(given, { ...header, alg: 'HS256' }, new TextEncoder().encode(providerEnv.GOOGLE_CLIENT_SECRET)),
-    ],
-    ['signed by another', async (given) => signed(given, header, (await generateKeyPair('RS256')).privateKey)],
-    ['signed with a key that is not known', (given) => signed(given, { ...header, kid: 'another' })],
-    ['that is none', () => 'garbage'],
-  ])('is refused %s', async (_what, make) => {
-    standIns.idToken = make
-
-    const { at, cookies } = await visit('google')
-
-    expect(at).toMatch(/^\/error\?error=unable_to_get_user_info/)
-    expect(cookies).not.toContain('session_token=')
-  })
-
-  test('is checked with keys that are asked for once', async () => {
-    await visit('google')
-    standIns.asked.length = 0
-
-    expect((await visit('google')).at).toBe('/account')
-
-    expect(standIns.asked).toEqual(['accounts.google.com/o/oauth2/v2/auth', 'oauth2.googleapis.com/token'])
-  })
-})
-
-// Here because these need the stand-ins.
-test.each([
-  ['the name', 'Ada Lovelace'],
-  ['the login where there is no name', undefined],
-])('of somebody at GitHub %s is taken', async (_what, name) => {
-  if (name !== undefined) standIns.person.name = name
-  const { cookies } = await visit('github')
-  const [cookie = ''] = /[\w.-]*session_token=[^;]+/.exec(cookies) ?? []
-
-  const session = await (await fetch(`${origin}/api/auth/get-session`, { headers: { cookie } })).json()
-
-  expect(session).toMatchObject({ user: { name: name ?? `user-${standIns.person.id}` } })
-})
-
-test.each(['google', 'github'])('X-14 a name of a megabyte at %s signs nobody in', async (provider) => {
-  standIns.person.name = 'x'.repeat(1_048_576)
-
-  const { at, cookies } = await visit(provider)
-
-  expect(at).toMatch(/^\/error\?error=/)
-  expect(cookies).not.toContain('session_token=')
 })
