@@ -26,6 +26,7 @@ const faults: Record<string, Fault> = {
   INVALID_NAME: { field: 'name', text: 'Give a name of 1 to 200 characters.' },
   PASSWORD_TOO_SHORT: { field: 'newPassword', text: 'A password needs at least 8 characters.' },
   PASSWORD_TOO_LONG: { field: 'newPassword', text: 'A password has at most 128 characters.' },
+  UNUSABLE_PASSWORD: { field: 'newPassword', text: 'A password holds no control characters: type it anew.' },
   WEAK_PASSWORD: {
     field: 'newPassword',
     text: 'Choose another password: this one is among those that are tried first.',

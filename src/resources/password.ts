@@ -12,8 +12,9 @@ export interface PasswordOwner {
 const maxUnits = 1_024
 
 /**
- * Why nobody may choose a password: Better-Auth's code, and words that fit after "the password"; undefined when it can be
- * used. It is judged as it is hashed, in normalization form KC, so that one password is one however it is typed.
+ * Why nobody may choose a password: a code like those of Better-Auth, and words that fit after "the password"; undefined
+ * when it can be used. It is judged as it is hashed, in normalization form KC, so that one password is one however it is
+ * typed.
  * @see NIST SP 800-63B section 3.1.1.2
  */
 export function passwordFault(
@@ -27,7 +28,7 @@ export function passwordFault(
     return { code: 'PASSWORD_TOO_SHORT', detail: 'must have at least 8 characters' }
   if (length > 128 || password.length > maxUnits)
     return { code: 'PASSWORD_TOO_LONG', detail: 'must have at most 128 characters' }
-  if (/[\p{Cc}\p{Cs}]/u.test(password)) return { code: 'INVALID_PASSWORD', detail: 'must not hold control characters' }
+  if (/[\p{Cc}\p{Cs}]/u.test(password)) return { code: 'UNUSABLE_PASSWORD', detail: 'must not hold control characters' }
   const known = [email, email?.split('@')[0], brand].map((name) => name && canonical(name))
   if (text.trim() !== '' && !known.includes(text) && !isCommonPassword(text)) return undefined
   const detail = 'must not be one that is tried first: a common one, the e-mail address, or the name of the service'

@@ -141,5 +141,6 @@ describe('the account', () => {
 
     expect(await errorsAt('INVALID_PASSWORD')).toEqual(['currentPassword'])
     expect(await errorsAt('PASSWORD_TOO_SHORT')).toEqual(['newPassword'])
+    expect(await errorsAt('UNUSABLE_PASSWORD')).toEqual(['newPassword'])
   })
 })

@@ -200,6 +200,8 @@ describe('a password', () => {
       newPassword: 'a password of mine',
     })
     expect(textOf(wrong)).toContain('This is not your password.')
+    const unusable = { currentPassword: password, newPassword: 'a password\u0007of mine' }
+    expect(textOf(await visitor.submit('/account/password', unusable))).toContain('holds no control characters')
     const changed = { currentPassword: password, newPassword: 'a password of mine' }
     expect((await visitor.submit('/account/password', changed)).at).toBe('/account?notice=password')
     expect(lettersTo(email)).toEqual(['Your password was changed'])
