@@ -3,7 +3,7 @@ import { lockAuthority } from '../auth/authority/authority.queries.ts'
 import { auditedAs } from '../db/audit-context.ts'
 import { inTransaction } from '../db/transaction.ts'
 import { Password } from '../resources/password.ts'
-import { Email } from '../resources/profile.ts'
+import { Email, nameFrom } from '../resources/profile.ts'
 import type { Services } from '../services.ts'
 import { findByEmail, grantRole, listAdmins } from './admin.queries.ts'
 import { verifyAuditLog } from './audit-log.ts'
@@ -45,11 +45,16 @@ async function carryOut(services: AdminServices, command: AdminCommand): Promise
   switch (command.command) {
     case 'create': {
       const { email, password } = command
-      const name = email.split('@')[0] ?? email
       if (await findByEmail(db, email)) {
         throw new AdminCommandError(`${email} is registered already. To make that user an admin: grant ${email} admin`)
       }
-      await userAccounts.create({ email, password, name, role: 'admin', emailVerified: true })
+      await userAccounts.create({
+        email,
+        password,
+        name: nameFrom(undefined, email),
+        role: 'admin',
+        emailVerified: true,
+      })
       return `${email} is an admin now.`
     }
     case 'reset-password': {

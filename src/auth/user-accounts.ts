@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { APIError } from 'better-auth/api'
 import type { Db, Tx } from '../db/database.ts'
 import { ProblemError } from '../http/problem.ts'
 import type { Mailer } from '../mail/mailer.ts'
@@ -77,8 +76,6 @@ export function createUserAccounts({ db, auth, mailer, messages, baseUrl }: Depe
           })
         }
         return { id: created.id, token: hash === undefined ? await inviteToken(created.id) : undefined }
-      }).catch((error: unknown) => {
-        throw error instanceof APIError ? new ProblemError('validation', error.message, { cause: error }) : error
       })
       if (token !== undefined) {
         mailer.send(messages.invitation(user, `${baseUrl}/reset-password?token=${token}`))

@@ -27,7 +27,7 @@ export const Image = z
   )
   .openapi({ format: 'uri', maxLength: 2_048, example: 'https://example.com/ada.png' })
 
-/** A name made fit from what an identity provider sent; the local part of the address when it sent none. */
+/** A name made fit from what an identity provider sent; the local part of the address where there is none. */
 export function nameFrom(given: unknown, email: string): string {
   const text =
     typeof given === 'string'

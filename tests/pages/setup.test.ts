@@ -74,6 +74,17 @@ test('what cannot be used is told beside its field, and the link stays good', as
   expect((await visitor.submit('/setup', { token, ...admin() })).at).toBe('/account')
 })
 
+test('an address that somebody has is told, they are not promoted, and the link stays good', async () => {
+  const { service, token } = await startFresh()
+  const { email } = await service.createUser()
+
+  const page = await createVisitor(service).submit('/setup', { token, ...admin(), email })
+  expect(textOf(page)).toContain('Another user has this e-mail address.')
+  expect(await roles(service)).toEqual([{ email, role: 'user' }])
+
+  expect((await createVisitor(service).submit('/setup', { token, ...admin() })).at).toBe('/account')
+})
+
 test('of ten who use one link at once one becomes an admin', async () => {
   const { service, token } = await startFresh()
 

@@ -72,6 +72,14 @@ describe('the command', () => {
     expect(await signIn(service, email, password)).toBe(200)
   })
 
+  test('create makes an admin of an address that is longer than a name may be', async () => {
+    const email = `${'a'.repeat(230)}@example.com`
+
+    await run({ command: 'create', email, password })
+
+    expect(await admins(service)).toContainEqual({ email, role: 'admin' })
+  })
+
   test('create refuses an address that is registered, and says what to do', async () => {
     const { email } = await service.createUser()
 
