@@ -182,7 +182,7 @@ test('that there is nothing is kept for as long as it may be', async () => {
 test('what takes more than all the room is not kept, and leaves no tag behind', async () => {
   const { cache, keep, get } = arrange(1)
   await keep('ada', 'ada', 'x'.repeat(2_000))
-  expect([get('ada'), cache.size()]).toEqual([undefined, 0])
+  expect([get('ada'), cache.size(), cache.tags()]).toEqual([undefined, 0, 0])
 })
 
 test('an error is shared by those who wait for it, and not kept', async () => {
@@ -216,6 +216,18 @@ test('the bound holds, the least recently used goes first', async () => {
   await keep('d')
   expect(cache.size()).toBe(3)
   expect(['a', 'b', 'c', 'd'].map(get)).toEqual(['user', undefined, 'user', 'user'])
+})
+
+test('of what is dropped, evicted and replaced no tag stays', async () => {
+  const { cache, keep } = arrange(3)
+  for (const user of ['a', 'b', 'c', 'd']) await keep(user)
+  expect(cache.tags()).toBe(3)
+  await keep('d', 'e')
+  expect(cache.tags()).toBe(3)
+  cache.drop('user:e')
+  expect(cache.tags()).toBe(2)
+  cache.clear()
+  expect(cache.tags()).toBe(0)
 })
 
 test('what was evicted leaves no tag behind that would drop its successor under the same key', async () => {

@@ -15,6 +15,8 @@ export interface AuthorityCache {
   clear: () => void
   /** How many answers are kept. */
   size: () => number
+  /** On how many tags these depend. */
+  tags: () => number
 }
 
 export interface Question<Row> {
@@ -112,6 +114,7 @@ export function createAuthorityCache(maxBytes: number): AuthorityCache {
       kept.clear()
     },
     size: () => kept.size,
+    tags: () => keysOf.size,
   }
 }
 
