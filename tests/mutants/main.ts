@@ -78,5 +78,8 @@ function tellAll(folder: string): boolean {
     `${results.length} of ${mutants.length} judged, ${unnoticed.length} not noticed, ${unexplained.length} of them not explained:\n`,
   )
   for (const result of unexplained) process.stdout.write(lineOf(result))
+  const inVain = results.filter((result) => result.verdict === 'killed' && explanations.has(keyOf(result)))
+  if (inVain.length > 0) process.stdout.write(`${inVain.length} noticed, and explained in vain:\n`)
+  for (const result of inVain) process.stdout.write(lineOf(result))
   return unexplained.length === 0
 }

@@ -4,10 +4,6 @@ export const auth: readonly Explanation[] = [
   ['src/auth/access-token.ts: audiences.includes(api) → true', 'isBetween has asked for it before'],
   ['src/auth/access-token.ts: known.key → true', 'keys are read, and not asked'],
   ['src/auth/access-token.ts: verified.delete(endOf(text)) → nothing', 'what is remembered is judged again each time'],
-  [
-    'src/auth/act-on-user.ts: changesAuthority || !isSelf → true',
-    "only speed: one's own profile would wait for changes of authority",
-  ],
   ['src/auth/audit.ts: !(error instanceof ProblemError) → false', 'nothing else that is thrown has 401 for a status'],
   ['src/auth/audit.ts: agent !== undefined → true', 'what is undefined is left out of what the database is told'],
   ['src/auth/audit.ts: clientId !== null → true', 'null is no client in the log, either'],
@@ -30,18 +26,10 @@ export const auth: readonly Explanation[] = [
     'the refusal is the same: a crowd that is told at once comes back at once',
   ],
   ['src/auth/auth-handler.ts: headers.delete(name) → nothing (2)', 'without a body nobody asks for its type'],
-  [
-    "src/auth/auth-handler.ts: headers.set('content-type', 'application/json') → nothing",
-    'a refusal without a body is that of a path, told before',
-  ],
   ["src/auth/auth-handler.ts: method === 'GET' → false", 'of a GET the server reads no body'],
   [
     "src/auth/auth-handler.ts: response.body !== null && !headers.get('content-type')?.startsWith('application/json') → false",
     'no refusal is of another type',
-  ],
-  [
-    'src/auth/auth-handler.ts: response.body !== null → true',
-    'a refusal without a body is that of a path, told before',
   ],
   ['src/auth/auth-handler.ts: status >= 300 → status > 300', 'nothing is answered with 300'],
   ['src/auth/auth-limits.ts: !attempts → false', 'both limits are off, or neither'],
@@ -69,14 +57,7 @@ export const auth: readonly Explanation[] = [
     'src/auth/authority/authority.ts: user.session_id !== null → true',
     'the columns of a session are all null, or none',
   ],
-  ['src/auth/authority/cache.ts: !kept.has(key) → false', 'only memory: the tags of what is not kept'],
   ['src/auth/authority/cache.ts: Number.isFinite(ms) → true', 'a time that never ends is not over, either'],
-  [
-    'src/auth/authority/cache.ts: kept.delete(key) → nothing',
-    'what is replaced is disposed of before the new tags are set, too',
-  ],
-  ['src/auth/authority/cache.ts: keys?.size === 0 → false', 'only memory: a tag of no answer stays'],
-  ['src/auth/authority/cache.ts: keysOf.delete(tag) → nothing', 'only memory: a tag of no answer stays'],
   ['src/auth/authority/live.ts: !is_revoked → true', 'only for how long: what has been revoked stays so'],
   ['src/auth/authority/live.ts: client_enabled === true → true', 'only for how long: a change is told'],
   [
@@ -91,7 +72,6 @@ export const auth: readonly Explanation[] = [
   ["src/auth/authority/live.ts: payload === '*' → true", 'only speed: more is forgotten than need be'],
   ['src/auth/authority/live.ts: row → false', 'only speed: it is kept for a shorter time'],
   ['src/auth/authority/live.ts: row → false (2)', 'only speed: it is kept for a shorter time'],
-  ['src/auth/authority/live.ts: row → true (4)', 'only for how long: a client that is made is told of'],
   [
     'src/auth/authority/live.ts: row.ban_expires.getTime() <= Date.now() → row.ban_expires.getTime() < Date.now()',
     'a millisecond of a ban',
@@ -113,7 +93,6 @@ export const auth: readonly Explanation[] = [
   ['src/auth/authorize.ts: i < rawHeaders.length → i <= rawHeaders.length', 'nothing has no name'],
   ['src/auth/authorize.ts: role === null → false', 'no list of roles holds null'],
   ['src/auth/exact-session.ts: at > 0 → at >= 0', 'what has no name is no session'],
-  ['src/auth/exact-session.ts: at > 0 → true', 'what has no name, or no value, is no session'],
   ['src/auth/hashing/hash-lane.ts: error instanceof Error → true', 'what is thrown is an Error'],
   ["src/auth/hashing/hash-lane.ts: error.name === 'AbortError' → true", 'only a word of a line'],
   ['src/auth/hashing/hash-lane.ts: isLate → true', 'only a word of a line'],
@@ -140,7 +119,6 @@ export const auth: readonly Explanation[] = [
   ['src/auth/jwt.ts: headers.set(segment, header) → nothing', 'a header is parsed again, to the same'],
   ['src/auth/jwt.ts: isPlain → false', 'only speed: jsonFault finds none'],
   ['src/auth/jwt.ts: known → false', 'a header is parsed again, to the same'],
-  ['src/auth/jwt.ts: rest.length > 0 → false', 'what would be checked is longer than what was signed'],
   ['src/auth/keys/key-rows.ts: reading === loading → true', 'only speed: the keys are read once more'],
   ["src/auth/keys/mint-key.ts: alg === 'EdDSA' → false", 'Ed25519 is what is made without saying so, too'],
   ["src/auth/keys/mint-key.ts: alg === 'RS256' → false", '2,048 bits are what is made without saying so, too'],
@@ -174,19 +152,10 @@ export const auth: readonly Explanation[] = [
   ],
   ['src/auth/plugins.ts: options → true', 'an endpoint without rules would have a transaction, and nothing else'],
   ['src/auth/principal.ts: !user → false', 'a client of its own has no scope of an account'],
-  ['src/auth/principal.ts: token === undefined → false', 'there is no session of no token'],
   ['src/auth/secrets.ts: at > 0 → at >= 0', 'nobody signs no text'],
   ['src/auth/secrets.ts: at > 0 → true', 'nobody signs no text, and no text is its own signature'],
   ['src/auth/secrets.ts: current === undefined → false', 'there is no configuration without a secret'],
   ['src/auth/secrets.ts: former.length === 0 → false', 'only speed: no secret has signed what is looked at'],
   ['src/auth/secrets.ts: scheme → true', 'both are there, or neither'],
   ['src/auth/secrets.ts: token → true', 'both are there, or neither'],
-  [
-    'src/auth/user-accounts.ts: await context.internalAdapter.findUserByEmail(user.email) → false',
-    'the unique index says the same',
-  ],
-  [
-    'src/auth/user-accounts.ts: error instanceof APIError → false',
-    'what the hooks refuse the route has refused before',
-  ],
 ]
