@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
+import { lockAuthority } from '../../src/auth/authority/authority.queries.ts'
 import { assertStillAuthorized } from '../../src/auth/principal.ts'
 import { createBareClient } from '../support/bare-client.ts'
+import { onPostgres } from '../support/database-template.ts'
 import { type SignedIn, startServiceForFile } from '../support/harness.ts'
 import { registerClient } from '../support/relying-party.ts'
 
@@ -54,4 +56,16 @@ test('an application of an admin changes their own account by its scope, whateve
     (await service.request(`/api/v1/users/${id}`, { method: 'PATCH', token, json: { name: 'Renamed' } })).status
 
   expect([await rename('me'), await rename(admin.id), await rename(user.id)]).toEqual([200, 200, 403])
+})
+
+test.skipIf(!onPostgres).each<[string, string, string, object?]>([
+  ['changes their own name', 'PATCH', '', { name: 'Ada' }],
+  ['ends their own sessions', 'DELETE', '/sessions'],
+])('who %s does not wait for a change of authority (needs two connections)', async (_what, method, path, json) => {
+  const { token } = await service.createSignedIn()
+  const status = await db.transaction().execute(async (trx) => {
+    await lockAuthority(trx)
+    return (await service.request(`/api/v1/users/me${path}`, { method, token, json })).status
+  })
+  expect(status).toBeLessThan(300)
 })

@@ -103,6 +103,16 @@ test('a refusal without a code has that of its status, and one of OAuth its own 
   expect([social.status, await social.json()]).toMatchObject([404, { code: 'PROVIDER_NOT_FOUND' }])
 })
 
+test('what is refused without a word is told in words of its status', async () => {
+  const response = await service.request('/api/auth/.well-known/openid-configuration', {
+    method: 'POST',
+    headers: { origin: service.baseUrl },
+  })
+
+  expect([response.status, response.headers.get('content-type')]).toEqual([405, 'application/json'])
+  expect(await response.json()).toMatchObject({ code: 'METHOD_NOT_ALLOWED' })
+})
+
 test('a path of 512 characters is looked at, and none that is longer', async () => {
   const path = (length: number) => '/api/auth/reset-password/'.padEnd(length, 'x')
   const statusOf = async (length: number) => (await service.request(`${path(length)}?callbackURL=/x`)).status

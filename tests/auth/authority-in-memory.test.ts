@@ -158,6 +158,14 @@ test('the queries of a request are counted', async () => {
   await expect.poll(() => queriesOf(ask), patient).toEqual([])
 })
 
+test('of a cookie or a token that we did not sign the database is asked nothing', async () => {
+  const user = await service.createSignedIn()
+  for (const forged of [{ cookie: user.cookie.replace(/[^.]*$/, 'forged') }, { token: `${user.token}forged` }]) {
+    const queries = await queriesOf(async () => expect((await request('/api/v1/auth/me', forged)).status).toBe(401))
+    expect(queries).toEqual([])
+  }
+})
+
 test('a machine is known without a query, until its client changes', async () => {
   const admin = await service.createSignedIn('admin')
   const values = { redirectUris: [], scopes: [], clientCredentialsScopes: ['users:read'] }
@@ -184,6 +192,8 @@ test('a machine is known without a query, until its client changes', async () =>
   expect(await ask(first)).toEqual([401, 401])
   await warmed(second)
   await sql`update oauth_client set disabled = true where client_id = ${machine.id}`.execute(db)
+  expect(await ask(second)).toEqual([401, 401])
+  await sql`delete from oauth_client where client_id = ${machine.id}`.execute(db)
   expect(await ask(second)).toEqual([401, 401])
 })
 

@@ -6,6 +6,7 @@ test.each<[string, Record<string, string>, string | undefined]>([
   ['its cookie among others', { cookie: 'a=1; s=one; b=2' }, 'one'],
   ['its cookie with escapes', { cookie: 's=o%6Ee' }, 'one'],
   ['the first of two cookies', { cookie: 's=one; s=two' }, 'one'],
+  ['its cookie after one that only begins like it', { cookie: 'sx; s=one' }, 'one'],
   ['a blank cookie, whatever follows', { cookie: 's=; s=two' }, undefined],
   ['a cookie of another name', { cookie: 'ss=one; =one; s' }, undefined],
   ['a bearer token before a cookie', { authorization: 'bearer  two', cookie: 's=one' }, 'two'],

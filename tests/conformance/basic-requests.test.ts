@@ -195,6 +195,9 @@ describe('oidcc-basic: signing in', () => {
     const user = await known()
     const { id_token: hint } = await client.tokensFor(user)
     expect((await claimsOf(user, { prompt: 'none', id_token_hint: hint })).sub).toBe(user.id)
+    // What is no token is of nobody.
+    for (const none of ['x', `${hint}.x`])
+      expect((await back(user, { prompt: 'none', id_token_hint: none })).get('error')).toBe('login_required')
   })
 
   test('oidcc-id-token-hint of somebody else', async () => {

@@ -167,6 +167,15 @@ test.each(['text/plain', 'application/x-www-form-urlencoded', 'application/json;
   },
 )
 
+test.each(['text/plain', 'application/x-www-form-urlencoded', ''])(
+  'N-10 of the type %j nothing is read for JSON, broken or not',
+  async (type) => {
+    const options = { method: 'PATCH', token: ada.token, body: '{"name":"Ada","name":"Eve"}' }
+    const response = await service.request('/api/v1/users/me', { ...options, headers: { 'content-type': type } })
+    expect(await problemOf(response)).toMatchObject({ status: 415, slug: 'unsupported-media-type' })
+  },
+)
+
 test.each([
   ['/api/auth/oauth2/token', 415],
   ['/api/auth/oauth2/introspect', 415],

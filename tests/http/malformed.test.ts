@@ -45,6 +45,16 @@ test.each([
   expect(await problemOf(response)).toEqual(invalidAt(parameter))
 })
 
+test('a query that nobody reads is not looked at', async () => {
+  const response = await request('/api/v1/users/me?utm=%FF', {
+    method: 'PATCH',
+    json: { name: 'Ada' },
+    token: ada.token,
+  })
+
+  expect(response.status).toBe(200)
+})
+
 test('a query may hold any character, and an equals sign', async () => {
   const response = await request(`/api/v1/users?q=${encodeURIComponent('ä=%+ 🔑')}`, { token: admin.token })
 

@@ -168,6 +168,25 @@ test('B-12 a flood of clients is forgotten first, and told in batches of bounded
   expect(await limit.share()).toBe(false)
 })
 
+test('B-12 who is forgotten while others are told of is not told of any more', async () => {
+  const batches: number[] = []
+  const limit = createRequestLimit({
+    name: 'forgotten',
+    perMinute: 1,
+    maxClients: 1_001,
+    async exchange(counts) {
+      if (batches.push(counts.length) === 1) for (let i = 0; i < 1_001; i++) ask(limit, 1, `new ${i}`)
+      return counts
+    },
+  })
+  for (let i = 0; i < 1_001; i++) ask(limit, 1, `client ${i}`)
+
+  await limit.share()
+  await limit.share()
+
+  expect(batches).toEqual([1_000, 1_000, 1])
+})
+
 test('a client that came back after its minute has nothing to tell of the one before', async () => {
   let at = 0
   const exchange = vi.fn<typeof unshared>(unshared)

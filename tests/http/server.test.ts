@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'
+import { Duplex } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { expect, onTestFinished, test } from 'vitest'
 import { requestId } from '../../src/http/exchange.ts'
@@ -8,9 +9,10 @@ import { createServer } from '../../src/http/server.ts'
 
 type ServerOptions = Parameters<typeof createServer>[0]
 
+const ignored = { headers: {}, onExchange: () => {}, onRefused: () => {}, onError: () => {} }
+
 /** The port of a server that only answers, but for what a test wants of it; closed after the test. */
 async function listen(options: Pick<ServerOptions, 'fetch'> & Partial<ServerOptions>): Promise<number> {
-  const ignored = { headers: {}, onExchange: () => {}, onRefused: () => {}, onError: () => {} }
   const server = createServer({ ...ignored, ...options }).listen(0, '127.0.0.1')
   onTestFinished(() => void server.close())
   await once(server, 'listening')
@@ -82,6 +84,16 @@ test('who asks for a tunnel and is gone before the refusal is written harms nobo
   }
 
   expect(await (await fetch(`http://127.0.0.1:${port}`)).text()).toBe('well')
+})
+
+test('who is gone before a request could be read is told nothing, and is none that was refused', async () => {
+  let refused = 0
+  const server = createServer({ ...ignored, fetch: () => new Response(), onRefused: () => void refused++ })
+  const gone = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() }).destroy()
+
+  server.emit('clientError', Object.assign(new Error('gone'), { code: 'EPIPE' }), gone)
+
+  expect(refused).toBe(0)
 })
 
 test('a request of HTTP/1.0 needs no host', async () => {

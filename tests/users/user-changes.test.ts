@@ -1,14 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
+import { createBareClient } from '../support/bare-client.ts'
 import { type SignedIn, startServiceForFile, type TestUser } from '../support/harness.ts'
 import { mailedToken, mailsTo } from '../support/mails.ts'
+import { registerClient } from '../support/relying-party.ts'
 import { bodyOf, invalidAt, problemOf, WireUser } from '../support/wire.ts'
 
 const service = await startServiceForFile()
 const { db, request } = service
 const admin = await service.createSignedIn('admin')
 
-const change = (id: string, { token }: SignedIn, json: object) =>
+const change = (id: string, { token }: Pick<SignedIn, 'token'>, json: object) =>
   request(`/api/v1/users/${id}`, { method: 'PATCH', token, json })
 
 const rowOf = ({ id }: TestUser) => db.selectFrom('user').selectAll().where('id', '=', id).executeTakeFirst()
@@ -109,7 +111,7 @@ describe('a change of the e-mail address', () => {
 })
 
 describe('PUT /users/{id}/role', () => {
-  const give = (id: string, { token }: SignedIn, json: object) =>
+  const give = (id: string, { token }: Pick<SignedIn, 'token'>, json: object) =>
     request(`/api/v1/users/${id}/role`, { method: 'PUT', token, json })
 
   test('gives a role, whose permissions hold at once', async () => {
@@ -134,6 +136,26 @@ describe('PUT /users/{id}/role', () => {
     expect(await problemOf(await give(ada.id, admin, {}))).toEqual(invalidAt('/role'))
     expect(await problemOf(await give(ada.id, admin, { role: 'user', id: 'x' }))).toEqual(invalidAt('/id'))
     expect(await rowOf(ada)).toMatchObject({ role: 'user' })
+  })
+
+  test('needs no other permission', async () => {
+    const values = { redirectUris: [], scopes: [], clientCredentialsScopes: ['users:role'] }
+    const machine = createBareClient(service, await registerClient(service, values))
+    const ada = await service.createUser()
+
+    const { body } = await machine.send('token', { grant_type: 'client_credentials' })
+    const response = await give(ada.id, { token: String(body['access_token']) }, { role: 'user' })
+
+    expect(response.status).toBe(200)
+  })
+
+  test('is nothing that one may do to oneself with the permissions of an account', async () => {
+    const client = createBareClient(service, await registerClient(service))
+    const { access_token: token } = await client.tokensFor(admin, { scope: 'openid account:write' })
+
+    const response = await give('me', { token }, { role: 'admin' })
+
+    expect(response.headers.get('www-authenticate')).toBe('Bearer error="insufficient_scope", scope="users:role"')
   })
 
   test('needs users:role, and a user', async () => {
