@@ -141,7 +141,7 @@ test('B-12 while nothing can be told each instance counts by itself, and tells a
   expect(ask(limit, 1)).toBe(0)
 })
 
-test('B-12 a flood of clients is forgotten first, and told in batches of bounded size', async () => {
+test('B-12 a flood of a million clients is forgotten first, and told in batches of bounded size', async () => {
   const batches: number[] = []
   const limit = createRequestLimit({
     name: 'flood',
@@ -154,9 +154,10 @@ test('B-12 a flood of clients is forgotten first, and told in batches of bounded
   })
 
   expect(limit.take('busy').isAllowed).toBe(true)
-  for (let thousand = 0; thousand < 20; thousand++) {
-    for (let i = 0; i < 1_000; i++) expect(limit.take(`client ${thousand * 1_000 + i}`).isAllowed).toBe(true)
-    expect(limit.take('busy').isAllowed).toBe(false)
+  for (let thousand = 0; thousand < 1_000; thousand++) {
+    let allowed = 0
+    for (let i = 0; i < 1_000; i++) allowed += ask(limit, 1, `client ${thousand * 1_000 + i}`)
+    expect([allowed, limit.take('busy').isAllowed]).toEqual([1_000, false])
   }
   // The first of them came so long ago that it is a client like any other.
   expect(limit.take('client 0').isAllowed).toBe(true)

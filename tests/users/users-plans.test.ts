@@ -199,3 +199,26 @@ describe(`D-04, R-45 the plans of GET /users, of ${count} users`, () => {
     expect(faults).toEqual([])
   }, 300_000)
 })
+
+test('D-04 fifty searches at once are all answered, and so is who asks for something else meanwhile', async () => {
+  const [admin, ada] = [await service.createSignedIn('admin'), await service.createSignedIn()]
+  const words = ['beeblebrox', 'xylophone', 'example', 'kira', 'com.example', 'kira hopper', 'turing-TURING']
+  let underWay = 50
+  const searches = Array.from({ length: underWay }, async (_, n) => {
+    const query = new URLSearchParams({ q: words[n % words.length] ?? '', limit: '100', include: 'total' })
+    const { status } = await service.request(`/api/v1/users?${query.toString()}`, { token: admin.token })
+    underWay--
+    return status
+  })
+
+  const others: number[] = []
+  while (underWay > 0) {
+    for (const path of ['/auth/me', '/users/me/sessions'])
+      others.push((await service.request(`/api/v1${path}`, { token: ada.token })).status)
+    const change = { method: 'PATCH', token: ada.token, json: { name: `Ada ${others.length}` } }
+    others.push((await service.request('/api/v1/users/me', change)).status)
+  }
+
+  expect(new Set(await Promise.all(searches))).toEqual(new Set([200]))
+  expect(new Set(others)).toEqual(new Set([200]))
+})
