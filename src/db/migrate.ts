@@ -19,8 +19,9 @@ interface Migration {
 }
 
 const lock = sql`select pg_advisory_xact_lock(4207849485)`
-// Whoever comes to a table after a change of it that waits, waits behind it: it makes room, and is tried again.
-const giveWay = sql`set local lock_timeout = '500ms'`
+// Whoever comes to a table after a change of it that waits, waits behind it: it makes room, and is tried again. What has
+// begun takes the time that a large table needs, whatever the role is held to.
+const ownLimits = sql`select set_config('lock_timeout', '500ms', true), set_config('statement_timeout', '0', true)`
 
 /**
  * Brings the schema up to date: each pending file of `migrations/` in a transaction of its own, under a lock, so that
@@ -113,7 +114,7 @@ function applyOnce(db: Db, migration: Migration, known: Migration[]): Promise<bo
     const rows = await findApplied(trx)
     for (const row of rows) assertKnown(row, known)
     if (rows.some(({ version }) => version === migration.version)) return false
-    await giveWay.execute(trx)
+    await ownLimits.execute(trx)
     await sql.raw(migration.text).execute(trx)
     await sql`insert into schema_migration (version, name, checksum)
       values (${migration.version}, ${migration.name}, ${migration.checksum})`.execute(trx)

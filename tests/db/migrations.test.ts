@@ -126,6 +126,22 @@ test('R-11 a migration that fails leaves nothing half done, and is applied once 
   expect(await migrate(db, roles, [...known, mended])).toEqual([mended.name])
 })
 
+test.skipIf(!server)(
+  'a migration takes the time that it needs, whatever the role is held to (needs PostgreSQL)',
+  async () => {
+    const database = await createTestDatabase()
+    onTestFinished(database.remove)
+    const url = directUrl(database.env)
+    await onServer(url, `alter database ${new URL(url).pathname.slice(1)} set statement_timeout = '300ms'`)
+    const { db, close } = await openPostgres(url)
+    onTestFinished(close)
+    const slow = nextMigration('select pg_sleep(0.5)')
+
+    await expect(sql.raw(slow.text).execute(db)).rejects.toThrow('statement timeout')
+    expect(await migrate(db, roles, [...known, slow])).toEqual([slow.name])
+  },
+)
+
 test('the role table holds exactly the roles of auth.config.ts', async () => {
   const db = await openMigrated()
 
