@@ -99,7 +99,7 @@ export function kyselyOver(pool: PostgresPool): Db {
 
 /** Starts PgBouncer in transaction mode before a server until the test has finished. @returns the way through it */
 export async function startPooler(server: string, ignored?: string[]): Promise<Way> {
-  const { host, stop } = await startPgbouncer(server, 4, ignored)
+  const { host, stop } = await startPgbouncer(server, { size: 4, ignored })
   onTestFinished(stop)
   return through(host)
 }

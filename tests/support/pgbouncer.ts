@@ -14,6 +14,15 @@ export interface Pooler {
 
 const pgbouncer = '/usr/sbin/pgbouncer'
 
+interface PoolerOptions {
+  /** How many connections to each database it shares among its clients. */
+  size: number
+  /** The startup parameters that it ignores; it refuses connections with any other. */
+  ignored?: string[] | undefined
+  /** Whether its connections have the limits that the README gives to the role. */
+  isLimited?: boolean
+}
+
 /** Whether tests of a pooler are left out: only where PgBouncer is not installed and need not be. */
 export const lacksPgbouncer = !existsSync(pgbouncer) && !process.env['REQUIRE_PACKAGES']
 
@@ -26,13 +35,16 @@ export function through(host: string): (url: string) => string {
   }
 }
 
+const limits = `connect_query='set statement_timeout = 5000; set lock_timeout = 3000'`
+
 /**
  * Starts PgBouncer before a server.
  * @param server the URL of one of its databases
- * @param poolSize how many connections to each database it shares among its clients
- * @param ignored the startup parameters that it ignores; it refuses connections with any other
  */
-export async function startPgbouncer(server: string, poolSize: number, ignored: string[] = []): Promise<Pooler> {
+export async function startPgbouncer(
+  server: string,
+  { size, ignored = [], isLimited = false }: PoolerOptions,
+): Promise<Pooler> {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-pgbouncer-'))
   const port = await freePort()
   const host = `127.0.0.1:${port}`
@@ -41,7 +53,7 @@ export async function startPgbouncer(server: string, poolSize: number, ignored: 
   writeFileSync(
     configuration,
     `[databases]
-* = host=${target.hostname} port=${target.port || 5432} user=${target.username}
+* = host=${target.hostname} port=${target.port || 5432} user=${target.username} ${isLimited ? limits : ''}
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = ${port}
@@ -50,7 +62,7 @@ auth_type = any
 pool_mode = transaction
 ignore_startup_parameters = ${ignored.join(', ')}
 max_client_conn = 1000
-default_pool_size = ${poolSize}
+default_pool_size = ${size}
 `,
   )
   const user = ordinaryUser()

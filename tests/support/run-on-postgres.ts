@@ -19,7 +19,7 @@ const args = process.argv.slice(2)
 const isPooled = args.includes('--pooled')
 const { url, stop } = await startPostgres()
 try {
-  const pooler = isPooled ? await startPgbouncer(url, 20) : undefined
+  const pooler = isPooled ? await startPgbouncer(url, { size: 20, isLimited: true }) : undefined
   try {
     process.exitCode = interrupted ? 1 : await runTests(pooler && { TEST_POOLER: pooler.host })
   } finally {
