@@ -67,7 +67,8 @@ test('a callback that anybody makes up has none', async () => {
   back.searchParams.set('state', 'x'.repeat(32))
   const rows = await eventsOf(db, async () => {
     await comeBack(visitor, back)
-    await service.request('/api/auth/callback/oidc?error=account_not_linked')
+    for (const method of ['GET', 'POST'])
+      await service.request('/api/auth/callback/oidc?error=account_not_linked', { method })
   })
   expect(rows).toEqual([])
 })

@@ -96,6 +96,19 @@ describe('nothing is confirmed by a cookie', () => {
   })
 })
 
+test('no other site makes a browser forget', async () => {
+  const headers = { origin: 'https://evil.example', 'content-type': 'application/x-www-form-urlencoded' }
+  const next = encodeURIComponent(`${service.baseUrl}/sign-in#?error=email_not_verified`)
+  const answers = [
+    await service.request('/api/auth/callback/google?error=email_not_verified', { headers, body: 'x=y' }),
+    await service.request('/api/auth/callback/google?error=email_not_verified'),
+    await service.request(`/api/auth/reset-password/x?callbackURL=${next}`),
+  ]
+
+  expect(answers.map(({ status }) => status)).toEqual([302, 302, 302])
+  expect(answers.flatMap(({ headers: sent }) => sent.getSetCookie())).toEqual([])
+})
+
 test('a wrong password does not make a browser forget', async () => {
   const [ada, eve] = [createVisitor(service), createVisitor(service)]
   const user = newUser()

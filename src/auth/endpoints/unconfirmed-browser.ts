@@ -3,6 +3,7 @@ import { generateId } from '@better-auth/core/utils/id'
 import { APIError, createAuthMiddleware, getSessionFromCtx, isAPIError } from 'better-auth/api'
 import { symmetricDecrypt, symmetricEncrypt } from 'better-auth/crypto'
 import { type MiddlewareContext as Context, wrapEndpoint } from '../endpoint.ts'
+import { isPassedOn } from '../providers/sign-in.ts'
 
 const browserMs = 24 * 3_600_000
 
@@ -67,7 +68,7 @@ async function unconfirmedUser(ctx: Context): Promise<string | undefined> {
     return token === null ? user?.id : undefined
   }
   if (path === '/sign-in/email') return isRefused(context, returned) ? refusedUser(ctx) : undefined
-  if (!isUnverified(returned)) return undefined
+  if (isPassedOn(request) || !isUnverified(returned)) return undefined
   // For the address of somebody else, a browser is given a user whom nobody has, for the same reason.
   return (request && brought.get(request)) ?? generateId()
 }

@@ -76,13 +76,18 @@ function visited<E>(endpoint: E, dependencies: Dependencies): E {
     noteAudit({ way: providerOf(context) })
     return visits.run(visit, () =>
       call(context).catch(async (error: unknown) => {
-        if (!isAPIError(error)) throw error
+        if (!isAPIError(error) || isPassedOn(context.request)) throw error
         const answer = await told(error, visit, dependencies)
         await noteRefusal(answer, visit, dependencies)
         throw answer
       }),
     )
   })
+}
+
+/** Whether what a provider sent as a form is led on to where it counts: whoever made it up, it says nothing yet. */
+export function isPassedOn(request: Request | undefined): boolean {
+  return request?.method === 'POST' && new URL(request.url).pathname.startsWith('/api/auth/callback/')
 }
 
 /** Of the two ways, one names the provider in its path. */
