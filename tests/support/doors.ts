@@ -25,7 +25,7 @@ export interface Doors {
   createMember: (role?: string) => Promise<SignedIn>
   /** All that there is of a user, and who else there is. */
   rowsOf: (id: string) => Promise<Record<'user' | 'sessions' | 'accounts' | 'users', unknown[]>>
-  /** The user, session and JWT behind a session cookie. */
+  /** The user, session and JWT behind a session cookie; throws where the session has ended. */
   open: (cookie: string) => Promise<SignedIn>
 }
 
@@ -77,7 +77,8 @@ export async function createDoors(service: TestService): Promise<Doors> {
       const { body } = await answer(await request('/api/auth/get-session', { cookie }))
       const { user, session } = body as { user: { id: string; email: string }; session: { id: string } }
       const { token } = (await answer(await request('/api/auth/token', { cookie }))).body
-      return { id: user.id, email: user.email, sessionId: session.id, cookie, token: String(token) }
+      if (typeof token !== 'string') throw new Error('the session has ended')
+      return { id: user.id, email: user.email, sessionId: session.id, cookie, token }
     },
   }
 }
