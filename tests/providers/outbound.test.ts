@@ -97,7 +97,7 @@ test.each<[string, RequestListener, RegExp]>([
 ])('R-38 an answer that %s is an error', async (_what, listener, message) => {
   const url = await start(listener)
   // A timeout that nothing holds is forgotten with the garbage.
-  const collecting = setInterval(collectGarbage, 100)
+  const collecting = setInterval(collectGarbage, 1_000)
   onTestFinished(() => clearInterval(collecting))
 
   await expect(limitOutbound(() => fetch(url))).rejects.toThrow(message)

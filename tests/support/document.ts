@@ -48,6 +48,8 @@ export function createChecker<Name extends string>(documents: Record<Name, Docum
     [document, path, method]: [Name, string, string],
   ): Promise<string | undefined> {
     const { status } = response
+    // What never became a request no operation has answered.
+    if (status === 431) return undefined
     const documented = documents[document].paths[path]?.[method]?.responses[String(status)]
     if (!documented) return `${status} is not listed`
     const mediaType = Object.keys(documented.content ?? {})[0] ?? null
