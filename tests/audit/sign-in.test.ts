@@ -55,6 +55,16 @@ describe('a sign-in has its event', () => {
     expect([response.status, rows]).toEqual([400, []])
   })
 
+  test('but for a sign-up that is refused for where it comes from, which is none', async () => {
+    let status: number | undefined
+    const rows = await eventsOf(service.db, async () => {
+      const headers = { origin: 'https://evil.example' }
+      const json = { email: newEmail(), name: 'Ada', password }
+      ;({ status } = await service.request('/api/auth/sign-up/email', { headers, json }))
+    })
+    expect([status, rows]).toEqual([403, []])
+  })
+
   test('of who is banned, with why', async () => {
     const user = await doors.createMember()
     await v1(admin, 'POST', `/users/${user.id}/ban`, {})

@@ -14,6 +14,7 @@ test.each<[string, object, string]>([
   ['a name with a control character', { name: 'A\u0000da' }, 'INVALID_NAME'],
   ['a name that is too long', { name: 'x'.repeat(201) }, 'INVALID_NAME'],
   ['an address that is none', { email: 'ada' }, 'INVALID_EMAIL'],
+  ['an address that is too long', { email: `${'a'.repeat(64)}@${'b.'.repeat(94)}com` }, 'INVALID_EMAIL'],
   ['a password that is too short', { password: 'short' }, 'PASSWORD_TOO_SHORT'],
   ['a short password that is long in UTF-16', { password: '🦊🦊🦊🦊' }, 'PASSWORD_TOO_SHORT'],
   ['a password that is too long', { password: 'p'.repeat(129) }, 'PASSWORD_TOO_LONG'],

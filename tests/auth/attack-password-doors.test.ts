@@ -52,6 +52,23 @@ describe('B-09 the attempts of an account', () => {
     return { status: 429, code: 'RATE_LIMITED', retryAfter: '900' }
   }
 
+  test('are not those of a sign-in that names no address', async () => {
+    for (const email of ['nobody', '', 7, undefined]) {
+      const headers = { origin: service.baseUrl, 'x-forwarded-for': newAddress() }
+      const response = await request('/api/auth/sign-in/email', { headers, json: { email, password } })
+      expect(response.status).toBe(400)
+    }
+  })
+
+  test('are not those of a change of address without a password, for which none is hashed', async () => {
+    const { cookie } = await service.signIn(await createOwner())
+    const hashed = await countHashed()
+    const headers = { 'x-forwarded-for': newAddress() }
+    const response = await request('/api/auth/change-email', { cookie, headers, json: { newEmail: 'new@example.com' } })
+    expect(await outcomeOf(response)).toMatchObject({ status: 400, code: 'INVALID_PASSWORD' })
+    expect(hashed()).toBe(0)
+  })
+
   test.each(doors)('are used up at %s as everywhere', async (_, attempt) => {
     const owner = await createOwner()
     const hashed = await countHashed()

@@ -26,6 +26,15 @@ test.each(['https://evil.example/', '//evil.example', '/\\evil.example', 'javasc
   },
 )
 
+test.each([{}, { newPassword: 7, currentPassword: password }, { newPassword: 'another password' }])(
+  'a change of password by %o is refused as malformed',
+  async (json) => {
+    const ada = await createMember()
+
+    expect(await auth(ada, '/change-password', json)).toMatchObject({ status: 400, refusal: 'VALIDATION_ERROR' })
+  },
+)
+
 test.each([{}, { password: '' }, { token: 'any' }, { callbackURL: '/account' }])(
   'who has a password deletes the account with it and not with %o',
   async (json) => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { eventsOf } from '../support/audit.ts'
 import { startServiceForFile } from '../support/harness.ts'
 import { providerEnv } from '../support/provider-env.ts'
 
@@ -24,11 +25,23 @@ async function sentTo(provider: string): Promise<{ url: URL; cookie: string }> {
 const callback = (provider: string, query: Record<string, string>, cookie = '') =>
   service.request(`/api/auth/callback/${provider}?${new URLSearchParams(query).toString()}`, { cookie })
 
+test('a sign-in with a bad token has an event, of nobody whom it only names', async () => {
+  const { email } = await service.createUser()
+  const rows = await eventsOf(service.db, async () => {
+    const json = { provider: 'google', idToken: { token: 'x' }, email }
+    const headers = { origin: service.baseUrl }
+    expect((await service.request('/api/auth/sign-in/social', { json, headers })).status).toBe(401)
+  })
+  expect(rows).toMatchObject([{ action: 'sign_in.failed', target_type: null, target_id: null }])
+})
+
 test('a sign-in that is refused has a line, and one that leads on has none', async () => {
   const since = service.logLines().length
   await callback('google', { error: 'access_denied', state: 'none' })
   const json = { email: 'none', password: 'correct horse battery' }
   await service.request('/api/auth/sign-in/email', { json, headers: { origin: service.baseUrl } })
+  // This is none.
+  await service.request('/api/auth/sign-in/email', { json: {}, headers: { origin: service.baseUrl } })
 
   const lines = service
     .logLines()

@@ -9,6 +9,7 @@ import { refused } from '../endpoint.ts'
 import { documented } from './documented.ts'
 import { type GuardEndpoint, notImpersonating } from './guard.ts'
 import { checksOwn } from './hash-ahead.ts'
+import { holdActor } from './hold-actor.ts'
 import { assertMail, type SendAfterCommit } from './mail-callbacks.ts'
 import type { PasswordBudget } from './password-budget.ts'
 
@@ -50,6 +51,7 @@ export function emailChange({ guard, passwordBudget, mailer, send, messages, bas
       assertMail(mailer)
       if (newEmail === user.email) throw refused('SAME_EMAIL', 'This is your address already', 'BAD_REQUEST')
       await assertOwner(context, password)
+      await holdActor(user)
       // The answer does not tell whether somebody else has the address; nothing is sent to them.
       if (!(await context.internalAdapter.findUserByEmail(newEmail))) {
         const token = randomBytes(18).toString('base64url')

@@ -4,7 +4,7 @@ import { holdAuthority, lockAuthority } from '../authority/authority.queries.ts'
 import { unauthorized } from '../endpoint.ts'
 
 /**
- * Lets whoever deletes their own account, or changes its password, queue with every other change of authority. Called
+ * Lets whoever changes what signs in to their account, or deletes it, queue with every other change of authority. Called
  * once the password is checked, which takes too long to be done while others wait, and before anything is written.
  * @throws APIError `UNAUTHORIZED` when the user was banned meanwhile, or their session ended
  */
