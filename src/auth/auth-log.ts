@@ -1,5 +1,6 @@
 import type { BetterAuthOptions } from 'better-auth'
 import { z } from 'zod'
+import { databaseFailure } from '../db/failure.ts'
 import { type Log, scrub } from '../log.ts'
 
 // What any stranger can cause is no error of ours, and a failed sign-in has a line that says more.
@@ -26,20 +27,29 @@ const Refusal = z.object({ error: z.string().regex(/^[\x20-\x7e]{1,100}$/), stat
 export function authLogger(log: Log): NonNullable<BetterAuthOptions['logger']> {
   return {
     level: 'warn',
-    log: (level, message, ...args) =>
-      log[levelOf(message) ?? level](
-        { source: 'better-auth', ...causeIn(args) },
+    log(level, message, ...args) {
+      const cause = causeIn(args)
+      log[levelOf(message, cause) ?? level](
+        { source: 'better-auth', ...cause },
         scrub(message.slice(0, maxWords)) || 'a provider gave no tokens for a code',
-      ),
+      )
+    },
   }
 }
 
-function levelOf(message: string): 'warn' | 'debug' | undefined {
+function levelOf(message: string, { err }: Cause): 'warn' | 'debug' | undefined {
+  // As a character that cannot be stored, which is refused.
+  if (databaseFailure(err)?.kind === 'invalid') return 'debug'
   return refusedUrl.test(message) ? 'warn' : levels.get(message)
 }
 
+interface Cause {
+  err?: Error
+  answer?: z.infer<typeof Refusal> | undefined
+}
+
 /** An error, or what a provider has answered in place of tokens: of that only the code, which tells what is set up wrong. */
-function causeIn(args: unknown[]): { err: Error } | { answer: z.infer<typeof Refusal> | undefined } {
+function causeIn(args: unknown[]): Cause {
   const err = args.find((arg) => arg instanceof Error)
   return err ? { err } : { answer: args.map((arg) => Refusal.safeParse(arg).data).find((data) => data !== undefined) }
 }

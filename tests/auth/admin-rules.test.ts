@@ -31,11 +31,11 @@ test.each<[string, object, string]>([
 })
 
 test.each([
-  ['/admin/ban-user', {}],
-  ['/admin/remove-user', {}],
-  ['/admin/set-role', { role: 'user' }],
-])("Better-Auth's %s takes no list for a user, of which it would make a text", async (path, json) => {
-  const [helper, { id }] = [await service.createSignedIn('moderator'), await service.createUser({ role: 'admin' })]
+  ['/admin/ban-user', 'moderator', {}],
+  ['/admin/remove-user', 'admin', {}],
+  ['/admin/set-role', 'admin', { role: 'user' }],
+])("Better-Auth's %s takes no list for a user, of which it would make a text", async (path, role, json) => {
+  const [helper, { id }] = [await service.createSignedIn(role), await service.createUser({ role: 'admin' })]
   const before = await rowsOf(id)
 
   expect(await auth(helper, path, { ...json, userId: [id] })).toMatchObject({ status: 400, refusal: 'INVALID_FIELD' })
@@ -101,6 +101,18 @@ test.each<[string, object]>([
   expect((await rowsOf(user.id)).user).toMatchObject([{ banned: true }])
 })
 
+test('D-07 Better-Auth’s /admin/list-users has a hundred users on a page, and no more where no limit is given', async () => {
+  await service.db
+    .insertInto('user')
+    .values(Array.from({ length: 101 }, newUser).map(({ name, email }) => ({ id: email, name, email })))
+    .execute()
+  const response = await service.request('/api/auth/admin/list-users', { cookie: admin.cookie })
+
+  const { users, limit } = (await response.json()) as { users: unknown[]; limit: number }
+  expect([users.length, limit]).toEqual([100, 100])
+})
+
+// Each row that is skipped is read, and no page is larger than one of /api/v1.
 test.each([
   'searchField=x',
   'filterField=valid_after&filterValue=1',
@@ -116,9 +128,14 @@ test.each([
   'filterField=name&filterValue=a&filterValue=b',
   'searchField=banned&searchValue=t',
   'limit=-1',
+  'limit=0',
   'limit=1.5',
+  'limit=101',
+  'limit=999999999',
+  'offset=10001',
+  'offset=999999999',
   'offset=99999999999999999999999',
-])("Better-Auth's /admin/list-users refuses ?%s", async (query) => {
+])("N-17 Better-Auth's /admin/list-users refuses ?%s", async (query) => {
   const response = await service.request(`/api/auth/admin/list-users?${query}`, { cookie: admin.cookie })
 
   expect(response.status).toBe(400)
@@ -127,6 +144,7 @@ test.each([
 test.each([
   '',
   'limit=2&offset=1&sortBy=email&sortDirection=desc',
+  'limit=100&offset=0',
   'searchField=name&searchValue=Ad&searchOperator=contains',
   'filterField=createdAt&filterValue=2020-01-01T00:00:00Z&filterOperator=gt',
   'filterField=role&filterValue=admin',

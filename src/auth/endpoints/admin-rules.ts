@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { endSessions, findEmail, holdAuthority, lockRole } from '../authority/authority.queries.ts'
+import { type AuthorityRow, endSessions, findEmail, holdAuthority, lockRole } from '../authority/authority.queries.ts'
 import { refused, unauthorized } from '../endpoint.ts'
-import { covers } from '../permissions.ts'
+import { covers, type Permission, permissions } from '../permissions.ts'
 import type { Roles } from '../roles.ts'
 import { type EndpointCall, type GuardOptions, notImpersonating, type Rule } from './guard.ts'
 import { hashesFor } from './hash-ahead.ts'
@@ -11,6 +11,9 @@ import { findNamedSession } from './session.queries.ts'
 type TellOfAddress = (before: string, email: string) => Promise<void>
 
 const maxReasonChars = 500
+// A page as large as one of `/api/v1`, which goes on by a cursor; each row that is skipped is read.
+const mostUsers = 100
+const mostSkipped = 10_000
 
 /**
  * What Better-Auth's admin endpoints must not do, by the name of the endpoint: the rules of `/api/v1` on its other door.
@@ -45,31 +48,46 @@ export function createAdminRules(roles: Roles, tell: TellOfAddress): Record<stri
       if (roles.names.includes(name)) mayActOn(call, name)
     }
   }
-  const alone = (...rules: Rule[]) => ({ rules: [notImpersonating, ...rules], changesAuthority: false })
+  // Better-Auth asks for the permission after the rules, whose answers are about somebody.
+  const may =
+    (...needed: Permission[]) =>
+    (actor: AuthorityRow) => {
+      notImpersonating({ actor })
+      const own = roles.scopesOf(actor.role)
+      if (!needed.every((permission) => own.has(permission)))
+        throw refused('INSUFFICIENT_PERMISSIONS', 'Your role does not allow this')
+    }
+  const alone = (permission: Permission, ...rules: Rule[]) => ({ mayAsk: may(permission), rules })
   // Queues with every other change of authority.
-  const queued = (...rules: Rule[]) => ({ rules: [notImpersonating, ...rules], changesAuthority: true })
+  const queued = (permission: Permission, ...rules: Rule[]) => ({
+    ...alone(permission, ...rules),
+    changesAuthority: true,
+  })
   return {
-    getUser: alone(),
-    listUsers: alone(listQuery),
-    listUserSessions: alone(onUser),
-    setRole: queued(onUser, grantsRole),
+    // It would tell what the role allows of whom an admin looks for.
+    userHasPermission: { rules: [notImpersonating], inTransaction: false },
+    getUser: alone('users:read'),
+    listUsers: alone('users:read', listQuery),
+    listUserSessions: alone('sessions:read', onUser),
+    setRole: queued('users:role', onUser, grantsRole),
     createUser: {
-      ...alone(actorStays, grantsRole, knownData('role', 'image', 'emailVerified'), profile),
-      prepare: hashesFor((role) => roles.scopesOf(role).has('users:write')),
+      ...alone('users:write', actorStays, grantsRole, knownData('role', 'image', 'emailVerified'), profile),
+      prepare: hashesFor,
     },
     adminUpdateUser: queued(
+      'users:write',
       onUser,
       grantsRole,
       knownData('role', 'name', 'image', 'email', 'emailVerified'),
       profile,
       newAddress(tell),
     ),
-    banUser: queued(onUser, ban),
-    unbanUser: queued(onUser),
-    impersonateUser: queued(onUser),
-    revokeUserSession: queued(onSession),
-    revokeUserSessions: queued(onUser, sessionsEnd),
-    removeUser: queued(onUser),
+    banUser: queued('users:ban', onUser, ban),
+    unbanUser: queued('users:ban', onUser),
+    impersonateUser: { ...queued('users:ban', onUser), mayAsk: may(...permissions) },
+    revokeUserSession: queued('sessions:revoke', onSession),
+    revokeUserSessions: queued('sessions:revoke', onUser, sessionsEnd),
+    removeUser: queued('users:delete', onUser),
   }
 }
 
@@ -93,10 +111,11 @@ const kinds = {
   updatedAt: 'time',
 } as const
 const columns = z.enum(Object.keys(kinds) as [keyof typeof kinds])
-const count = z
-  .string()
-  .regex(/^\d{1,9}$/)
-  .optional()
+const whole = (least: number, most: number) =>
+  z
+    .string()
+    .regex(/^\d{1,9}$/)
+    .refine((digits) => Number(digits) >= least && Number(digits) <= most)
 const text = z.string().regex(/^\P{Cc}*$/u)
 // By the kind of a column: how it can be compared, and with what.
 const comparisons = {
@@ -110,8 +129,8 @@ const ListQuery = z
     searchField: columns.exclude(['emailVerified', 'banned', 'createdAt', 'updatedAt']).optional(),
     filterField: columns.default('email'),
     filterOperator: z.string().default('eq'),
-    limit: count,
-    offset: count,
+    limit: whole(1, mostUsers).default(String(mostUsers)),
+    offset: whole(0, mostSkipped).optional(),
     searchValue: text.optional(),
     filterValue: z.union([z.string(), z.array(z.string())]).optional(),
   })
@@ -124,10 +143,11 @@ const ListQuery = z
     if (![filterValue].flat().every((one) => value.safeParse(one).success)) refuse('filterValue')
   })
 
-/** Refuses what the database would refuse too, with an error that Better-Auth answers by an empty list. */
+/** Refuses what the database would refuse too, with an error that Better-Auth answers by an empty list; bounds the page. */
 const listQuery: Rule = ({ query }) => {
-  const { error } = ListQuery.safeParse(query)
+  const { error, data } = ListQuery.safeParse(query)
   if (error) throw refused('INVALID_QUERY', `"${String(error.issues[0]?.path[0])}" cannot be used`, 'BAD_REQUEST')
+  query['limit'] = data.limit
 }
 
 function knownData(...known: string[]): Rule {

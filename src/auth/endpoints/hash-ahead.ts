@@ -24,16 +24,13 @@ export function hashAhead<E>(endpoint: E): E {
 }
 
 /**
- * Hashes the password of somebody who is made, by who may make somebody.
+ * Hashes the password of somebody who is made.
  * @throws APIError for a password that nobody may choose
  */
-export function hashesFor(mayCreate: (role: string) => boolean): Preparation {
-  return async ({ actor, context }) => {
-    if (!mayCreate(actor.role)) return
-    assertPassword(textOf(context, 'password'), ownerOf(context, textOf(context, 'email')))
-    const password = usable(context, 'password')
-    if (password !== undefined) await hashFor(context, password)
-  }
+export const hashesFor: Preparation = async ({ context }) => {
+  assertPassword(textOf(context, 'password'), ownerOf(context, textOf(context, 'email')))
+  const password = usable(context, 'password')
+  if (password !== undefined) await hashFor(context, password)
 }
 
 /**
