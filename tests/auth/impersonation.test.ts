@@ -110,6 +110,43 @@ describe('E-15 while one acts as another admin', () => {
   })
 })
 
+test('E-15 nobody is told what the role allows of the admin as whom one acts', async () => {
+  const [{ acting }, moderator] = [await impersonation('admin'), await createMember('moderator')]
+  const ask = async (caller: { cookie: string }, permissions: object) => {
+    const { status, body } = await auth(caller, '/admin/has-permission', { permissions })
+    return [status, body['success']]
+  }
+
+  expect(await ask(otherAdmin, { user: ['delete'] })).toEqual([200, true])
+  expect(await ask(moderator, { user: ['ban'] })).toEqual([200, true])
+  expect(await ask(moderator, { user: ['delete'] })).toEqual([200, false])
+  expect(await ask(acting, { user: ['delete'] })).toEqual([403, undefined])
+  expect(await ask({ cookie: '' }, { user: ['delete'] })).toEqual([401, undefined])
+})
+
+test.each<[string, (admin: SignedIn) => Promise<{ status: number }>]>([
+  [
+    'changes their password',
+    (admin) => auth(admin, '/change-password', { currentPassword: password, newPassword: 'another horse battery' }),
+  ],
+  ['has all their sessions ended through /api/v1', ({ id }) => v1(otherAdmin, 'DELETE', `/users/${id}/sessions`)],
+  [
+    'has all their sessions ended through Better-Auth',
+    ({ id }) => auth(otherAdmin, '/admin/revoke-user-sessions', { userId: id }),
+  ],
+  ['ends their other sessions', (admin) => v1(admin, 'DELETE', '/users/me/sessions?keepCurrent=true')],
+  ['ends their other sessions through Better-Auth', (admin) => auth(admin, '/revoke-other-sessions')],
+])('A-14 who %s acts as nobody any more', async (_what, end) => {
+  const { admin, user, acting } = await impersonation()
+  expect(await whois({ token: acting.token })).toBe(user.id)
+
+  expect((await end(admin)).status).toBe(200)
+
+  expect(await whois({ token: acting.token })).toBe('session-ended')
+  expect(await whois({ cookie: acting.cookie })).toBe('session-ended')
+  expect(await whois({ token: user.token })).toBe(user.id)
+})
+
 describe('E-18 while one acts as a user', () => {
   const takeovers: [string, (acting: { cookie: string }) => Promise<{ status: number }>][] = [
     [

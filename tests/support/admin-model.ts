@@ -145,7 +145,7 @@ function effectOf(world: World, { key, kind, session, target, role, isLimited }:
       return end((_, n) => n === session)
     case 'revoke':
     case 'password':
-      return end(({ person }) => person === target)
+      return end(({ person, by }) => person === target || by === target)
   }
 }
 

@@ -96,18 +96,21 @@ export async function endTokens(db: Db, userIds: readonly string[]): Promise<voi
   await db.deleteFrom('oauth_access_token').where('user_id', 'in', userIds).execute()
 }
 
-/** Ends the sessions of a user, but for `spared`, and the tokens that have none. Returns how many were live. */
+/**
+ * Ends the sessions of a user, but for `spared`, those in which they act as others, and the tokens that have none. Returns how
+ * many of their own were live.
+ */
 export async function endSessions(db: Db, userId: string, spared: string | null): Promise<number> {
   // The user first, as everywhere.
   await endTokens(db, [userId])
   const ended = await db
     .deleteFrom('session')
-    .where('user_id', '=', userId)
+    .where((eb) => eb.or([eb('user_id', '=', userId), eb('impersonated_by', '=', userId)]))
     .where('id', 'is distinct from', spared)
-    .returning('expires_at')
+    .returning(['user_id', 'expires_at'])
     .execute()
   const now = new Date()
-  return ended.filter(({ expires_at }) => expires_at > now).length
+  return ended.filter(({ user_id, expires_at }) => user_id === userId && expires_at > now).length
 }
 
 /** The address of a user; undefined without one. */
