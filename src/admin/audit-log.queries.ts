@@ -48,6 +48,14 @@ export async function findChained(db: Db, after: number, last: number, limit: nu
   })
 }
 
+/** Where the log begins by the last event up to a place that tells of a removal. */
+export async function findToldStart(db: Db, last: number): Promise<number> {
+  const { rows } = await sql<{ seq: number }>`
+    select (changes #>> '{firstSeq,to}')::bigint as seq from audit_event
+    where action = 'audit.pruned' and seq <= ${last} order by seq desc limit 1`.execute(db)
+  return rows[0]?.seq ?? 1
+}
+
 interface ChainedRow extends Omit<Row<'audit_event'>, 'created_at' | 'hash' | 'changes'> {
   hash: string
   micros: string

@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto'
 import type { Db } from '../db/database.ts'
-import { type AuditEnds, type ChainedEvent, findChained, findEarlyRemovals, findEnds } from './audit-log.queries.ts'
+import {
+  type AuditEnds,
+  type ChainedEvent,
+  findChained,
+  findEarlyRemovals,
+  findEnds,
+  findToldStart,
+} from './audit-log.queries.ts'
 
 /** What became of the verification of the log. */
 export interface Verification {
@@ -35,9 +42,10 @@ async function verifyBetween(
   keptDays: number,
 ): Promise<Verification> {
   if (since && since.seq > ends.last_seq) return broken(`Event ${since.seq} is missing: the log ends before it`)
-  if (since && since.seq < ends.first_seq - 1)
+  const cut = await faultAtStart(db, ends)
+  if (cut === undefined && since && since.seq < ends.first_seq - 1)
     return broken(`Event ${since.seq} was removed as too old: note a later head`)
-  const fault = (await faultIn(db, ends, since)) ?? faultAtEnds(ends)
+  const fault = (await faultIn(db, ends, since)) ?? faultAtEnds(ends) ?? cut
   if (fault !== undefined) return broken(fault)
   const early = await earlyRemovals(db, since?.seq ?? 0, keptDays)
   if (early !== undefined) return { isWhole: false, message: early }
@@ -80,6 +88,14 @@ async function faultIn(db: Db, ends: AuditEnds, since: NotedHead | undefined): P
     if (events.length === 0) return `Event ${seq + 1} is missing`
   }
   return hash === ends.last_hash ? undefined : `Event ${seq} is another one than the last that was written`
+}
+
+/** What is removed is told of by an event of the log: the last of them is never removed itself. */
+async function faultAtStart(db: Db, { first_seq, last_seq }: AuditEnds): Promise<string | undefined> {
+  const told = await findToldStart(db, last_seq)
+  return told === first_seq
+    ? undefined
+    : `It begins with event ${first_seq}, and tells itself that it does with ${told}`
 }
 
 function faultAtEnds({ greatest, last_seq }: AuditEnds): string | undefined {

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { verifyAuditLog } from '../../src/admin/audit-log.ts'
 import { AdminCommandError, runAdminCommand } from '../../src/admin/commands.ts'
 import { auditedAs } from '../../src/db/audit-context.ts'
-import { ageAuditLog, eventsOf } from '../support/audit.ts'
+import { ageAuditLog, eventsOf, tampered } from '../support/audit.ts'
 import { onPostgres } from '../support/database-template.ts'
 import { startServiceForFile } from '../support/harness.ts'
 
@@ -60,6 +60,36 @@ test('with 0 days none goes', async () => {
   const before = await seqs(forEver)
   await forEver.services.upkeep.run()
   expect((await seqs(forEver)).slice(0, before.length)).toEqual(before)
+})
+
+test.each([
+  ['the first was cut off', 'seq <= first_seq'],
+  ['all of it was', 'true'],
+])('a log whose start was moved is not whole: %s', async (_what, condition) => {
+  const { db, services } = service
+  for (const round of ['from which nothing was removed', 'from which something was']) {
+    await service.createUser()
+    await service.createUser()
+    const noted = /\d+:[\da-f]{64}/.exec((await verifyAuditLog(db, undefined, 30)).message)?.[0]
+    const cut = [
+      `create temp table cut on commit drop as
+        select seq, hash from audit_event, audit_head where ${condition} order by seq desc limit 1`,
+      'delete from audit_event where seq <= (select seq from cut)',
+      'update audit_head set first_seq = cut.seq + 1, first_hash = cut.hash from cut',
+    ]
+    for (const since of [undefined, '1:00', noted])
+      expect([round, await tampered(db, cut, (trx) => verifyAuditLog(trx, since, 30))]).toMatchObject([
+        round,
+        {
+          isWhole: false,
+          message: expect.stringMatching(/begins with event \d+, and tells itself that it does with \d+/),
+        },
+      ])
+    await ageAuditLog(db, 31)
+    await service.createUser()
+    await services.upkeep.run()
+    expect(await verifyAuditLog(db, undefined, 30)).toMatchObject({ isWhole: true })
+  }
 })
 
 test.runIf(onPostgres)('what is written meanwhile waits for a removal, and comes after it', async () => {
