@@ -9,6 +9,8 @@ import { type Authenticated, assertStillAuthorized } from './principal.ts'
 import type { Roles } from './roles.ts'
 
 interface ActOptions {
+  /** What the owner of an account may do with it, whatever else they may not: who asks for themselves is the owner. */
+  asOwner?: boolean
   /** Off for a change of one's own that is none of role, ban or existence: it need not queue with those. */
   changesAuthority?: boolean
 }
@@ -27,7 +29,7 @@ export type ActOnUser = <T>(
 
 /** Makes the one way in which `/api/v1` changes a user. */
 export function createActOnUser(db: Db, roles: Roles): ActOnUser {
-  return (authenticated, userId, change, { changesAuthority = true } = {}) =>
+  return (authenticated, userId, change, { asOwner = false, changesAuthority = true } = {}) =>
     inTransaction(db, async (trx) => {
       const { principal } = authenticated
       const isSelf = userId === principal.subject
@@ -36,7 +38,8 @@ export function createActOnUser(db: Db, roles: Roles): ActOnUser {
       const role = await lockRole(trx, userId)
       if (role === undefined) throw noSuchUser()
       await assertStillAuthorized(trx, roles, authenticated)
-      if (!isSelf && !covers(principal.permissions, roles.scopesOf(role))) {
+      // An application has less than who lends it some of their permissions, and must not come by the rest.
+      if (!(isSelf && asOwner) && !covers(principal.permissions, roles.scopesOf(role))) {
         throw new ProblemError('forbidden', 'This user has permissions that you do not have.')
       }
       return change(trx)

@@ -63,7 +63,9 @@ export function grantsRoutes({ db, requires, actOnUser }: Dependencies) {
         const isOwn = principal.clientId === null || principal.clientId === clientId
         if (!isOwn && !principal.permissions.has('sessions:revoke')) throw new ProblemError('forbidden')
         // Queues with the end of the client, too, which comes to the tokens before the grants.
-        const isEnded = await actOnUser(c.var.authenticated, userId, (trx) => endGrant(trx, userId, clientId))
+        const isEnded = await actOnUser(c.var.authenticated, userId, (trx) => endGrant(trx, userId, clientId), {
+          asOwner: true,
+        })
         if (!isEnded) throw new ProblemError('not-found', 'This user has no grant for this client.')
         return c.body(null, 204)
       },

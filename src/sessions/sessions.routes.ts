@@ -99,6 +99,7 @@ export function sessionsRoutes({ db, requires, cursors, actOnUser }: Dependencie
         const userId = resolveId(c.req.valid('param').id, principal)
         const spared = c.req.valid('query').keepCurrent ? principal.sessionId : null
         const revoked = await actOnUser(c.var.authenticated, userId, (trx) => endSessions(trx, userId, spared), {
+          asOwner: true,
           changesAuthority: false,
         })
         return c.json({ revoked }, 200)
@@ -120,6 +121,7 @@ export function sessionsRoutes({ db, requires, cursors, actOnUser }: Dependencie
         const { id, sid } = c.req.valid('param')
         const userId = resolveId(id, principal)
         const revoked = await actOnUser(c.var.authenticated, userId, (trx) => revokeSession(trx, userId, sid), {
+          asOwner: true,
           changesAuthority: false,
         })
         if (!revoked) throw new ProblemError('not-found', 'This user has no session with this id.')

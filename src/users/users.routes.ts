@@ -154,7 +154,7 @@ export function usersRoutes({ db, requires, roles, cursors, actOnUser, userAccou
             return [before, await updateUser(trx, id, change)] as const
           },
           // Another address ends what was mailed to the old one, as a reset does.
-          { changesAuthority: change.email !== undefined },
+          { asOwner: isOwn(change), changesAuthority: change.email !== undefined },
         )
         if (before !== undefined && before !== user.email) {
           for (const message of messages.emailChanged(before, user.email)) mailer.send(message)
@@ -221,8 +221,15 @@ function assertMayGrant(principal: Principal, roles: Roles, role: string): void 
   }
 }
 
+const fieldsOfAdmins = ['email', 'emailVerified']
+
+/** Whether anybody may change this of themselves. */
+function isOwn(change: object): boolean {
+  return !fieldsOfAdmins.some((field) => field in change)
+}
+
 function assertOwnFields(change: object): void {
-  for (const field of ['email', 'emailVerified']) {
+  for (const field of fieldsOfAdmins) {
     if (field in change) throw invalid({ pointer: `/${field}`, detail: 'is not known' })
   }
 }

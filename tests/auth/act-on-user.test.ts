@@ -58,6 +58,32 @@ test('an application of an admin changes their own account by its scope, whateve
   expect([await rename('me'), await rename(admin.id), await rename(user.id)]).toEqual([200, 200, 403])
 })
 
+test('E-13 an application of an admin comes by nothing that they have and it has not, through their own account', async () => {
+  const application = createBareClient(
+    service,
+    await registerClient(service, { scopes: ['openid', 'account:write', 'users:write', 'users:role'] }),
+  )
+  const [admin, user] = [await service.createSignedIn('admin'), await service.createUser()]
+  const address = () => `${randomUUID()}@example.com`
+  const ask = async (scope: string, method: string, path: string, json: object) => {
+    const { access_token: token } = await application.tokensFor(admin, { scope: `openid account:write ${scope}` })
+    const statuses: number[] = []
+    for (const id of ['me', admin.id, user.id])
+      statuses.push((await service.request(`/api/v1/users/${id}${path}`, { method, token, json })).status)
+    return statuses
+  }
+  const before = await db.selectFrom('user').selectAll().where('id', '=', admin.id).execute()
+
+  expect(await ask('users:write', 'PATCH', '', { emailVerified: true })).toEqual([403, 403, 200])
+  expect(await ask('users:write', 'PATCH', '', { email: address() })).toEqual([403, 403, 200])
+  expect(await ask('users:role', 'PUT', '/role', { role: 'user' })).toEqual([403, 403, 200])
+  expect(await db.selectFrom('user').selectAll().where('id', '=', admin.id).execute()).toEqual(before)
+  expect(await ask('users:write', 'PATCH', '', { name: 'Renamed' })).toEqual([200, 200, 200])
+  expect((await service.request('/api/v1/users/me/sessions', { method: 'DELETE', token: admin.token })).status).toBe(
+    200,
+  )
+})
+
 test.skipIf(!onPostgres).each<[string, string, string, object?]>([
   ['changes their own name', 'PATCH', '', { name: 'Ada' }],
   ['ends their own sessions', 'DELETE', '/sessions'],

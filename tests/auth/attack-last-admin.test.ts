@@ -64,11 +64,12 @@ test.each<[string, (last: SignedIn) => Promise<unknown>]>([
   expect(await whois({ token: last.token })).toBe(last.id)
 })
 
-test.each<[string, string, string, object?]>([
-  ['demoted', 'PUT', '/users/me/role', { role: 'user' }],
-  ['banned', 'POST', '/users/me/ban', {}],
-  ['deleted', 'DELETE', '/users/me'],
-])('E-13 the last admin is not %s by an application that acts for them', async (_what, method, path, json) => {
+test.each<[string, string, string, string, object?]>([
+  // Before it is asked whether they are the last: the application has less than they have.
+  ['demoted', 'forbidden', 'PUT', '/users/me/role', { role: 'user' }],
+  ['banned', 'self-action', 'POST', '/users/me/ban', {}],
+  ['deleted', 'self-action', 'DELETE', '/users/me'],
+])('E-13 the last admin is not %s by an application that acts for them: %s', async (_, refusal, method, path, json) => {
   const last = await grantClient(service, await lastAdmin())
   const scope = 'users:role users:ban users:delete users:read'
   const claims = { client_id: clientOf(last.id), jti: randomUUID(), scope }
@@ -84,10 +85,7 @@ test.each<[string, string, string, object?]>([
   const other = await createMember()
   const before = await rowsOf(last.id)
 
-  expect(await v1({ token }, method, path, json)).toMatchObject({
-    status: 409,
-    refusal: expect.stringMatching(/^(last-admin|self-action)$/) as string,
-  })
+  expect(await v1({ token }, method, path, json)).toMatchObject({ refusal })
   expect(await rowsOf(last.id)).toEqual(before)
   // The token is good for as much to somebody else.
   expect((await v1({ token }, method, path.replace('me', other.id), json)).status).toBeLessThan(300)
