@@ -32,10 +32,9 @@ async function discovery({ issuer, name }: NonNullable<Config['oidc']>): Promise
       return { ...((await response.json()) as object) }
     })
   } catch (error) {
-    const { message, cause } = error as Error
-    const reason = cause instanceof Error ? cause.message : message
+    const { message } = error as Error
     return problem(
-      `${name} cannot be used: ${url} cannot be read (${scrub(reason)})`,
+      `${name} cannot be used: ${url} cannot be read (${scrub(message)})`,
       'Check OIDC_ISSUER, and that the provider can be reached from here',
     )
   }

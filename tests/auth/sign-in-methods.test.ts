@@ -183,17 +183,6 @@ test('a provider that is not there is told on the page', async () => {
   expect(textOf(page)).toContain('This did not work.')
 })
 
-test('a state of one provider is refused at another', async () => {
-  const visitor = createVisitor(service)
-  const { at } = await visitor.submit('/sign-in/social', { provider: 'google' })
-  const state = new URL(at).searchParams.get('state') ?? ''
-
-  const page = await visitor.open(`/api/auth/callback/github?code=x&state=${state}`)
-
-  expect(page.at).toBe('/error?error=state_mismatch')
-  expect(textOf(page)).toContain('begun in another browser')
-})
-
 test.each([
   ['of nobody', ''],
   ['of somebody else', 'other'],

@@ -6,7 +6,7 @@ import { halfHash } from '../support/standins/half-hash.ts'
 import { header, segment, startAtStandIns } from '../support/standins/service.ts'
 import { newUser } from '../support/visitor.ts'
 
-const { signed, post } = await startAtStandIns()
+const { signed, post, log } = await startAtStandIns()
 
 const now = () => Math.floor(Date.now() / 1_000)
 
@@ -70,10 +70,17 @@ describe('X-05 an ID token that a client brings', () => {
     ['with a blank subject', () => signed(claims({ sub: ' ' }))],
     ['with a subject of 256 characters', () => signed(claims({ sub: randomUUID().padEnd(256, 'x') }))],
   ])('is refused %s', async (_what, make) => {
-    const { status, cookies } = await signInWith(await make())
+    const { status, body, cookies } = await signInWith(await make())
 
-    expect(status).toBe(401)
+    expect([status, body]).toMatchObject([401, { code: 'INVALID_TOKEN' }])
     expect(cookies).not.toContain('session_token=')
+  })
+
+  test('is refused with why in the log', async () => {
+    await signInWith(await signed(claims({ aud: 'somebody-else' })))
+
+    const told = () => log().findLast(({ msg }) => msg === 'an ID token of Google is not taken')
+    await expect.poll(told).toMatchObject({ level: 40, err: { message: 'unexpected "aud" claim value' } })
   })
 
   test('does not tell whether anybody has the address, unless Google has verified it', async () => {

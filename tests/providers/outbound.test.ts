@@ -6,6 +6,7 @@ import { runInNewContext } from 'node:vm'
 import { gzipSync } from 'node:zlib'
 import { expect, onTestFinished, test } from 'vitest'
 import { limitOutbound } from '../../src/auth/providers/outbound.ts'
+import { freePort } from '../support/throwaway-postgres.ts'
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
@@ -92,7 +93,7 @@ test.each<[string, RequestListener, RegExp]>([
   [
     'leads elsewhere',
     (_incoming, outgoing) => void outgoing.writeHead(302, { location: '/elsewhere' }).end(),
-    /fetch failed/,
+    /unexpected redirect/,
   ],
 ])('R-38 an answer that %s is an error', async (_what, listener, message) => {
   const url = await start(listener)
@@ -140,4 +141,45 @@ test('what is asked outside is not limited', async () => {
   await limitOutbound(() => Promise.resolve())
 
   expect(await (await fetch(url)).text()).toHaveLength(1_100_000)
+})
+
+test('R-38 what cannot be asked at all is an error that says why', async () => {
+  const url = await start((incoming) => void incoming.socket.destroy())
+  const refused = limitOutbound(() => fetch(url))
+
+  await expect(refused).rejects.toThrow('other side closed')
+  await expect(refused).rejects.toThrow(TypeError)
+  // Of several addresses that refuse, Node says nothing but a code.
+  const none = new URL(url)
+  none.hostname = 'localhost'
+  none.port = String(await freePort())
+  await expect(limitOutbound(() => fetch(none))).rejects.toThrow('ECONNREFUSED')
+})
+
+test('R-38 of an answer without end the connection is closed', async () => {
+  let closed: Promise<unknown> | undefined
+  const url = await start((_incoming, outgoing) => {
+    closed = once(outgoing, 'close')
+    const chunk = Buffer.alloc(65_536)
+    const go = () => {
+      while (!outgoing.destroyed && outgoing.write(chunk));
+    }
+    outgoing.writeHead(200).on('drain', go)
+    go()
+  })
+
+  await expect(limitOutbound(() => fetch(url))).rejects.toThrow(/more than 1048576 bytes/)
+
+  // Or the test is given up.
+  await closed
+})
+
+test('no clock is left once there is an answer', async () => {
+  const url = await start((_incoming, outgoing) => void outgoing.end('"there"'))
+  const clocks = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length
+  const before = clocks()
+
+  await limitOutbound(() => fetch(url))
+
+  expect(clocks()).toBe(before)
 })

@@ -57,5 +57,5 @@ test('Google and GitHub are offered only where they are configured, and map what
   expect([google.disableSignUp, github.disableSignUp]).toEqual([true, true])
   expect([google.requireEmailVerification, github.requireEmailVerification]).toEqual([true, true])
   expect(fromGoogle).toEqual({ name: 'ada', image: null, email, emailVerified: false })
-  expect(fromGitHub).toEqual({ name: 'ada', image: null })
+  expect(fromGitHub).toEqual({ name: 'ada', image: null, email: null })
 })

@@ -26,7 +26,7 @@ export function oidcPlugin(settings: Settings, config: Config, log: Log) {
         } catch (err) {
           log.warn({ err }, `${settings.name} cannot be used to sign in`)
           const message = `${settings.name} does not answer`
-          throw new APIError('SERVICE_UNAVAILABLE', { code: 'PROVIDER_UNAVAILABLE', message })
+          throw new APIError('SERVICE_UNAVAILABLE', { code: 'PROVIDER_UNAVAILABLE', message }, { 'retry-after': '5' })
         }
       })
       const provider = deferred(settings, config, discovered)

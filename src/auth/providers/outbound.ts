@@ -56,7 +56,10 @@ async function limitedFetch(
   init.signal?.addEventListener('abort', giveUp)
   if (init.signal?.aborted) giveUp()
   try {
-    const response = await original(input, { ...init, signal: deadline.signal, redirect: 'error' })
+    const asked = original(input, { ...init, signal: deadline.signal, redirect: 'error' })
+    const response = await asked.catch((error: unknown) => {
+      throw withReason(error)
+    })
     const { status, statusText, headers } = response
     const body = await bodyOf(response, deadline.signal)
     // It is decoded and of another length than it says.
@@ -67,6 +70,14 @@ async function limitedFetch(
     clearTimeout(timer)
     init.signal?.removeEventListener('abort', giveUp)
   }
+}
+
+/** `fetch` says why it failed in the cause alone, of which Better-Auth logs nothing. */
+function withReason(error: unknown): unknown {
+  const { cause } = error as Error
+  if (!(cause instanceof Error)) return error
+  const { message, code } = cause as NodeJS.ErrnoException
+  return new TypeError(message || code, { cause })
 }
 
 function timeout(): DOMException {

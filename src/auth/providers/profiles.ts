@@ -12,7 +12,11 @@ export function socialProviders(config: Config): NonNullable<BetterAuthOptions['
       github: {
         ...github,
         ...rules,
-        mapProfileToUser: ({ name, login, avatar_url, email }) => fitProfile(name || login, email ?? '', avatar_url),
+        mapProfileToUser: ({ name, login, avatar_url, email }) => ({
+          ...fitProfile(name || login, email ?? '', avatar_url),
+          // Better-Auth looks for it in lower case, in which a Kelvin sign is a k.
+          email: Email.safeParse(email).data ?? null,
+        }),
       },
     }),
   }
