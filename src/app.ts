@@ -1,4 +1,4 @@
-import type { Context } from 'hono'
+import type { Context, MiddlewareHandler } from 'hono'
 import { cors } from 'hono/cors'
 import { createMiddleware } from 'hono/factory'
 import { accountsRoutes } from './accounts/accounts.routes.ts'
@@ -60,12 +60,13 @@ export async function createApp(services: Services, isReady: () => boolean) {
   const onError = errorHandler(log, problemView(services.brand))
   const app = createRouter({ router: createFlatRouter(onError) })
   app.use(noteRoute)
-  app.use(crossOrigin(config.trustedOrigins, config.baseUrl))
+  const limited = rateLimited(requestLimits.all, clientAddress)
+  app.use(crossOrigin(config.trustedOrigins, config.baseUrl, limited))
   // Asked often, and by who must not be refused.
   app.use('/health/*', limitedBody)
   app.route('/', healthRoutes({ db: services.db, isReady }))
   app.route('/', arrivalRoutes({ ...services, arrivalOf: arrivalTeller(config.trustedProxies) }))
-  app.use(rateLimited(requestLimits.all, clientAddress))
+  app.use(limited)
   app.on('POST', signInPath, signInsInTurn(services.signInTurns))
   app.use(limitedBody)
   app.use(auditRequests(clientAddress))
@@ -114,8 +115,9 @@ const exposeHeaders = [
 /**
  * Lets the trusted origins read responses, with credentials, and any other those of the endpoints that an application in
  * a browser needs, without. Runs only for requests that name another origin than ours: it is costly.
+ * @param limited counts what is answered here and goes no further: a preflight, whoever asks
  */
-function crossOrigin(trustedOrigins: string[], ownOrigin: string) {
+function crossOrigin(trustedOrigins: string[], ownOrigin: string, limited: MiddlewareHandler<Env>) {
   const common = { allowHeaders: ['authorization', 'content-type'], exposeHeaders, maxAge: 600 }
   const allowMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
   const trusted = cors({ ...common, origin: trustedOrigins, credentials: true, allowMethods })
@@ -124,9 +126,12 @@ function crossOrigin(trustedOrigins: string[], ownOrigin: string) {
   return createMiddleware<Env>((c, next) => {
     const origin = c.req.header('origin')
     if (origin === undefined || (origin === ownOrigin && !isFromElsewhere(c))) return next()
-    if (trustedOrigins.includes(origin)) return trusted(c, next)
-    if (!openPaths.has(c.req.path)) return nobody(c, next)
-    c.header('vary', 'Origin', { append: true })
-    return any(c, next)
+    const answer = () => {
+      if (trustedOrigins.includes(origin)) return trusted(c, next)
+      if (!openPaths.has(c.req.path)) return nobody(c, next)
+      c.header('vary', 'Origin', { append: true })
+      return any(c, next)
+    }
+    return c.req.method === 'OPTIONS' ? limited(c, () => Promise.resolve()).then(answer) : answer()
   })
 }

@@ -3,10 +3,13 @@ import { type DestinationStream, pino } from 'pino'
 import type { Exchange } from './http/exchange.ts'
 import type { Log } from './log.ts'
 
-// A flood of requests that are refused must not fill a disk.
-const refusalsPerSecond = 200
+// A flood of requests that are refused, or that no limit refuses, must not fill a disk.
+const linesPerSecond = 200
 
-/** One line a request: never its URL or its headers. Of refusals beyond 200 a second only how many there were. */
+/**
+ * One line a request: never its URL or its headers. Of refusals beyond 200 a second only how many there were, and so of
+ * questions about health.
+ */
 export interface RequestLog {
   /** Writes the line of a request that was answered, or whose connection is gone. */
   answered: (exchange: Exchange, incoming: IncomingMessage, outgoing: ServerResponse) => void
@@ -27,13 +30,17 @@ export function createRequestLog(log: Log): RequestLog {
   const { [pino.symbols.chindingsSym]: bindings } = log as Log & { [pino.symbols.chindingsSym]: string }
   const base = JSON.parse(`{${bindings.slice(1)}}`) as Record<string, unknown>
   const refusals = limitLines((omitted) => log.warn({ omitted }, 'refused requests without a line of their own'))
+  const checks = limitLines((omitted) => log.warn({ omitted }, 'health checks without a line of their own'))
   // In an outage or a storm 503 is what every request gets.
   const isRefusal = (status: number) => (status >= 400 && status < 500) || status === 503
-  const isWritten = (status: number) => log.isLevelEnabled('info') && (!isRefusal(status) || refusals.take())
+  const boundOf = (status: number, route = '') =>
+    isRefusal(status) ? refusals : route.startsWith('/health') ? checks : undefined
+  const isWritten = (status: number, route?: string) =>
+    log.isLevelEnabled('info') && boundOf(status, route)?.take() !== false
   return {
     answered(exchange, incoming, outgoing) {
       // Who leaves before an answer costs no more lines than who is refused.
-      if (!isWritten(outgoing.headersSent ? outgoing.statusCode : 499)) return
+      if (!isWritten(outgoing.headersSent ? outgoing.statusCode : 499, exchange.route)) return
       const line = {
         level,
         time: Date.now(),
@@ -52,7 +59,10 @@ export function createRequestLog(log: Log): RequestLog {
     refused(requestId, status) {
       if (isWritten(status)) log.info({ requestId, status }, 'request refused')
     },
-    close: refusals.close,
+    close() {
+      refusals.close()
+      checks.close()
+    },
   }
 }
 
@@ -66,14 +76,14 @@ function limitLines(tell: (omitted: number) => void) {
   function close(): void {
     clearTimeout(timer)
     timer = undefined
-    if (taken > refusalsPerSecond) tell(taken - refusalsPerSecond)
+    if (taken > linesPerSecond) tell(taken - linesPerSecond)
     taken = 0
   }
   return {
     /** Whether one more may be written. */
     take(): boolean {
       timer ??= setTimeout(close, 1_000).unref()
-      return ++taken <= refusalsPerSecond
+      return ++taken <= linesPerSecond
     },
     close,
   }

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { createBareClient } from '../support/bare-client.ts'
-import { startServiceForFile } from '../support/harness.ts'
+import { createDoors } from '../support/doors.ts'
+import { password, startServiceForFile } from '../support/harness.ts'
 import { answersIn, openSocket, readToEnd } from '../support/raw-http.ts'
 import { registerClient } from '../support/relying-party.ts'
 import { createVisitor } from '../support/visitor.ts'
@@ -10,6 +11,7 @@ import { bodyOf, UserPage } from '../support/wire.ts'
 
 const service = await startServiceForFile()
 const { db, request } = service
+const { createMember } = await createDoors(service)
 const admin = await service.createSignedIn('admin')
 
 const post = [
@@ -111,6 +113,53 @@ test('D-07 the largest page of users is smaller than a megabyte', async () => {
   expect((await bodyOf(response, UserPage)).data).toHaveLength(100)
   expect(size).toBeGreaterThan(300_000)
   expect(size).toBeLessThan(1_000_000)
+})
+
+describe('D-07 what a browser calls itself', () => {
+  const long = `Mozilla/5.0 ${'Chrome/1.0 ('.repeat(1_000)}`
+
+  test('is kept to 500 characters, however it comes to a session, and what is shorter as it is', async () => {
+    const member = await createMember()
+    const cut = async (agent: string) => {
+      const headers = { 'user-agent': agent, origin: service.baseUrl }
+      const { status } = await request('/api/auth/sign-in/email', { headers, json: { email: member.email, password } })
+      const at = { user_id: member.id, id: randomUUID(), token: randomUUID(), updated_at: new Date() }
+      const ends = { expires_at: new Date(Date.now() + 60_000), not_after: new Date(Date.now() + 60_000) }
+      await db
+        .insertInto('session')
+        .values({ ...at, ...ends, user_agent: agent })
+        .execute()
+      await db.updateTable('session').set({ user_agent: agent }).where('id', '=', member.sessionId).execute()
+      const rows = await db.selectFrom('session').select('user_agent').where('user_id', '=', member.id).execute()
+      return [status, rows.map(({ user_agent }) => user_agent)]
+    }
+
+    expect(await cut(long)).toEqual([200, Array.from({ length: 3 }, () => long.slice(0, 500))])
+    const [, agents] = await cut(long.slice(0, 499))
+    expect(agents).toContain(long.slice(0, 499))
+  })
+})
+
+test('D-07 the largest page of sessions is smaller than a megabyte', async () => {
+  const user = await service.createSignedIn()
+  const ends = { expires_at: new Date(Date.now() + 60_000), not_after: new Date(Date.now() + 60_000) }
+  const rows = Array.from({ length: 100 }, () => ({ id: randomUUID(), token: randomUUID(), user_id: user.id, ...ends }))
+  const agent = '\u{1F511}"'.repeat(5_000)
+  await db
+    .insertInto('session')
+    .values(rows.map((row) => ({ ...row, updated_at: new Date(), user_agent: agent })))
+    .execute()
+
+  for (const [path, count] of [
+    ['/api/v1/users/me/sessions?limit=100', 100],
+    ['/api/auth/list-sessions', 101],
+  ] as const) {
+    const text = await (await request(path, { cookie: user.cookie })).text()
+    const body = JSON.parse(text) as { data: unknown[] } | unknown[]
+    expect(Array.isArray(body) ? body : body.data).toHaveLength(count)
+    expect(text.length).toBeGreaterThan(50_000)
+    expect(Buffer.byteLength(text)).toBeLessThan(1_000_000)
+  }
 })
 
 describe('D-09 a problem says little of what was sent', () => {

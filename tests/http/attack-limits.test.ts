@@ -1,8 +1,12 @@
+import { setTimeout } from 'node:timers/promises'
+import { sql } from 'kysely'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { from, newAddress, proxied } from '../support/addresses.ts'
 import { type RequestOptions, startService, startServiceForFile } from '../support/harness.ts'
+import { watchQueries } from '../support/query-count.ts'
 import { problemOf } from '../support/wire.ts'
 
+const queriesOf = watchQueries()
 const few = await startServiceForFile({ env: { ...proxied, RATE_LIMIT: '20' } })
 
 // Counted as any other attempt, and nothing is hashed for it.
@@ -74,6 +78,21 @@ describe('B-03, B-04 the limit of all requests', () => {
       expect([path, (await from(few, address, path)).status]).toEqual([path, 200])
     for (const [path, status] of paths.slice(0, 3))
       expect([path, (await from(few, newAddress(), path)).status]).toEqual([path, status])
+  })
+
+  test('counts preflights, whoever asks, and the request that follows one once', async () => {
+    const address = newAddress()
+    const preflight = (origin: string, path = '/api/v1/auth/me') =>
+      from(few, address, path, { method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'GET' } })
+    const origins = ['https://evil.example', 'https://app.example.com']
+    for (const origin of origins) expect((await preflight(origin)).status).toBe(204)
+    expect((await preflight('https://evil.example', '/api/auth/jwks')).status).toBe(204)
+    for (let i = 3; i < 20; i++) {
+      const { status } = await from(few, address, '/api/v1/auth/me', { headers: { origin: 'https://evil.example' } })
+      expect([i, status]).toEqual([i, 401])
+    }
+
+    for (const origin of origins) expect([origin, (await preflight(origin)).status]).toEqual([origin, 429])
   })
 
   test('says when to come back, as a problem or on a page', async () => {
@@ -158,4 +177,19 @@ describe('B-05 RateLimit fields (draft-ietf-httpapi-ratelimit-headers-10)', () =
     const exposed = headers.get('access-control-expose-headers')?.split(',')
     expect(exposed).toEqual(expect.arrayContaining(['ratelimit', 'ratelimit-policy', 'retry-after']))
   })
+})
+
+test('B-04 however many ask at once whether the database is there, it is asked once', async () => {
+  const statuses: number[] = []
+  const queries = await queriesOf(async () => {
+    await few.db.transaction().execute(async (trx) => {
+      await sql`lock table schema_migration in access exclusive mode`.execute(trx)
+      const asked = Array.from({ length: 30 }, () => from(few, newAddress(), '/health/db'))
+      // All of them are there long before.
+      await setTimeout(300)
+      void Promise.all(asked).then((replies) => statuses.push(...replies.map(({ status }) => status)))
+    })
+    await expect.poll(() => statuses).toEqual(Array.from({ length: 30 }, () => 200))
+  })
+  expect(queries.filter((text) => /from "?schema_migration/.test(text))).toHaveLength(1)
 })

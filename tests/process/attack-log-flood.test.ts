@@ -40,6 +40,20 @@ describe('D-11 a flood of refused requests', () => {
     expect(refused.length + told.reduce((sum, omitted) => sum + omitted, 0)).toBe(count)
   })
 
+  test('is one too where no limit refuses it: of questions about health', async () => {
+    const service = await startService()
+    const count = 3_000
+    await flood(service, 'GET /health HTTP/1.1\r\nHost: x', count)
+    await service.stop()
+
+    const lines = service.logLines().map((line) => JSON.parse(line) as Line)
+    const answered = lines.filter(({ status }) => status === 200)
+    const told = lines.flatMap(({ omitted }) => omitted ?? [])
+    expect(told.length).toBeGreaterThan(0)
+    expect(answered.length).toBeLessThanOrEqual(perSecond * (told.length + 1))
+    expect(answered.length + told.reduce((sum, omitted) => sum + omitted, 0)).toBe(count)
+  })
+
   test.each<[string, (socket: Socket) => void]>([
     ['nothing became a request', (socket) => socket.end('garbage\r\n\r\n')],
     [
