@@ -13,13 +13,15 @@ interface Peer {
 /** Carries the client's address to Better-Auth; what a client sends under this name is dropped. */
 export const clientAddressHeader = 'x-client-ip'
 
-/** Parses an address or CIDR range; undefined when it is neither. */
+/** Parses an address or CIDR range, an IPv4 one in an IPv6 one as that; undefined when it is neither. */
 export function parseRange(text: string): Range | undefined {
-  if (ipaddr.isValidCIDR(text)) return ipaddr.parseCIDR(text)
   // `isValid` takes IPv4 in its historic short and octal forms too, which nobody means.
-  if (!ipaddr.IPv4.isValidFourPartDecimal(text) && !ipaddr.IPv6.isValid(text)) return undefined
-  const address = ipaddr.process(text)
-  return [address, address.kind() === 'ipv4' ? 32 : 128]
+  if (ipaddr.IPv4.isValidFourPartDecimal(text)) return [ipaddr.IPv4.parse(text), 32]
+  if (ipaddr.IPv4.isValidCIDRFourPartDecimal(text)) return ipaddr.IPv4.parseCIDR(text)
+  if (!ipaddr.IPv6.isValid(text) && !ipaddr.IPv6.isValidCIDR(text)) return undefined
+  const [address, bits] = ipaddr.IPv6.parseCIDR(text.includes('/') ? text : `${text}/128`)
+  if (!address.isIPv4MappedAddress()) return [address, bits]
+  return bits < 96 ? undefined : [address.toIPv4Address(), bits - 96]
 }
 
 /** An address in one spelling: an IPv4 address in an IPv6 one is that. What is no address stays as it is. */
