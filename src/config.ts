@@ -5,12 +5,14 @@ import { Email } from './resources/profile.ts'
 import { NumberedSecrets, Secret } from './secret.ts'
 import {
   addressRange,
+  givenText,
   issuer,
   list,
   oneOf,
   origin,
   postgresUrl,
   publicUrl,
+  sender,
   smtpUrl,
   wholeNumber,
 } from './setting-values.ts'
@@ -55,22 +57,19 @@ const EnvSchema = z.object({
     .default(900),
   JWT_SHARED_SECRET: Secret.optional(),
   JWT_SHARED_ISSUER: z.string().max(200, 'must have at most 200 characters').optional(),
-  GOOGLE_CLIENT_ID: z.string().optional(),
-  GOOGLE_CLIENT_SECRET: z.string().optional(),
-  GITHUB_CLIENT_ID: z.string().optional(),
-  GITHUB_CLIENT_SECRET: z.string().optional(),
+  GOOGLE_CLIENT_ID: givenText.optional(),
+  GOOGLE_CLIENT_SECRET: givenText.optional(),
+  GITHUB_CLIENT_ID: givenText.optional(),
+  GITHUB_CLIENT_SECRET: givenText.optional(),
   OIDC_ISSUER: issuer.optional(),
-  OIDC_CLIENT_ID: z.string().optional(),
-  OIDC_CLIENT_SECRET: z.string().optional(),
+  OIDC_CLIENT_ID: givenText.optional(),
+  OIDC_CLIENT_SECRET: givenText.optional(),
   OIDC_NAME: z
     .string()
     .regex(/^[^\p{C}]{1,50}$/u, 'must have 1 to 50 characters, none of them a control character')
     .optional(),
   SMTP_URL: smtpUrl.optional(),
-  MAIL_FROM: z
-    .string()
-    .regex(/^[^\r\n]*@[^\r\n]+$/, 'is not a mail address')
-    .optional(),
+  MAIL_FROM: sender.optional(),
   ADMIN_EMAIL: Email.optional(),
   ADMIN_PASSWORD: Password.optional(),
   SIGN_UP: oneOf('open', 'closed').default('open'),
@@ -113,7 +112,8 @@ function allOf(...names: Variable[]): [Variable, Variable][] {
 }
 
 /**
- * Turns environment variables into the configuration. Pure; an empty value counts as absent.
+ * Turns environment variables into the configuration. Pure but for a look at the certificates that a URL names; an empty value
+ * counts as absent.
  * @throws ConfigError naming every fault at once, and no value
  */
 export function parseConfig(env: Record<string, string | undefined>) {
@@ -124,21 +124,30 @@ export function parseConfig(env: Record<string, string | undefined>) {
   }
   if (given['DATABASE_URL'] && !given['BETTER_AUTH_SECRET'] && !given['BETTER_AUTH_SECRETS'])
     faults.push('BETTER_AUTH_SECRET: is missing, but DATABASE_URL is set')
-  const { JWT_SHARED_SECRET: shared } = given
-  if (shared && `${given['BETTER_AUTH_SECRET']},${given['BETTER_AUTH_SECRETS']}`.includes(shared))
+  if (given['JWT_SHARED_SECRET'] && sharesSecret(given['JWT_SHARED_SECRET'], given))
     faults.push('JWT_SHARED_SECRET: must be another than BETTER_AUTH_SECRET, which nobody else may know')
   const workers = EnvSchema.shape.WEB_CONCURRENCY.safeParse(given['WEB_CONCURRENCY']).data ?? 1
   if (workers > 1 && !given['DATABASE_URL'])
     faults.push('WEB_CONCURRENCY: must be 1 without DATABASE_URL: one process only may open the embedded database')
   const parsed = EnvSchema.safeParse(given)
   if (!parsed.success) faults.push(...parsed.error.issues.map((issue) => `${String(issue.path[0])}: ${issue.message}`))
-  if (parsed.success && parsed.data.JWT_SHARED_ISSUER === `${baseUrlOf(parsed.data)}/api/auth`)
-    faults.push('JWT_SHARED_ISSUER: must not be this service itself')
+  for (const name of ['JWT_SHARED_ISSUER', 'OIDC_ISSUER'] as const) {
+    if (parsed.success && parsed.data[name] === `${baseUrlOf(parsed.data)}/api/auth`)
+      faults.push(`${name}: must not be this service itself`)
+  }
   if (parsed.success && parsed.data.RATE_LIMIT === 0 && !isLoopback(new URL(baseUrlOf(parsed.data)).hostname))
     faults.push('RATE_LIMIT: must not be 0 where BETTER_AUTH_URL is no loopback host: passwords could be guessed')
   if (!parsed.success || faults.length > 0) throw new ConfigError([...new Set(faults)])
   return toConfig(parsed.data)
 }
+
+/** Whether what is told to a front end is one of our own secrets, or holds one. */
+function sharesSecret(shared: string, { BETTER_AUTH_SECRET: one, BETTER_AUTH_SECRETS: several }: Given): boolean {
+  const own = [one, ...(several ?? '').split(',').map((entry) => entry.slice(entry.indexOf(':') + 1))]
+  return own.some((secret) => secret && (secret.includes(shared) || shared.includes(secret)))
+}
+
+type Given = { [Name in Variable]?: string }
 
 const defaultPort = 3000
 

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { parseRange } from './http/client-address.ts'
 import { isPrivate } from './http/loopback.ts'
@@ -36,21 +37,43 @@ export const list = (text: string) =>
     .map((entry) => entry.trim())
     .filter(Boolean)
 
-const urlOf = (protocol: RegExp, fault: string) =>
+// Without the slashes some parsers find no host, and others one.
+const urlOf = (start: RegExp, fault: string) =>
   z
     .string()
-    .refine((value) => URL.canParse(value) && protocol.test(new URL(value).protocol), { message: fault, abort: true })
+    .refine((value) => URL.canParse(value) && start.test(value), { message: fault, abort: true })
+    .refine((value) => canDecode(new URL(value)), 'holds a % that stands for nothing: write %25 for the sign itself')
 
 /** The URL of a mail server. */
-export const smtpUrl = urlOf(/^smtps?:$/, 'is not an smtp:// or smtps:// URL')
+export const smtpUrl = urlOf(/^smtps?:\/\//i, 'is not an smtp:// or smtps:// URL')
+  .refine((value) => new URL(value).hostname !== '', 'names no host')
+  // With it TLS could be switched off, or what is sent written to the log.
+  .refine((value) => !value.includes('?'), 'must hold no "?": its options are chosen by the service')
 
 /** The URL of a PostgreSQL. */
-export const postgresUrl = urlOf(/^postgres(ql)?:$/, 'is not a postgres:// URL').refine(
-  (value) => canDecode(new URL(value)),
-  'holds a % that stands for nothing: write %25 for the sign itself',
-)
+export const postgresUrl = urlOf(/^postgres(ql)?:\/\//i, 'is not a postgres:// URL')
+  .refine((value) => optionsIn(value, 'port').every(isPort), 'has a port that is none (1 to 65535)')
+  .refine(
+    (value) => optionsIn(value, 'sslrootcert', 'sslcert', 'sslkey').every(isReadable),
+    'names a certificate or a key that cannot be read',
+  )
 
-// The driver decodes them, and what it throws names no variable. A stray sign it takes for itself, but no host has one.
+function optionsIn(url: string, ...names: string[]): string[] {
+  const { searchParams } = new URL(url)
+  return names.flatMap((name) => searchParams.getAll(name))
+}
+
+const isPort = (text: string) => /^[1-9]\d{0,4}$/.test(text) && Number(text) <= 65_535
+
+function isReadable(file: string): boolean {
+  try {
+    return readFileSync(file).length > 0
+  } catch {
+    return false
+  }
+}
+
+// The drivers decode them, and what they throw names no variable. A stray sign they take for itself, but no host has one.
 function canDecode({ hostname, username, password, pathname }: URL): boolean {
   try {
     const texts = [username, password, pathname].map((text) => text.replaceAll(/%(?![\da-f]{2})/gi, '%25'))
@@ -60,6 +83,14 @@ function canDecode({ hostname, username, password, pathname }: URL): boolean {
     return false
   }
 }
+
+/** Who mail is from: an address, or one in angle brackets after a name. */
+export const sender = z
+  .string()
+  .regex(/^(?:[^\r\n<>]*<[^\s@<>]+@[^\s@<>]+>|[^\s@<>]+@[^\s@<>]+)$/, 'is not a mail address')
+
+/** What a provider has given: any text. */
+export const givenText = z.string().regex(/\S/, 'is blank')
 
 /** An IP address or a CIDR range, parsed. */
 export const addressRange = z.string().transform((text, context) => {

@@ -54,6 +54,28 @@ test('a front end is given neither our own secret nor our own name', () => {
   expect(() => parseConfig(env)).toThrow(/JWT_SHARED_ISSUER: must not be this service itself/)
 })
 
+test.each([`${secret}-and-more`, secret.slice(1), `2:${secret}`])(
+  'a secret that holds our own, or a part of it, is not for a front end: %#',
+  (shared) => {
+    const env = { ...postgres, BETTER_AUTH_SECRETS: `7:${secret}`, JWT_SHARED_SECRET: shared, JWT_SHARED_ISSUER: 'app' }
+
+    expect(faultsOf(env)).toEqual([
+      expect.stringMatching(/^JWT_SHARED_SECRET: must be another than BETTER_AUTH_SECRET/),
+    ])
+  },
+)
+
+test('nobody signs in here by way of this service itself', () => {
+  const env = {
+    ...postgres,
+    OIDC_ISSUER: 'https://auth.example.com/api/auth',
+    OIDC_CLIENT_ID: 'a',
+    OIDC_CLIENT_SECRET: 'b',
+  }
+
+  expect(faultsOf(env)).toEqual(['OIDC_ISSUER: must not be this service itself'])
+})
+
 test('an empty value counts as absent', () => {
   expect(parseConfig({ PORT: '', DATABASE_URL: '' })).toMatchObject({ port: 3000, database: undefined })
 })
