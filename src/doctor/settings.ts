@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import type { Config } from '../config.ts'
 import { freeBytes } from '../db/free-bytes.ts'
@@ -16,12 +16,14 @@ const leastFree = { problem: 0.1 * gigabyte, warning: gigabyte }
  * What can be told of the configuration and the machine at once, without asking anybody: at start, and by the doctor. On a
  * loopback host, where one develops, next to nothing of it matters.
  * @param nodeVersion such as `20.19.0`
+ * @param envFile from which settings are read, if it is there
  */
-export function settingsFindings(config: Config, nodeVersion = process.versions.node): Finding[] {
+export function settingsFindings(config: Config, nodeVersion = process.versions.node, envFile = '.env'): Finding[] {
   return [
     node(nodeVersion),
     processes(config),
-    ...(config.database ? [databaseTls(config.database.url)] : [durability(config), keptSecret(config)]),
+    ...environment(config, envFile),
+    ...(config.database ? [databaseTls(config.database)] : [durability(config), keptSecret(config)]),
     ...(config.database ? [] : disk(config.dataDir)),
     trustedProxies(config),
     trustedOrigins(config),
@@ -52,18 +54,35 @@ function processes({ workers }: Config): Finding {
   )
 }
 
-function databaseTls(url: string): Finding {
+/** None where there is no such file. */
+function environment({ isLoopback: isLocal }: Config, file: string): Finding[] {
+  const { ok, warning } = findingsOf('environment')
+  if (!existsSync(file)) return []
+  const isOpen = (statSync(file).mode & 0o007) !== 0
+  if (isLocal || !isOpen) return [ok('settings are read from .env')]
+  return [warning('everybody on this machine can read the secrets in .env', 'chmod o= .env')]
+}
+
+function databaseTls({ url, directUrl }: NonNullable<Config['database']>): Finding {
   const { ok, warning } = findingsOf('database-tls')
+  const ways = [url, directUrl ?? url].map(wayTo)
+  const mend = 'Add sslmode=verify-full to DATABASE_URL and DIRECT_URL, unless the network itself encrypts'
+  if (ways.includes('plain')) return warning('what is sent to the database is not encrypted', mend)
+  if (ways.includes('unchecked')) return warning('the certificate of the database is not checked', mend)
+  if (ways.includes('checked')) return ok('the connection to the database is encrypted, and its certificate is checked')
+  return ok('the database is on this machine')
+}
+
+/** What protects what is sent to a database. */
+function wayTo(url: string): 'here' | 'plain' | 'unchecked' | 'checked' {
   const { hostname, searchParams } = new URL(url)
   const host = searchParams.get('host') ?? decodeURIComponent(hostname)
-  if (host === '' || host.startsWith('/') || isLoopback(host)) return ok('the database is on this machine')
+  if (host === '' || host.startsWith('/') || isLoopback(host)) return 'here'
   const mode = searchParams.get('sslmode') ?? (/^(1|true)$/.test(searchParams.get('ssl') ?? '') ? 'require' : 'disable')
-  const mend = 'Add sslmode=verify-full to DATABASE_URL and DIRECT_URL, unless the network itself encrypts'
-  if (mode === 'disable') return warning('what is sent to the database is not encrypted', mend)
+  if (mode === 'disable') return 'plain'
   const isUnchecked =
     mode === 'no-verify' || (searchParams.get('uselibpqcompat') === 'true' && /prefer|require/.test(mode))
-  if (isUnchecked) return warning('the certificate of the database is not checked', mend)
-  return ok('the connection to the database is encrypted, and its certificate is checked')
+  return isUnchecked ? 'unchecked' : 'checked'
 }
 
 function durability({ isLoopback: isLocal }: Config): Finding {

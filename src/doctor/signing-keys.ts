@@ -37,9 +37,13 @@ export async function keyFinding(
   // An hour late is not by chance: it is looked after once a minute.
   if (lastEnd - now < signingKey.publishHoursAhead * hourMs - hourMs)
     return warning('the next signing key should have been made already', start)
-  return ok(
-    `an ${alg} key has signed for ${Math.floor((now - active_at.getTime()) / dayMs)} days, of ${signingKey.rotationDays}`,
-  )
+  const days = Math.floor((now - active_at.getTime()) / dayMs)
+  if (days > signingKey.rotationDays)
+    return warning(
+      `an ${alg} key has signed for ${days} days, of ${signingKey.rotationDays}`,
+      `Give it an end: update jwks set expires_at = now() + interval '2 days' where id = '${current.id}'`,
+    )
+  return ok(`an ${alg} key has signed for ${days} days, of ${signingKey.rotationDays}`)
 }
 
 function endOf(expiresAt: Date | null): number {

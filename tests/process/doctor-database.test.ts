@@ -122,6 +122,20 @@ describe('signing keys', () => {
       /^Start/,
     ],
     [
+      'is one that nobody gave an end',
+      'warning',
+      sql`update jwks set active_at = now() - interval '91 days', expires_at = null`,
+      /an RS256 key has signed for 91 days, of 90/,
+      /update jwks set expires_at = /,
+    ],
+    [
+      'is one that signs for 90 days',
+      'ok',
+      sql`update jwks set active_at = now() - interval '90 days', expires_at = now() + interval '25 hours'`,
+      /an RS256 key has signed for 90 days, of 90/,
+      /^$/,
+    ],
+    [
       'is time for the next one',
       'ok',
       sql`update jwks set expires_at = now() + interval '25 hours'`,

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -48,6 +48,9 @@ test.each<[string, string, Record<string, string>]>([
   ['database-tls', 'warning', at('postgres://localhost/latchkey?host=db.example.com')],
   ['database-tls', 'ok', at(`${remote}?sslmode=require`)],
   ['database-tls', 'ok', at(`${remote}?ssl=true`)],
+  ['database-tls', 'warning', { ...at(`${remote}?sslmode=require`), DIRECT_URL: remote }],
+  ['database-tls', 'warning', { ...at(`${remote}?sslmode=require`), DIRECT_URL: `${remote}?sslmode=no-verify` }],
+  ['database-tls', 'ok', { ...at(`${remote}?sslmode=require`), DIRECT_URL: `${remote}?sslmode=verify-full` }],
   ['trusted-proxies', 'warning', postgres],
   ['trusted-proxies', 'problem', { ...postgres, TRUSTED_PROXIES: '10.0.0.1,0.0.0.0/0' }],
   ['trusted-proxies', 'problem', { TRUSTED_PROXIES: '::/0' }],
@@ -77,6 +80,24 @@ test('a kept secret that is still trusted beside others is told of, until its fi
   expect(finding()).toMatchObject({ level: 'warning', what: expect.stringContaining('is trusted beside') as string })
   expect(finding({ BETTER_AUTH_URL: 'http://localhost:3000' })).toMatchObject({ level: 'ok' })
   expect(finding({ BETTER_AUTH_SECRET: secret })).toMatchObject({ level: 'ok', what: 'the secret is set' })
+})
+
+test.each<[number, string, Record<string, string>]>([
+  [0o600, 'ok', postgres],
+  [0o640, 'ok', postgres],
+  [0o644, 'warning', postgres],
+  [0o606, 'warning', embedded],
+  [0o644, 'ok', {}],
+])('an .env of mode %o: %s', (mode, level, env) => {
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-env-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const file = join(folder, '.env')
+  const found = () => byCheck(settingsFindings(parseConfig(env), undefined, file))['environment']?.level
+
+  expect(found()).toBeUndefined()
+  writeFileSync(file, `BETTER_AUTH_SECRET=${secret}\n`)
+  chmodSync(file, mode)
+  expect(found()).toBe(level)
 })
 
 test.each([
