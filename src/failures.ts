@@ -1,6 +1,6 @@
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
-import { formPaths, oauthRefusal } from './auth/oauth/forms.ts'
+import { oauthPaths, oauthRefusal } from './auth/oauth/forms.ts'
 import { databaseFailure } from './db/failure.ts'
 import { type Env, exchangeOf } from './http/exchange.ts'
 import { ProblemError, type ProblemSlug, problemResponse } from './http/problem.ts'
@@ -93,7 +93,7 @@ function hasLeft(c: Context): boolean {
 }
 
 function authResponse(c: Context, error: Error, problem: ProblemError): Response {
-  if (formPaths.includes(c.req.path)) return oauthRefusal(c, problem)
+  if (oauthPaths.has(c.req.path)) return oauthRefusal(c, problem)
   const code = constraintIn(databaseFailure(error))?.code ?? problem.slug.replaceAll('-', '_').toUpperCase()
   // Better-Auth answers a ban with 403: there is no session yet that could be over.
   const status = problem.slug === 'banned' ? 403 : problem.status

@@ -19,7 +19,7 @@ import type { SignInTurns } from './hashing/sign-in-turns.ts'
 import type { SigningKeys } from './keys/signing-keys.ts'
 import { asNavigation } from './navigation.ts'
 import { limitClientFailures } from './oauth/client-failures.ts'
-import { assertOAuthForm, formPaths } from './oauth/forms.ts'
+import { assertOAuthForm, formPaths, navigationPaths, userInfoPath } from './oauth/forms.ts'
 import { providerMetadata } from './oauth/metadata.ts'
 import type { Authenticate } from './principal.ts'
 import { limitOutbound } from './providers/outbound.ts'
@@ -44,7 +44,6 @@ const base = '/api/auth'
 // The longest has a provider or a token in it.
 const maxPathLength = 512
 
-const userInfoPath = '/api/auth/oauth2/userinfo'
 // A client proves itself there, or shows an access token, and nobody a session.
 const clientPaths = new Set([...formPaths, userInfoPath])
 
@@ -63,8 +62,6 @@ export const openPaths: ReadonlySet<string> = new Set([
 ])
 /** Each request that comes here hashes a password, whoever it is for. */
 export const signInPath = '/api/auth/sign-in/email'
-// Where the applications of other sites send browsers to.
-const navigationPaths = ['/api/auth/oauth2/authorize', '/api/auth/oauth2/end-session']
 
 /** `/api/auth/*`: Better-Auth, told the true address of the client, and the JWKS. */
 export function authHandler(dependencies: Dependencies) {
@@ -86,6 +83,7 @@ export function authHandler(dependencies: Dependencies) {
       .use('/api/auth/*', authLimits({ requestLimits, endpoints, clientAddress }))
       // A browser sends our cookies with a link of another site, and not with a form: OpenID Connect Core 1.0 section 3.1.2.1.
       .on('POST', navigationPaths, async (c) => c.redirect(`${c.req.path}?${await formOf(c)}`, 303))
+      .on('POST', userInfoPath, assertOAuthForm)
       .on('ALL', formPaths, assertOAuthForm, limitClientFailures({ attempts: requestLimits.attempts, clientAddress }))
       .on(['GET', 'POST'], '/api/auth/*', async (c) => {
         if (c.req.path.length > maxPathLength) throw new ProblemError('not-found')
@@ -166,6 +164,8 @@ async function explained(path: string, response: Response): Promise<Response> {
     throw new ProblemError('not-found')
   }
   if (status === 415) headers.set('accept', 'application/json')
+  // It refuses a method of /get-session alone: RFC 9110 section 15.5.6.
+  if (status === 405) headers.set('allow', 'GET, HEAD')
   if (status >= 400 && !path.startsWith('/api/auth/oauth2/')) return named(response)
   // It calls nothing JSON, too: RFC 9110 section 8.3.
   if (status >= 300 && status < 400) headers.delete('content-type')

@@ -17,10 +17,10 @@ const error = {
 const failures = {
   400: error,
   401: { ...error, description: 'The client, or the token, is not good' },
-  413: { description: 'The body is larger than 64 KiB.' },
-  415: { description: 'The body must be a form.' },
+  413: { ...error, description: 'The body is larger than 64 KiB.' },
+  415: { ...error, description: 'The body must be a form.' },
   429: { ...error, description: 'Too many requests, or failures to prove itself; Retry-After says when to go on.' },
-  503: { description: 'The database did not answer in time. Nothing was changed.' },
+  503: { ...error, description: 'The database did not answer in time. Nothing was changed.' },
 }
 const ofClient = [{ client: [] }]
 const text = { type: 'string' }

@@ -33,13 +33,15 @@ describe('P-18 an application on a device', () => {
     const code = new URL((await decide(visitor, sight, 'allow')).at).searchParams.get('code') ?? ''
     expect((await app.redeem({ code, verifier }, { redirect_uri }, { auth: 'none' })).status).toBe(200)
 
-    const silent = new URL((await visitor.open(app.begin({ redirect_uri, prompt: 'none', state: 'a state' }).path)).at)
-    expect(silent.href.startsWith(redirect_uri)).toBe(true)
-    expect(Object.fromEntries(silent.searchParams)).toEqual({
-      error: 'consent_required',
-      state: 'a state',
-      iss: `${service.baseUrl}/api/auth`,
-    })
+    for (const prompt of ['none', 'none ']) {
+      const silent = new URL((await visitor.open(app.begin({ redirect_uri, prompt, state: 'a state' }).path)).at)
+      expect(silent.href.startsWith(redirect_uri)).toBe(true)
+      expect(Object.fromEntries(silent.searchParams)).toEqual({
+        error: 'consent_required',
+        state: 'a state',
+        iss: `${service.baseUrl}/api/auth`,
+      })
+    }
   })
 
   test('is told when nobody is signed in, or not for it', async () => {

@@ -52,8 +52,9 @@ function asks({ prompt }: Parameters, value: 'none' | 'create'): boolean {
  * they allowed before. @see RFC 8252 section 8.6
  */
 function withConsent(prompt: unknown): unknown {
-  if (prompt === undefined || prompt === 'none') return 'consent'
-  return typeof prompt === 'string' ? `${prompt} consent` : prompt
+  if (prompt === undefined) return 'consent'
+  if (typeof prompt !== 'string') return prompt
+  return prompt.trim() === 'none' ? 'consent' : `${prompt} consent`
 }
 
 /** Where a page would ask, the client is told which, if it wants nobody to be asked. */

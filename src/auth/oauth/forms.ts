@@ -4,8 +4,16 @@ import { announcesBody, formType, isForm } from '../../http/body.ts'
 import type { Env } from '../../http/exchange.ts'
 import type { ProblemError } from '../../http/problem.ts'
 
+const pathOf = (name: string) => `/api/auth/oauth2/${name}`
+
 /** The endpoints to which clients send forms. */
-export const formPaths = ['token', 'introspect', 'revoke'].map((name) => `/api/auth/oauth2/${name}`)
+export const formPaths = ['token', 'introspect', 'revoke'].map(pathOf)
+/** To this one they may send a token in a form. */
+export const userInfoPath = pathOf('userinfo')
+/** Where the applications of other sites send browsers to. */
+export const navigationPaths = ['authorize', 'end-session'].map(pathOf)
+/** The endpoints that refuse by `{error, error_description}`. */
+export const oauthPaths: ReadonlySet<string> = new Set([...formPaths, userInfoPath, ...navigationPaths])
 
 /**
  * Refuses what is no form, and a form with a parameter twice, of which the provider would take the last.
@@ -22,12 +30,12 @@ export const assertOAuthForm = createMiddleware<Env>(async (c, next) => {
 })
 
 /** A problem in the form that clients know. @see RFC 6749 section 5.2 */
-export function oauthRefusal(c: Context, { status, message, headers }: ProblemError): Response {
+export function oauthRefusal(c: Context, { slug, status, message, headers }: ProblemError): Response {
   // Of the errors that are registered, these say best whether to try again, and that nothing is wrong with the request.
   const error = status === 429 || status === 503 ? 'temporarily_unavailable' : undefined
   return c.json(
     { error: error ?? (status >= 500 ? 'server_error' : 'invalid_request'), error_description: message },
-    status,
+    slug === 'validation' ? 400 : status,
     {
       ...headers,
       'cache-control': 'no-store',

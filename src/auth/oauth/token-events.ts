@@ -25,9 +25,13 @@ export async function noteIssued(
   await noteEvent(trx, { action: 'token.issued', target: targetOf(client, userId), changes })
 }
 
-/** Tells it that a client which has proven itself was refused tokens, and whether what it presented was used before. */
+/**
+ * Tells it that a client which has proven itself was refused tokens, and whether what it presented was used before. Of a
+ * request that names no client nothing is told: strangers can make any number of them.
+ */
 export async function noteRefused(db: Db, refusal: Refusal): Promise<void> {
   const { client, grantType, userId, isReused, reason } = refusal
+  if (client === undefined) return
   await noteEvent(db, {
     action: isReused ? 'token.reused' : 'token.refused',
     target: targetOf(client, userId),
