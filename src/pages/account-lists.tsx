@@ -19,28 +19,8 @@ export function Sessions({ sessions, count, isImpersonated, state = {} }: Sessio
     <Section id="sessions" title="Where you are signed in">
       {state.problem && <Notice kind="bad">{state.problem}</Notice>}
       <ul class="rows">
-        {sessions.map(({ id, userAgent, ipAddress, createdAt, expiresAt, current, impersonatedBy }) => (
-          <li>
-            <div>
-              <strong>{deviceOf(userAgent)}</strong> {current && <span class="tag">this one</span>}
-              {impersonatedBy !== null && <span class="tag">an administrator, as you</span>}
-              <p class="hint">
-                from {ipAddress ?? 'an unknown address'} · signed in <Time at={createdAt} /> · ends{' '}
-                <Time at={expiresAt} />
-              </p>
-            </div>
-            {!isImpersonated && !current && (
-              <Form action="/account/sessions" hidden={{ id }}>
-                <button
-                  type="submit"
-                  class="quiet small"
-                  aria-label={`End the session of ${deviceOf(userAgent)}, signed in ${timeOf(createdAt)}`}
-                >
-                  End
-                </button>
-              </Form>
-            )}
-          </li>
+        {sessions.map((session) => (
+          <SessionRow session={session} canEnd={!isImpersonated && !session.current} />
         ))}
       </ul>
       {count > sessions.length && <p>Not shown, as they are older: {count - sessions.length}</p>}
@@ -52,6 +32,33 @@ export function Sessions({ sessions, count, isImpersonated, state = {} }: Sessio
         </Form>
       )}
     </Section>
+  )
+}
+
+function SessionRow({ session, canEnd }: { session: Session; canEnd: boolean }) {
+  const { id, userAgent, ipAddress, createdAt, expiresAt, current, impersonatedBy } = session
+  const device = deviceOf(userAgent)
+  return (
+    <li>
+      <div>
+        <strong>{device}</strong> {current && <span class="tag">this one</span>}
+        {impersonatedBy !== null && <span class="tag">an administrator, as you</span>}
+        <p class="hint">
+          from {ipAddress ?? 'an unknown address'} · signed in <Time at={createdAt} /> · ends <Time at={expiresAt} />
+        </p>
+      </div>
+      {canEnd && (
+        <Form action="/account/sessions" hidden={{ id }}>
+          <button
+            type="submit"
+            class="quiet small"
+            aria-label={`End the session of ${device}, signed in ${timeOf(createdAt)}`}
+          >
+            End
+          </button>
+        </Form>
+      )}
+    </li>
   )
 }
 

@@ -22,7 +22,7 @@ export interface AccountState {
 const notices = new Map(
   Object.entries({
     profile: 'Your name is saved.',
-    email: 'Look into the mail of your new address for the newest link. Five at most are sent within an hour.',
+    email: 'Look into the mail of your new address for the newest link. Three at most are sent within an hour.',
     'email-changed': 'Your e-mail address is changed.',
     password: 'Your password is changed. Everywhere else you are signed out.',
     sessions: 'The session has ended.',

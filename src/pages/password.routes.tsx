@@ -65,7 +65,7 @@ function SentPage({ brand }: Branded) {
       <h1>Look into your mail</h1>
       <Notice kind="good">If there is an account with this address, open the newest link in its mail.</Notice>
       <p>
-        A link works once, within one hour, in which five at most are sent. If nothing arrives, look among the unwanted
+        A link works once, within one hour, in which three at most are sent. If nothing arrives, look among the unwanted
         mail.
       </p>
       <nav class="more">

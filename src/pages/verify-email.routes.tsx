@@ -209,7 +209,7 @@ function SentPage({ brand, next }: OnwardProps) {
       <h1>Look into your mail</h1>
       <Notice kind="good">Open the newest link in your mail to confirm your e-mail address.</Notice>
       <p>
-        Five links at most are sent within an hour, and each works for one hour. If nothing arrives, look among the
+        Three links at most are sent within an hour, and each works for one hour. If nothing arrives, look among the
         unwanted mail. If you have an account already, sign in, or reset your password.
       </p>
       <nav class="more">
@@ -224,7 +224,7 @@ function AskPage({ brand, state, next }: OnwardProps & { state: FormState }) {
   return (
     <Page brand={brand} title="Confirm your e-mail address">
       <h1>Confirm your address</h1>
-      <p>Give your address to get a new link. Five at most are sent within an hour; the newest that you have works.</p>
+      <p>Give your address to get a new link. Three at most are sent within an hour; the newest that you have works.</p>
       <Form action="/verify-email/resend" state={state} hidden={{ next }}>
         <EmailField state={state} autofocus />
         <button type="submit">Send the link</button>

@@ -59,7 +59,7 @@ test('who signs up looks into their mail, confirms the address there with one cl
 
   const sent = await visitor.submit('/sign-up', user)
   expect(sent.at).toBe('/verify-email?sent')
-  expect(textOf(sent)).toContain('Five links at most are sent within an hour')
+  expect(textOf(sent)).toContain('Three links at most are sent within an hour')
   const [link = { token: '' }] = await linksFor(user.email, 1)
   expect(textOf(await visitor.open(`/verify-email?token=${link.token}`))).toContain('Confirm the address')
   const page = await visitor.submit('/verify-email', link)
@@ -207,7 +207,7 @@ test('the link is sent again, and to nobody for an address that nobody has', asy
   await visitor.submit('/sign-up', user)
   await linksFor(user.email, 1)
 
-  expect(textOf(await visitor.open('/verify-email'))).toContain('Five at most are sent within an hour')
+  expect(textOf(await visitor.open('/verify-email'))).toContain('Three at most are sent within an hour')
   const [known, unknown] = [
     await visitor.submit('/verify-email/resend', { email: user.email }),
     await visitor.submit('/verify-email/resend', { email: `2${user.email}` }),
