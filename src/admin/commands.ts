@@ -46,7 +46,9 @@ async function carryOut(services: AdminServices, command: AdminCommand): Promise
     case 'create': {
       const { email, password } = command
       if (await findByEmail(db, email)) {
-        throw new AdminCommandError(`${email} is registered already. To make that user an admin: grant ${email} admin`)
+        throw new AdminCommandError(
+          `${email} is registered already, by whom this does not know. If you do, make that user an admin: grant ${email} admin`,
+        )
       }
       await userAccounts.create({
         email,

@@ -28,7 +28,9 @@ export async function createFirstAdmin({ config, db, log, userAccounts }: Servic
       throw new ConfigError([`ADMIN_PASSWORD: ${error.message}`])
     if (!(error instanceof ProblemError) || error.slug !== 'conflict') throw error
     if ((await findByEmail(db, email))?.role !== 'admin') {
-      log.warn('ADMIN_EMAIL belongs to a user who is not an admin: nobody was promoted. Use `npm run admin -- grant`')
+      log.warn(
+        'ADMIN_EMAIL belongs to a user who is not an admin: nobody was promoted. Whoever registered it may be a stranger: use another address, or `npm run admin -- grant` if you know them',
+      )
     }
   }
 }
