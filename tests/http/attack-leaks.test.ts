@@ -6,9 +6,10 @@ import { createBareClient } from '../support/bare-client.ts'
 import { createDoors, sessionCookieIn } from '../support/doors.ts'
 import { password, type RequestOptions, secret, startService, startServiceForFile } from '../support/harness.ts'
 import { assertTellsNoSecret, createLogWatch } from '../support/leaks.ts'
+import { providerEnv } from '../support/provider-env.ts'
 import { registerClient } from '../support/relying-party.ts'
 
-const service = await startServiceForFile()
+const service = await startServiceForFile({ env: providerEnv })
 const { db, request, baseUrl } = service
 const { auth, createMember, open } = await createDoors(service)
 const admin = await service.createSignedIn('admin')
@@ -31,6 +32,22 @@ describe('I-01 an answer of any test', () => {
   ])('fails it with %j', async (body, told) => {
     expect(await tells(body)).toContain(told)
     expect(await tells(body)).toContain('I-01 /api/v1/users')
+  })
+
+  test.each([
+    ['a password hash', `<p>${hash}</p>`],
+    ['a session cookie', `<p>${admin.cookie}</p>`],
+    ['a JWT', `<a href="/x?token=${admin.token}">here</a>`],
+    ['the value of a password', '<input type="password" name="password" value="hunter2"/>'],
+    ['a client secret', '<dt>Client secret</dt><dd><input name="client_secret" value="x"/></dd>'],
+    ['JSON with a secret', '<script type="application/json">{"refreshToken":"x"}</script>'],
+  ])('fails it with a page that holds %s', async (_what, page) => {
+    const told = (html: string) => {
+      const headers = { 'content-type': 'text/html; charset=utf-8' }
+      return assertTellsNoSecret('/account', new Response(html, { headers })).then(() => 'nothing', String)
+    }
+    expect(await told(`<!doctype html>${page}`)).toContain('I-01 /account answers with')
+    expect(await told('<!doctype html><input type="password" name="password" value=""/>')).toBe('nothing')
   })
 
   test('does not where it is what was asked for', async () => {
@@ -74,25 +91,54 @@ describe('I-05 what fails here', () => {
   const inside =
     /relation|elsewhere|select |insert |constraint|column|syntax|postgres|pglite|kysely|zod|better-?auth|node_modules|\.tsx?\b|\bat \w+.*:\d+|\d+\.\d+\.\d+/i
 
-  test.each<[string, string, RequestOptions]>([
-    ['/api/v1', '/api/v1/auth/accounts', { token: admin.token }],
-    ['Better-Auth', '/api/auth/list-accounts', { cookie: admin.cookie }],
+  const form = (fields: string): RequestOptions => ({
+    body: fields,
+    headers: { 'content-type': 'application/x-www-form-urlencoded', origin: baseUrl },
+  })
+  const client = 'client_id=x&client_secret=y'
+  const authorize = `client_id=x&response_type=code&redirect_uri=${encodeURIComponent('https://a.example/cb')}`
+
+  test.each<[what: string, table: string, path: string, options: RequestOptions, status?: number]>([
+    ['/api/v1', 'account', '/api/v1/auth/accounts', { token: admin.token }],
+    ['Better-Auth', 'account', '/api/auth/list-accounts', { cookie: admin.cookie }],
     [
       'a sign-in',
+      'account',
       '/api/auth/sign-in/email',
       { json: { email: admin.email, password: 'not this one' }, headers: { origin: baseUrl } },
     ],
-    ['a page', '/account', { cookie: admin.cookie, headers: { accept: 'text/html' } }],
-  ])('is told without a word of the inside: %s', async (_what, path, options) => {
-    await sql`alter table account rename to account_elsewhere`.execute(db)
-    onTestFinished(() => sql`alter table account_elsewhere rename to account`.execute(db).then(() => undefined))
+    ['a page', 'account', '/account', { cookie: admin.cookie, headers: { accept: 'text/html' } }],
+    ['a token', 'oauth_client', '/api/auth/oauth2/token', form(`grant_type=client_credentials&${client}`)],
+    ['a refresh', 'oauth_client', '/api/auth/oauth2/token', form(`grant_type=refresh_token&refresh_token=z&${client}`)],
+    ['an introspection', 'oauth_client', '/api/auth/oauth2/introspect', form(`token=x&${client}`)],
+    ['a revocation', 'oauth_client', '/api/auth/oauth2/revoke', form(`token=x&${client}`)],
+    ['an authorization', 'oauth_client', `/api/auth/oauth2/authorize?${authorize}`, { cookie: admin.cookie }],
+    ['an end of a session', 'oauth_client', '/api/auth/oauth2/end-session?client_id=x', { cookie: admin.cookie }],
+    ['what a client is told of a user', 'oauth_access_token', '/api/auth/oauth2/userinfo', { token: 'x'.repeat(32) }],
+    ['a provider', 'verification', '/api/auth/callback/google?state=x&code=y', {}, 303],
+    [
+      'a mailed link',
+      'verification',
+      '/api/auth/reset-password/check',
+      { json: { token: 'x' }, headers: { origin: baseUrl } },
+    ],
+    // The page shows its form where the link cannot be told to be good.
+    ['the page of a mailed link', 'verification', '/reset-password?token=x', { headers: { accept: 'text/html' } }, 200],
+  ])('is told without a word of the inside: %s', async (_what, table, path, options, status = 500) => {
+    const before = await request(path, options)
+    const elsewhere = sql.id(`${table}_elsewhere`)
+    await sql`alter table ${sql.id(table)} rename to ${elsewhere}`.execute(db)
+    onTestFinished(() => sql`alter table ${elsewhere} rename to ${sql.id(table)}`.execute(db).then(() => undefined))
 
     const response = await request(path, options)
 
-    expect(response.status).toBe(500)
+    expect([before.status < 500, response.status]).toEqual([true, status])
     const text = (await response.text()).replaceAll(/<style.*?<\/style>|<head.*?<\/head>/gs, '')
+    const headers = [...response.headers].filter(([name]) => name !== 'date').join('\n')
     expect(text.replaceAll(/[\da-f-]{36}/g, '')).not.toMatch(inside)
-    expect(service.logLines().join('\n')).toContain('account')
+    expect(response.headers.get('location') ?? '').not.toMatch(inside)
+    expect(headers).not.toContain(table)
+    expect(service.logLines().join('\n')).toContain(`"${table}\\`)
   })
 
   test.each<[string, string, RequestOptions, number]>([

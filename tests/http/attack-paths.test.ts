@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { endpointsThatAre } from '../support/auth-endpoints.ts'
+import { createDoors } from '../support/doors.ts'
 import { password, startServiceForFile } from '../support/harness.ts'
 import { sendOnce } from '../support/raw-http.ts'
 import { problemOf } from '../support/wire.ts'
 
 const service = await startServiceForFile()
 const { request } = service
-const ada = await service.createSignedIn()
+const ada = await (await createDoors(service)).createMember()
 
 /** Sends a request for a target that an HTTP client would tidy up first. */
 function send(method: string, target: string, { json, lines = '' }: { json?: object; lines?: string } = {}) {
@@ -194,7 +195,7 @@ describe('N-20 an endpoint has one address', () => {
       expect((await send('GET', target)).status).toBe(200)
     for (const target of ['/api/v1/%75sers', '/api/v1/x/../users', '/api/%761/users'])
       expect(await send('GET', target)).toMatchObject({ status: 403, slug: 'forbidden' })
-    expect(await send('POST', '/api/auth/./sign-in/email', { json: signIn })).toMatchObject({ status: 401 })
-    expect(await send('POST', '/api/auth/sign-in/email', { json: signIn })).toMatchObject({ status: 401 })
+    for (const target of ['/api/auth/./sign-in/email', '/api/auth/sign-in/email'])
+      expect(await send('POST', target, { json: signIn })).toMatchObject({ status: 200 })
   })
 })

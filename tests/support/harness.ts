@@ -12,6 +12,7 @@ import { type Running, serve } from '../../src/process.ts'
 import type { Services } from '../../src/services.ts'
 import { copyFolder, databaseUrl, onServer } from './database-template.ts'
 import { assertDocumented } from './documented.ts'
+import { assertHeaders } from './held-headers.ts'
 import { assertTellsNoSecret, createLogWatch, type LogWatch } from './leaks.ts'
 import { through } from './pgbouncer.ts'
 
@@ -181,6 +182,7 @@ function arrange({ running, env, lines, watch }: Started, stop: () => Promise<vo
       },
       body: json === undefined ? (body ?? null) : JSON.stringify(json),
     })
+    assertHeaders({ baseUrl: config.baseUrl, path, method: verb }, response)
     await assertTellsNoSecret(path, response)
     await assertDocumented(services, path, verb, response)
     return response

@@ -3,7 +3,21 @@ const names =
   /^(password|passwordhash|hash|salt|accesstoken|refreshtoken|idtoken|secret|clientsecret|secrethash|privatekey)$/
 const anyName =
   /\\*"(?:password(?:_?hash)?|hash|salt|(?:access|refresh|id)_?token|(?:client_?)?secret(?:_?hash)?|private_?key)\\*"\s*:/i
+const secretField =
+  /<input\b(?=[^>]*\s(?:type="password"|name="\w*(?:secret|password|access_token|refresh_token|id_token)"))[^>]*\svalue="[^"]/i
 const scrypt = /(?<![\da-f])[\da-f]{32}:[\da-f]{128}(?![\da-f])/
+
+// A page has no member to go by.
+const inPages: [what: string, form: RegExp][] = [
+  ['a session cookie', /session_token=[^"&<]/],
+  // The one of a mailed link, signed with our secret (HS256), goes with the form that the link opens.
+  ['a JWT', /(?<![\w-])(?!eyJhbGciOiJIUzI1NiJ9)eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}/],
+  ['a secret in JSON', anyName],
+  ['a secret in a field', secretField],
+]
+
+// A request of an application goes with the forms of the pages on its way: OpenID Connect Core 1.0 section 3.1.2.1.
+const hint = /id_token_hint(?:=|%3D|" value=")eyJ[\w.-]+/g
 
 /** The answers that hold a secret because it is the caller's own and asked for, by path and member. */
 const given: [path: RegExp, members: RegExp][] = [
@@ -27,6 +41,8 @@ export async function assertTellsNoSecret(path: string, response: Response): Pro
   const text = await response.clone().text()
   const [route = ''] = path.split('?')
   if (scrypt.test(text)) throw new Error(`I-01 ${route} answers with a password hash`)
+  const shown = type.includes('html') ? inPages.find(([, form]) => form.test(text.replaceAll(hint, ''))) : undefined
+  if (shown) throw new Error(`I-01 ${route} answers with ${shown[0]}`)
   if (!type.includes('json') || !anyName.test(text)) return
   const members = membersOf(JSON.parse(text))
   // What is not a member of the answer is within a text of it.
