@@ -61,6 +61,27 @@ test(
   isNightly ? 1_800_000 : 120_000,
 )
 
+test('R-16 SIGTERM in the midst of a migration ends with success, and the next start finishes it', async () => {
+  const [clean, database] = [await emptyDatabase(server), await emptyDatabase(server)]
+  await migrated({ DATABASE_URL: clean })
+  const proxy = await startProxy(database)
+  onTestFinished(proxy.close)
+  const env = { ...settings, HOST: '127.0.0.1', PORT: String(await freePort()) }
+  const told = startProcess(root, { ...env, DATABASE_URL: proxy.url(database) })
+  let sent = 0
+  proxy.onSent(() => {
+    if (++sent !== 30) return
+    proxy.freeze()
+    told.kill('SIGTERM')
+  })
+
+  expect(await told.exited).toEqual({ code: 0, signal: null })
+  await proxy.close()
+  expect(schemaOf(database)).not.toBe(schemaOf(clean))
+  await migrated({ DATABASE_URL: database })
+  expect(schemaOf(database)).toBe(schemaOf(clean))
+})
+
 /** Kills a first start on an empty folder, and starts it again. @returns whether the schema is current then */
 async function killFirstStart(killAt: (directory: string) => Promise<unknown>): Promise<boolean> {
   const directory = mkdtempSync(join(tmpdir(), 'latchkey-killed-'))

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { afterAll } from 'vitest'
 import { type Db, openDatabase } from '../../src/db/database.ts'
 import type { UserFilter } from '../../src/users/user-conditions.queries.ts'
-import { createTestDatabase, directUrl, startService, type TestDatabase, type TestService } from './harness.ts'
+import { createTestDatabase, directUrl, startService, type TestService } from './harness.ts'
 
 /** A generated user; which they are follows from their number. */
 export interface GeneratedUser {
@@ -55,7 +55,7 @@ export function isMatch(user: GeneratedUser, filter: UserFilter): boolean {
 /** A service with the users 1 to `count`, and those; it ends with the tests of the file. */
 export async function startServiceOfMany(count: number): Promise<{ service: TestService; everybody: GeneratedUser[] }> {
   const database = await createTestDatabase()
-  await createMany(database, count)
+  await createMany(database.env, count)
   const service = await startService({ database })
   afterAll(async () => {
     await service.stop()
@@ -65,7 +65,7 @@ export async function startServiceOfMany(count: number): Promise<{ service: Test
 }
 
 /** Makes the users 1 to `count` with an account each, past the triggers, in a database that no service has open. */
-async function createMany({ env }: TestDatabase, count: number): Promise<void> {
+export async function createMany(env: Record<string, string>, count: number): Promise<void> {
   const url = directUrl(env)
   const { db, close } = await openDatabase(
     url === ''
