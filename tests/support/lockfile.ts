@@ -34,7 +34,7 @@ export function readLockfile(): Lockfile {
 
 /** The packages of others that the lockfile has, by their folders. */
 export function installed({ packages }: Lockfile): [path: string, found: LockedPackage][] {
-  return Object.entries(packages).filter(([path, { link }]) => path.startsWith('node_modules/') && !link)
+  return Object.entries(packages).filter(([path, { link }]) => path.includes('node_modules/') && !link)
 }
 
 /** The packages of which something is shipped: those that the image installs, and the one that the build copies from. */

@@ -20,7 +20,10 @@ export interface Visitor {
 }
 
 /** A visitor of a service, with the session of somebody if `cookie` is given. */
-export function createVisitor({ request, baseUrl }: TestService, cookie?: string): Visitor {
+export function createVisitor(
+  { request, baseUrl }: Pick<TestService, 'request' | 'baseUrl'>,
+  cookie?: string,
+): Visitor {
   const cookies = new Map<string, string>()
   if (cookie !== undefined) keep(cookie)
 

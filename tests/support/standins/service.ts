@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { base64url, type CryptoKey, SignJWT } from 'jose'
-import { afterAll, beforeEach, expect, test } from 'vitest'
-import { createTestDatabase, secret } from '../harness.ts'
+import { afterAll, beforeAll, beforeEach, expect } from 'vitest'
+import { createTestDatabase, type RequestOptions, secret } from '../harness.ts'
 import { startMailServer } from '../mail-server.ts'
 import { providerEnv } from '../provider-env.ts'
-import { buildService, startProgram } from '../service-process.ts'
+import { buildService, type ServiceProcess, startProgram } from '../service-process.ts'
 import { freePort } from '../throwaway-postgres.ts'
+import type { Visitor } from '../visitor.ts'
 import { makeCertificate } from './certificates.ts'
 import { openPage } from './open-page.ts'
 import { providerNames, startStandIns } from './providers.ts'
@@ -21,10 +22,10 @@ export const header = { alg: 'RS256', kid: 'standin' }
 export const segment = (value: object) => base64url.encode(JSON.stringify(value))
 
 /**
- * Starts the service of a file of tests, as its first one, with stand-ins for Google and GitHub, who forget what they
- * were told to say before each test. It is a process of its own: only at its start can it be told to trust them.
+ * Starts the service of a file of tests, with stand-ins for Google and GitHub, who forget what they were told to say
+ * before each test. It is a process of its own: only at its start can it be told to trust them.
  */
-export async function startAtStandIns() {
+export async function startAtStandIns({ mails: isMailing = true } = {}) {
   const root = buildService()
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-standins-'))
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -33,15 +34,17 @@ export async function startAtStandIns() {
   afterAll(standIns.close)
   const { env: database, remove } = await createTestDatabase()
   afterAll(remove)
-  const { url: mailUrl } = await startMailServer()
+  const { url: mailUrl, mails } = await startMailServer()
   const port = await freePort()
   const origin = `http://localhost:${port}`
 
-  let stop = () => Promise.resolve()
-  // Here: a test cannot ask for what is to be done after all of them.
-  afterAll(() => stop())
+  let service: ServiceProcess | undefined
+  const stops: (() => Promise<void>)[] = []
+  afterAll(async () => {
+    for (const stop of stops) await stop()
+  })
 
-  test('the service starts', async () => {
+  beforeAll(() => {
     const settings = {
       ...database,
       ...providerEnv,
@@ -49,21 +52,18 @@ export async function startAtStandIns() {
       BETTER_AUTH_URL: origin,
       BETTER_AUTH_SECRET: secret,
       RATE_LIMIT: '0',
-      SMTP_URL: mailUrl,
-      MAIL_FROM: 'auth@example.com',
+      ...(isMailing && { SMTP_URL: mailUrl, MAIL_FROM: 'auth@example.com' }),
       NODE_EXTRA_CA_CERTS: certificate.authority,
       NODE_OPTIONS: `--import=${pathToFileURL('tests/support/standins/preload.mjs').href}`,
       STANDIN_NAMES: providerNames.join(','),
       STANDIN_PORT: String(standIns.port),
     }
-    const service = startProgram([process.execPath, join(root, 'dist/src/main.js')], settings, folder, (end) => {
-      stop = end
-    })
-
-    expect(await service.ready()).toBe(origin)
+    const program = [process.execPath, join(root, 'dist/src/main.js')]
+    service = startProgram(program, settings, folder, (stop) => stops.push(stop))
   })
 
-  beforeEach(() => {
+  beforeEach(async () => {
+    expect(await service?.ready()).toBe(origin)
     standIns.claims = {}
     standIns.idToken = undefined
     standIns.person = { id: String(randomInt(1e9)), email: `${randomUUID()}@example.com`, isVerified: true }
@@ -82,13 +82,28 @@ export async function startAtStandIns() {
     })
   }
 
+  /** Sends what `createVisitor` sends. */
+  const request = (path: string, { method = 'GET', headers = {}, body }: RequestOptions = {}) =>
+    fetch(`${origin}${path}`, { method, headers, body: body ?? null, redirect: 'manual' })
+
+  /** What the page of a provider leads back to, once somebody has allowed there what is asked for. */
+  async function answerAt(url: string): Promise<string> {
+    const [, back = ''] = /href="([^"]+)"/.exec(await openPage(new URL(url), standIns.port, certificate)) ?? []
+    return back.replaceAll('&amp;', '&')
+  }
+
+  /** Goes to a provider with a browser, and signs in there: where that leads back to. */
+  async function leave(visitor: Visitor, provider: string): Promise<URL> {
+    const { at } = await visitor.submit('/sign-in/social', { provider })
+    return new URL(await answerAt(at))
+  }
+
   /** Signs in at a provider, and comes back: where that leads, and with which cookies. */
   async function visit(provider: string) {
     const begun = await post('/sign-in/social', { provider, callbackURL: '/account' })
     const { url } = (await begun.json()) as { url: string }
-    const [, back = ''] = /href="([^"]+)"/.exec(await openPage(new URL(url), standIns.port, certificate)) ?? []
     const cookie = begun.headers.getSetCookie().map((value) => value.split(';')[0])
-    const response = await fetch(back.replaceAll('&amp;', '&'), {
+    const response = await fetch(await answerAt(url), {
       redirect: 'manual',
       headers: { cookie: cookie.join('; ') },
     })
@@ -101,5 +116,6 @@ export async function startAtStandIns() {
     return (await fetch(`${origin}/api/auth${path}`, { headers: { cookie } })).json()
   }
 
-  return { standIns, signed, post, visit, ask }
+  const door = { request, baseUrl: origin }
+  return { standIns, mails, door, signed, post, leave, visit, ask, log: () => service?.log() ?? [] }
 }
