@@ -6,6 +6,7 @@ import { loadDocuments } from '../support/document.ts'
 import { fuzzed } from '../support/fuzz.ts'
 import { password, type SignedIn, startServiceForFile } from '../support/harness.ts'
 import { type HostileRequest, type Target, targetsOf } from '../support/hostile-requests.ts'
+import { isNightly } from '../support/nightly.ts'
 import { clientOf, examples, grantClient } from '../support/openapi.ts'
 import { redirectUri, registerClient } from '../support/relying-party.ts'
 
@@ -94,7 +95,11 @@ const known = [
 ]
 const successes = new Set<string>()
 let admin: SignedIn = await service.createSignedIn('admin')
-const failures = () => service.logLines().filter((line) => (JSON.parse(line) as { level: number }).level > 40)
+const failuresSince = (line: number) =>
+  service
+    .logLines()
+    .slice(line)
+    .filter((text) => (JSON.parse(text) as { level: number }).level > 40)
 
 function credential(who: HostileRequest['who']) {
   if (who === 'token') return { token: admin.token }
@@ -137,10 +142,10 @@ async function isStillThere({ cookie, id }: SignedIn): Promise<boolean> {
 
 async function tryOut(base: '/api/v1' | '/api/auth', target: Target): Promise<void> {
   const property = fc.asyncProperty(fc.array(target.requests, { minLength: 1, maxLength: 8 }), async (batch) => {
-    const before = failures().length
+    const before = service.logLines().length
     const faults = await Promise.all(batch.map((one) => faultWith(base, target, one)))
     expect(faults.filter(Boolean)).toEqual([])
-    expect(failures().slice(before)).toEqual([])
+    expect(failuresSince(before)).toEqual([])
     expect(await isStillThere(witness)).toBe(true)
     // Who asks may have ended their own session, or themselves, or their token may be over.
     if ((await request('/api/v1/auth/me', { token: admin.token })).status !== 200)
@@ -166,6 +171,9 @@ describe('N-04, N-07, N-26, I-05 /api/auth: whatever is asked', () => {
 })
 
 // Of another seed others may be left out.
-test.skipIf(process.env['FUZZ_SEED'])('what was good among it went well, of each operation that is known to', () => {
-  expect([...successes]).toEqual(expect.arrayContaining(known))
-})
+test.skipIf(isNightly || process.env['FUZZ_SEED'])(
+  'what was good among it went well, of each operation that is known to',
+  () => {
+    expect([...successes]).toEqual(expect.arrayContaining(known))
+  },
+)
