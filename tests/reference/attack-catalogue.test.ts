@@ -12,7 +12,8 @@ const files = readdirSync('tests')
 /** The ids in a file of tests, or of what they try. */
 function idsIn(file: string): string[] {
   const code = read(file).replaceAll(/^\s*(\/\/|\/?\*).*$/gm, '')
-  return code.match(/\b[JAEOISXPNBHDR]-\d\d\b/g) ?? []
+  // In a name there are words after it; a fault's figures are told by the id alone.
+  return code.match(/\b(?:[JAEOISXPNBHD]-\d\d\b|R-\d\d(?=[ ,]))/g) ?? []
 }
 
 const isFault = (id: string) => id.startsWith('R-')
