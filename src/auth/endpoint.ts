@@ -46,6 +46,10 @@ export function unauthorized(): APIError {
 }
 
 /** An error in Better-Auth's shape. */
-export function refused(code: string, message: string, status: 'FORBIDDEN' | 'BAD_REQUEST' = 'FORBIDDEN'): APIError {
+export function refused(
+  code: string,
+  message: string,
+  status: 'FORBIDDEN' | 'BAD_REQUEST' | 'NOT_FOUND' = 'FORBIDDEN',
+): APIError {
   return new APIError(status, { code, message })
 }

@@ -62,3 +62,9 @@ describe.each<[path: string, json: object]>([
     expect(await ask(admin as SignedIn, await service.createSignedIn())).toMatchObject({ status: 200 })
   })
 })
+
+test.each(['list-user-sessions', 'revoke-user-sessions'])('Better-Auth’s %s knows who is not there', async (name) => {
+  const admin = await service.createSignedIn('admin')
+  const { status, refusal } = await auth(admin, `/admin/${name}`, { userId: randomUUID() })
+  expect([status, refusal]).toEqual([404, 'USER_NOT_FOUND'])
+})

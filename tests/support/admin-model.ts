@@ -94,8 +94,7 @@ function outcomeOf(world: World, { kind, door, session, target, role }: Operatio
   if (asker.by !== null || !covers(actor.role, needed[kind] ?? 'admin')) return 403
   if (kind === 'create') return 'ok'
   if (isSelf && (kind === 'ban' || kind === 'delete')) return 409
-  // Better-Auth does not look whose sessions there are to end.
-  if (!subject?.exists) return kind === 'revoke' && door === 'auth' ? 'ok' : 404
+  if (!subject?.exists) return 404
   if (!isSelf && !covers(actor.role, subject.role)) return 403
   // There is no session for who is banned.
   if (kind === 'act as' && subject.banned !== 'no') return 403

@@ -30,7 +30,10 @@ export function createAdminRules(roles: Roles, tell: TellOfAddress): Record<stri
     const id = call.sent['userId']
     // Better-Auth makes a text of anything.
     if (typeof id !== 'string') throw refused('INVALID_FIELD', '"userId" is a text', 'BAD_REQUEST')
-    mayActOn(call, await lockRole(call.db, id))
+    const role = await lockRole(call.db, id)
+    // Some endpoints find nothing to do for nobody, and call it done.
+    if (role === undefined) throw refused('USER_NOT_FOUND', 'User not found', 'NOT_FOUND')
+    mayActOn(call, role)
   }
   const onSession: Rule = async (call) => {
     const session = await findNamedSession(call.db, String(call.body['sessionToken']))
