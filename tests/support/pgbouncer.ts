@@ -38,7 +38,8 @@ export function through(host: string): (url: string) => string {
 const limits = `connect_query='set statement_timeout = 5000; set lock_timeout = 3000'`
 
 /**
- * Starts PgBouncer before a server.
+ * Starts PgBouncer before a server. It tries a connection again at once: one that is killed as it begins would have all
+ * refused for fifteen seconds.
  * @param server the URL of one of its databases
  */
 export async function startPgbouncer(
@@ -63,6 +64,7 @@ pool_mode = transaction
 ignore_startup_parameters = ${ignored.join(', ')}
 max_client_conn = 1000
 default_pool_size = ${size}
+server_login_retry = 0
 `,
   )
   const user = ordinaryUser()
