@@ -16,6 +16,8 @@ const { own, auth, faultOf } = await loadDocuments(service)
 const client = await registerClient(service)
 const witness = await service.createSignedIn('admin')
 const subject = await grantClient(service, await service.createSignedIn())
+// What is tried at the one door may delete its subject.
+const other = await service.createSignedIn()
 
 const good = {
   email: 'ada@example.com',
@@ -37,7 +39,7 @@ const good = {
   token: 'x',
 }
 const ownTargets = targetsOf(own, { ...good, id: subject.id }, (id) => examples[id]?.body?.())
-const authTargets = targetsOf(auth, { ...good, id: 'google' })
+const authTargets = targetsOf(auth, { ...good, id: 'google', userId: other.id, sid: other.sessionId })
 
 // What only the database says, or the machine: errors, columns, and where code lies.
 const columns = await sql<{ column_name: string }>`
