@@ -132,14 +132,22 @@ async function requestOf(c: Context, address: string, sessionCookies: SessionCoo
   const headers = new Headers(c.req.raw.headers)
   for (const name of dropped) headers.delete(name)
   headers.set(clientAddressHeader, address)
-  if (!clientPaths.has(c.req.path)) keepExactSessions(headers, sessionCookies)
+  const isOfClient = clientPaths.has(c.req.path)
+  if (!isOfClient) keepExactSessions(headers, sessionCookies)
   sessionCookies.resign(headers)
   // Whoever comes back from a provider is led on, to the application for which they signed in if there is one.
   if (c.req.path.startsWith('/api/auth/callback/')) asNavigation(headers)
+  // It asks where a request is from only if that has cookies: one without may give a browser those of somebody else.
+  else if (!isOfClient && isOfPage(headers) && !headers.has('cookie')) headers.set('cookie', '')
   // What comes with a GET means nothing: RFC 9110 section 9.3.1.
   const body = method === 'GET' ? null : await readableBody(c)
   if (!body) for (const name of ['content-type', 'content-length', 'transfer-encoding']) headers.delete(name)
   return new Request(c.req.url, { method, headers, body })
+}
+
+/** Whether a browser sends it for a page, of whatever site. */
+function isOfPage(headers: Headers): boolean {
+  return headers.has('origin') || headers.get('sec-fetch-site') === 'cross-site'
 }
 
 /** The body if there is one, of a type that Better-Auth may know: it takes whatever begins like JSON for JSON in UTF-8. */

@@ -6,7 +6,7 @@ import { halfHash } from '../support/standins/half-hash.ts'
 import { header, segment, startAtStandIns } from '../support/standins/service.ts'
 import { newUser } from '../support/visitor.ts'
 
-const { signed, post, log } = await startAtStandIns()
+const { signed, post, log, door } = await startAtStandIns()
 
 const now = () => Math.floor(Date.now() / 1_000)
 
@@ -31,6 +31,25 @@ async function signInWith(token: string, path = '/sign-in/social') {
 const shapeOf = ({ cookies, ...answer }: Awaited<ReturnType<typeof signInWith>>) => ({
   ...answer,
   cookies: cookies.replace(/(?<==)[\da-f]+(?=;)/, ({ length }) => `${length} of hex`),
+})
+
+test('S-14 an ID token signs nobody in from another site', async () => {
+  const given = await signed(claims())
+  const body = JSON.stringify({ provider: 'google', idToken: { token: given } })
+  const type = { 'content-type': 'application/json' }
+  for (const headers of [
+    { origin: 'https://evil.example' },
+    { origin: 'null' },
+    { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' },
+  ]) {
+    const response = await door.request('/api/auth/sign-in/social', {
+      method: 'POST',
+      body,
+      headers: { ...type, ...headers },
+    })
+    expect([headers, response.status, response.headers.getSetCookie()]).toEqual([headers, 403, []])
+  }
+  expect((await signInWith(given)).cookies).toContain('session_token=')
 })
 
 describe('X-05 an ID token that a client brings', () => {
