@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createBareClient, type Fields, refusalOf, tokensIn, userInfo } from '../support/bare-client.ts'
 import { password, startServiceForFile } from '../support/harness.ts'
 import { registerClient } from '../support/relying-party.ts'
@@ -61,6 +61,44 @@ describe('P-18 the consent page', () => {
       headers: { cookie, origin: 'https://evil.example' },
     })
     expect(foreign.status).toBe(403)
+  })
+
+  test('is answered at the door of Better-Auth by as little', async () => {
+    const visitor = createVisitor(service, (await service.createSignedIn()).cookie)
+    const { oauth_query } = fieldsOf(await consent(visitor))
+    const cookie = [...visitor.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+    const accept = async (query: string, presented = cookie) => {
+      const json = { accept: true, oauth_query: query }
+      const headers = { cookie: presented, origin: service.baseUrl }
+      const response = await request('/api/auth/oauth2/consent', { json, headers })
+      return [response.status, await response.text()] as const
+    }
+    for (const [name, value] of [
+      ['scope', 'openid email account:write users:read'],
+      ['client_id', 'another'],
+      ['redirect_uri', 'http://127.0.0.1:4999/evil'],
+      ['exp', '9999999999'],
+      ['sig', 'forged'],
+    ] as const) {
+      const changed = new URLSearchParams(oauth_query)
+      changed.set(name, value)
+      expect(await accept(changed.toString())).toEqual([400, expect.not.stringContaining('code=')])
+      expect(await accept(`${oauth_query}&${name}=${value}`)).toEqual([400, expect.not.stringContaining('code=')])
+    }
+    expect(await accept(oauth_query, '')).toEqual([401, expect.not.stringContaining('code=')])
+    expect(await accept(oauth_query)).toEqual([200, expect.stringContaining('code=')])
+  })
+
+  test('is no longer answered ten minutes later', async () => {
+    const visitor = createVisitor(service, (await service.createSignedIn()).cookie)
+    const fields = fieldsOf(await consent(visitor))
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 601_000 })
+    onTestFinished(() => void vi.useRealTimers())
+
+    expect((await visitor.submit('/consent', fields)).status).toBe(400)
+
+    vi.useRealTimers()
+    expect((await visitor.submit('/consent', fields)).at).toContain('code=')
   })
 
   test('asks the one who is signed in, for themselves', async () => {

@@ -15,6 +15,7 @@ import {
 import { onPostgres } from '../support/database-template.ts'
 import { startServiceForFile } from '../support/harness.ts'
 import { registerClient } from '../support/relying-party.ts'
+import { nowSeconds, signed, signingKeyOf } from '../support/tokens.ts'
 
 const service = await startServiceForFile()
 const { request } = service
@@ -132,14 +133,13 @@ describe('P-22 a refresh token that is given back', () => {
 })
 
 describe('P-23 the userinfo endpoint', () => {
-  const expired = async () => {
-    const { privateKey } = await generateKeyPair('RS256')
-    return new SignJWT({}).setProtectedHeader({ alg: 'RS256', typ: 'at+jwt' }).setExpirationTime(1).sign(privateKey)
-  }
-
   test('answers to an access token alone', async () => {
     expect(await userInfo(service, access_token)).toMatchObject({ status: 200, body: { sub: user.id } })
-    for (const token of [id_token, user.token, refresh_token, await expired(), 'x'.repeat(32), `${access_token}x`]) {
+    const [key, claims] = [await signingKeyOf(service), decodeJwt(access_token)]
+    const again = (change: object) => signed(key, { ...claims, ...change }, { typ: 'at+jwt' })
+    expect((await userInfo(service, again({}))).status).toBe(200)
+    const expired = again({ exp: nowSeconds() - 60, iat: nowSeconds() - 660 })
+    for (const token of [id_token, user.token, refresh_token, expired, 'x'.repeat(32), `${access_token}x`]) {
       const reply = await userInfo(service, token)
       expect([token, ...refusalOf(reply)]).toEqual([token, 401, 'invalid_token'])
       expect(reply.headers.get('www-authenticate')).toMatch(/^Bearer error="invalid_token"/)
