@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { forgedClaims, forgedKinds } from '../support/forged-tokens.ts'
 import { startServiceForFile } from '../support/harness.ts'
+import { clientOf, grantClient } from '../support/openapi.ts'
 import { accepted, createTokenProbe, refused } from '../support/token-probe.ts'
 import { frontEnd, hs256, type Members, nowSeconds, sessionClaims, signed, signingKeyOf } from '../support/tokens.ts'
 
@@ -24,6 +25,28 @@ test('J-25 to J-31 the claims that are changed below open the account as they ar
 
 test.each([...forgedClaims(forge), ...forgedKinds(forge)])('%s', async (_name, token, type) => {
   expect(await everywhere(token)).toEqual(refused(type))
+})
+
+const owner = await grantClient(service, await service.createSignedIn())
+await service.db.updateTable('oauth_client').set({ scopes: '["account:read"]' }).execute()
+await service.db.updateTable('oauth_grant').set({ scopes: '["account:read"]' }).execute()
+
+describe('an access token of an application', () => {
+  const ofClient = { client_id: clientOf(owner.id), jti: 'j', scope: 'account:read' }
+  const typ = { typ: 'at+jwt' }
+  // It may name us in a list, and have no session where it is for one that is over.
+  const verdicts = new Map([
+    [`J-30 aud ["${service.baseUrl}/api/v1"]`, accepted(owner)],
+    ['J-30 no sid', refused('session-ended')],
+  ])
+
+  test('opens the account as it is', async () => {
+    expect(await everywhere(signed(key, sessionClaims(service, owner, ofClient), typ))).toEqual(accepted(owner))
+  })
+
+  test.each(forgedClaims({ ...forge, user: owner }, ofClient, typ))('%s', async (name, token, type) => {
+    expect(await everywhere(token)).toEqual(verdicts.get(name) ?? refused(type))
+  })
 })
 
 describe('J-30, J-31 a token of a trusted front end', () => {

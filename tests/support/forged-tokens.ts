@@ -127,8 +127,8 @@ function forgedKids({ service, user, key }: Forge): Forged[] {
   return [...of('J-09', paths), ...of('J-10', queries), ...of('J-11', [...others, ` ${key.kid}`, 'unknown'])]
 }
 
-/** Tokens of our key for somebody else, or not of now. */
-export function forgedClaims({ service, user, key }: Forge): Forged[] {
+/** Tokens of our key for somebody else, or not of now: session JWTs, or of another kind by its claims and header. */
+export function forgedClaims({ service, user, key }: Forge, kind: Members = {}, header: Members = {}): Forged[] {
   const now = nowSeconds()
   const { baseUrl } = service
   const iss = `${baseUrl}/api/auth`
@@ -164,7 +164,7 @@ export function forgedClaims({ service, user, key }: Forge): Forged[] {
     ['J-31 a life of ten years', { iat: now, exp: now + 315_360_000 }],
   ]
   return changes.map(([name, change, type]) => {
-    const token = signed(key, sessionClaims(service, user, change))
+    const token = signed(key, sessionClaims(service, user, { ...kind, ...change }), header)
     return type === undefined ? [name, token] : [name, token, type]
   })
 }
