@@ -1,8 +1,9 @@
-import { decodeJwt } from 'jose'
+import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { expect, test } from 'vitest'
 import { createBareClient, type Fields } from '../support/bare-client.ts'
 import { type SignedIn, startServiceForFile } from '../support/harness.ts'
 import { registerClient } from '../support/relying-party.ts'
+import { attackerKey, hs256, signed } from '../support/tokens.ts'
 import { createVisitor, type Sight, textOf } from '../support/visitor.ts'
 
 // Named after the modules of the OpenID Foundation's plan "RP-Initiated Logout OP", which they follow.
@@ -10,7 +11,8 @@ import { createVisitor, type Sight, textOf } from '../support/visitor.ts'
 // Its own public address leads nowhere, as it does behind many a proxy.
 const service = await startServiceForFile({ env: { BETTER_AUTH_URL: 'https://auth.example.com' } })
 const postLogoutUri = 'https://app.example.com/signed-out'
-const client = createBareClient(service, await registerClient(service, { postLogoutRedirectUris: [postLogoutUri] }))
+const registered = await registerClient(service, { postLogoutRedirectUris: [postLogoutUri] })
+const client = createBareClient(service, registered)
 const state = 'a state'
 
 /** Somebody who is signed in to the application, and what it holds of them. */
@@ -107,6 +109,24 @@ test('oidcc-rp-initiated-logout-modified-id-token-hint', async () => {
     endSession({ id_token_hint: hint, post_logout_redirect_uri: postLogoutUri, state }),
   )
   expect(await expectQuestion(sight, person)).toBe('/sign-in?notice=signed-out')
+})
+
+test('a hint that others have signed ends no session, whoever brings it', async () => {
+  const { user, id_token } = await signedIn()
+  const { kid } = decodeProtectedHeader(id_token)
+  const claims = { ...decodeJwt(id_token) }
+  const forged = [
+    signed(attackerKey(String(kid)), claims, { typ: 'JWT' }),
+    hs256(registered.secret ?? '', claims, { kid }),
+    `${Buffer.from('{"alg":"none"}').toString('base64url')}.${id_token.split('.')[1]}.`,
+  ]
+  for (const hint of forged) {
+    for (const cookie of [undefined, (await signedIn()).user.cookie]) {
+      const fields = { id_token_hint: hint, post_logout_redirect_uri: postLogoutUri, state }
+      expect((await createVisitor(service, cookie).open(endSession(fields))).at).not.toContain('app.example.com')
+      expect(await isSignedIn(user)).toBe(true)
+    }
+  }
 })
 
 test('oidcc-rp-initiated-logout-bad-id-token-hint', async () => {
