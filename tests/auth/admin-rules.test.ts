@@ -42,6 +42,16 @@ test.each([
   expect(await rowsOf(id)).toEqual(before)
 })
 
+test('whose session is over is nobody, and is told nothing of what a role allows', async () => {
+  const ada = await service.createSignedIn()
+  const ask = () => auth(ada, '/admin/ban-user', { userId: admin.id })
+  expect(await ask()).toMatchObject({ status: 403, refusal: 'INSUFFICIENT_PERMISSIONS' })
+
+  await service.db.updateTable('session').set({ expires_at: new Date() }).where('id', '=', ada.sessionId).execute()
+
+  expect((await ask()).status).toBe(401)
+})
+
 test("Better-Auth's /admin/create-user makes a user without a password, too", async () => {
   const { password: _none, ...given } = newUser()
 

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { z } from '@hono/zod-openapi'
 import { describe, expect, test } from 'vitest'
+import { createDoors, sessionCookieIn } from '../support/doors.ts'
 import { type SignedIn, startServiceForFile } from '../support/harness.ts'
 import { bodyOf, invalidAt, problemOf, SessionPage, WireCurrentSession } from '../support/wire.ts'
 
 const service = await startServiceForFile()
 const { db, request } = service
+const { auth, open } = await createDoors(service)
 const admin = await service.createSignedIn('admin')
 const Revoked = z.strictObject({ revoked: z.int() })
 
@@ -140,6 +142,15 @@ describe('DELETE /users/{id}/sessions', () => {
 
     expect(await bodyOf(response, Revoked)).toEqual({ revoked: 1 })
     expect([await statusOf(ada), await statusOf(moderator)]).toEqual([401, 200])
+  })
+
+  test('ends those in which one acts as others, too, and counts one’s own', async () => {
+    const [ada, bob] = [await service.createSignedIn('admin'), await service.createUser()]
+    const acting = await open(sessionCookieIn(await auth(ada, '/admin/impersonate-user', { userId: bob.id })))
+    expect(await statusOf(acting)).toBe(200)
+
+    expect(await bodyOf(await revoke('me/sessions', ada), Revoked)).toEqual({ revoked: 1 })
+    expect([await statusOf(ada), await statusOf(acting)]).toEqual([401, 401])
   })
 
   test('counts live ones only', async () => {

@@ -22,6 +22,15 @@ export const endpoints: readonly Explanation[] = [
   ['src/auth/endpoints/former-session.ts: former !== newSession.session.token → true', 'a new session has a new token'],
   ['src/auth/endpoints/former-session.ts: former → true', 'there is no session of no token'],
   ['src/auth/endpoints/guard.ts: options.body → true (2)', 'an endpoint that reads no body is given an empty one'],
+  [
+    'src/auth/endpoints/guard.ts: actor.session_expires_at.getTime() <= Date.now() → actor.session_expires_at.getTime() < Date.now()',
+    'a millisecond of the life of a session',
+  ],
+  ['src/auth/endpoints/guard.ts: context.request → true', 'nobody calls a guarded endpoint but by a request'],
+  [
+    'src/auth/endpoints/guard.ts: mayAsk !== undefined → false',
+    'an endpoint without rules reads: who may not ask is refused before it',
+  ],
   ['src/auth/endpoints/guard.ts: mayAsk || prepare → true', 'only speed: who asks is looked up, and not used'],
   ['src/auth/endpoints/guard.ts: token → true', 'there is no session of no token'],
   ['src/auth/endpoints/hash-ahead.ts: !passwordFault(text) → true', 'what can be no password is refused before'],
