@@ -89,6 +89,7 @@ export const oauth: readonly Explanation[] = [
   ],
   ['src/auth/providers/oidc.ts: !provider → false', 'what is not discovered fails in the next line'],
   ['src/auth/providers/oidc.ts: !refreshAccessToken → false', 'it fails in the next line'],
+  ['src/auth/providers/outbound.ts: code → false', 'an error has no words only where localhost has several addresses'],
   ['src/auth/providers/outbound.ts: kept.delete(name) → nothing', 'nobody reads them of an answer that is made here'],
   ['src/auth/providers/outbound.ts: leftMs <= 0 → false', 'it is given up in the next moment'],
   ['src/auth/providers/outbound.ts: leftMs <= 0 → leftMs < 0', 'a moment of five seconds'],
